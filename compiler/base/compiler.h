@@ -1,0 +1,36 @@
+// What one compilation carries: there are no globals.
+#ifndef NNC_BASE_COMPILER_H
+#define NNC_BASE_COMPILER_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/name.h"
+#include "base/source.h"
+
+typedef struct Define {  // -D NAME=VALUE
+    const char *name, *value;
+    bool is_used;
+} Define;
+
+typedef struct Options {
+    bool is_f64;           // --dtype=f64
+    const char *cpu;       // --cpu=NAME; NULL for the processor compiled on
+    const char *triple;    // --target=TRIPLE; NULL for this machine
+    int opt_level;         // -O0 .. -O3; never changes bits
+    bool strict_fp;        // --fp=strict: no fused multiply-add
+    bool debug_info;       // -g
+    Define *define;
+    int n_define;
+} Options;
+
+typedef struct Compiler {
+    Arena *arena;
+    Names *names;
+    Sources *sources;
+    Diags *diags;
+    Options opt;
+} Compiler;
+
+#endif

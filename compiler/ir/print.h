@@ -1,0 +1,13 @@
+// The textual form: deterministic, read back by read.h to the same graph.
+#ifndef NNC_IR_PRINT_H
+#define NNC_IR_PRINT_H
+
+#include "base/text.h"
+#include "ir/ir.h"
+
+void print_module(Text *out, const Module *m);
+void print_function(Text *out, const Function *f);
+void print_value(Text *out, const Value *v);           // one line, operands by number
+void print_scalar(Text *out, const Scalar *s, int np); // slots below np print as i0.., others as r0..
+
+#endif
