@@ -1,0 +1,73 @@
+// Sema: from the syntax tree to the index IR. Resolves names, evaluates what is known when
+// compiled (hypers, dimensions, configuration), infers shapes and index ranges, proves that
+// every read is in range, instantiates layers, and builds one function per entry point:
+//
+//   init        updates every param and state with its first value
+//   train_step  inputs, forward with `training` true, results loss and metrics; updates
+//               of states and, through `grad` values and the optimizer, of params
+//   eval_step   the same loss and metrics with `training` false; no updates
+//   predict     results `output` (or the model's named results) from the model's inputs
+//   gradients   as train_step without updates; results loss and grad.NAME of every param
+//   epoch_end   result `stop` (bool) of the train entry `stop`, its states' updates
+//
+// A file without a train block has `init` and `predict` only; one without a model has
+// nothing to compile, which is an error unless the file is only checked.
+#ifndef NNC_SEMA_SEMA_H
+#define NNC_SEMA_SEMA_H
+
+#include "ir/ir.h"
+#include "syntax/tree.h"
+
+typedef struct FieldSpec {  // a field of the data block, as its file holds it
+    Name name;              // also the name of the input in the functions that read it
+    Type type;              // with the batch in front; u8 for IDX bytes, i32 for classes
+    const char **column;    // csv: column names in order, p0 .. p63 spelled out
+    int n_column;
+    const char *part;       // idx: "images" or "labels"
+    int64_t classes;        // of class(k), else 0
+    Span span;
+} FieldSpec;
+
+typedef struct SplitSpec {
+    Name name;     // train, valid, test
+    double share;  // of the rows; 0 where a count is given
+    int64_t rows;
+} SplitSpec;
+
+typedef struct HyperSpec {
+    Name name;     // an input `name` of rank 0 in every function that uses it
+    double value;
+    bool is_integer;
+    Span span;
+} HyperSpec;
+
+typedef struct LayerSpec {  // a row of --emit=summary
+    const char *path;       // "dense#1"
+    Type output;
+    int64_t params, multiply_adds;
+    Span span;
+} LayerSpec;
+
+typedef struct ModelSpec {
+    Name model, data;         // data: NULL where there is no train block
+    const char *format;       // "csv", "idx"
+    const char *path;
+    int64_t split_seed;
+    int64_t batch, epochs, steps;
+    VEC(FieldSpec) fields;
+    VEC(SplitSpec) splits;
+    VEC(HyperSpec) hypers;    // flags of the program; those that fix a shape are not among them
+    VEC(Name) metrics;
+    VEC(LayerSpec) layers;
+} ModelSpec;
+
+// NULL after errors (in c->diags). With check_only a file may lack a model.
+Module *sema_module(Compiler *c, const Node *file, bool check_only, ModelSpec *spec);
+
+// The embedded library: name and text of each file of compiler/std, ends with NULL names.
+typedef struct LibraryFile {
+    const char *name, *text;
+} LibraryFile;
+extern const LibraryFile library_files[];
+
+#endif
