@@ -3,6 +3,7 @@
 #define NNC_BASE_COMPILER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/diag.h"
@@ -14,6 +15,13 @@ typedef struct Define {  // -D NAME=VALUE
     bool is_used;
 } Define;
 
+// What scheduling wants to know of the processor compiled for. It never changes bits.
+typedef struct Machine {
+    int vector_bytes;  // of one register; 0 counts as 64
+    int n_register;    // vector registers; 0 counts as 32
+    int64_t l1, l2;    // bytes per core; 0 counts as 32 KB and 1 MB
+} Machine;
+
 typedef struct Options {
     bool is_f64;           // --dtype=f64
     const char *cpu;       // --cpu=NAME; NULL for the processor compiled on
@@ -21,6 +29,7 @@ typedef struct Options {
     int opt_level;         // -O0 .. -O3; never changes bits
     bool strict_fp;        // --fp=strict: no fused multiply-add
     bool debug_info;       // -g
+    Machine machine;       // filled by the driver from --cpu and --target
     Define *define;
     int n_define;
 } Options;
