@@ -16,6 +16,7 @@ typedef struct NnContext {
     char *scratch;               // this thread's, 64-byte aligned
     int64_t extent[NN_EXTENTS];  // actual run-time extents: [0] is batch
     uint32_t seed, step;         // of random draws
+    struct NnPool *pool;         // the runtime's; null: nn_parallel runs the kernel alone
 } NnContext;
 
 // Iterations [begin, end) of a kernel's outermost loop.
