@@ -1,0 +1,107 @@
+#define _GNU_SOURCE
+#include "runtime/machine.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
+
+static char *map_memory(size_t *bytes) {
+    if (*bytes >= 2 * LARGE_PAGE) *bytes = (*bytes + LARGE_PAGE - 1) & ~(size_t)(LARGE_PAGE - 1);
+    size_t extra = *bytes >= 2 * LARGE_PAGE ? LARGE_PAGE : 0;  // to begin at a large page
+    char *at = mmap(NULL, *bytes + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) fail_memory((double)*bytes, "the model and its threads");
+    if (!extra) return at;
+    size_t skip = -(uintptr_t)at & (LARGE_PAGE - 1);
+    if (skip) munmap(at, skip);
+    if (skip < extra) munmap(at + skip + *bytes, extra - skip);
+    madvise(at + skip, *bytes, MADV_HUGEPAGE);
+    return at + skip;
+}
+
+// Threads' scratches begin a page and a half apart from equal places, so that they don't
+// fall on the same cache sets.
+static int64_t scratch_stride(int64_t bytes) {
+    return ((bytes + PAGE - 1) & ~(int64_t)(PAGE - 1)) + PAGE / 2;
+}
+
+void machine_start(Machine *m, Mem *mem, const NnProgram *program, const Manifest *manifest,
+                   int threads, uint32_t seed) {
+    *m = (Machine){.program = program, .manifest = manifest};
+    m->hyper = mem_array(mem, (size_t)manifest->n_hyper, sizeof *m->hyper);
+    for (int i = 0; i < manifest->n_hyper; i++) m->hyper[i] = manifest->hyper[i].value;
+
+    size_t arena = ((size_t)program->arena_bytes + PAGE - 1) & ~(size_t)(PAGE - 1), scratch;
+    int64_t stride = scratch_stride(program->scratch_bytes);
+    if (program->arena_bytes < 0 || program->scratch_bytes < 0 ||
+        __builtin_mul_overflow((size_t)stride, (size_t)threads, &scratch) ||
+        __builtin_add_overflow(arena, scratch, &m->memory_bytes) || m->memory_bytes > SIZE_MAX / 4) {
+        fail_memory((double)program->arena_bytes, "the model and its threads");
+    }
+    m->memory = map_memory(&m->memory_bytes);
+    m->context.arena = m->memory;
+    m->context.scratch = m->memory + arena;
+    m->context.seed = seed;
+    m->context.pool = threads_start(threads, m->context.scratch, stride);
+}
+
+void machine_stop(Machine *m) {
+    threads_stop(m->context.pool);
+    munmap(m->memory, m->memory_bytes);
+    m->context.pool = NULL;
+}
+
+// The value of one of the inputs named in docs/manifest.md.
+static double run_value(const Machine *m, const char *name, int64_t rows) {
+    const Clock *c = &m->clock;
+    if (strncmp(name, "valid.", 6) == 0) {
+        double value = c->valid && c->valid->rows > 0 ? figures_find(c->valid, name + 6) : INFINITY;
+        return value;
+    }
+    if (strcmp(name, "run.step") == 0) return (double)c->step;
+    if (strcmp(name, "run.epoch") == 0) return (double)c->epoch;
+    if (strcmp(name, "run.steps") == 0) return (double)c->steps;
+    if (strcmp(name, "run.epochs") == 0) return (double)c->epochs;
+    if (strcmp(name, "run.rows") == 0) return (double)rows;
+    if (strcmp(name, "run.inv_rows") == 0) return rows > 0 ? 1 / (double)rows : 0;
+    fail("this program's manifest: no input %s", name);
+}
+
+// f32 holds 1 / rows rounded once, from the double's quotient.
+static void set_inputs(Machine *m, const Entry *entry, int64_t rows) {
+    for (int i = 0; i < entry->n_input; i++) {
+        const Tensor *t = entry->input[i];
+        if (t->kind == TENSOR_run) {
+            elem_store(t->elem, machine_data(m, t), 0, run_value(m, t->name, rows));
+        }
+    }
+    for (int i = 0; i < m->manifest->n_hyper; i++) {
+        const Tensor *t = m->manifest->hyper[i].tensor;
+        elem_store(t->elem, machine_data(m, t), 0, m->hyper[i]);
+    }
+}
+
+void machine_run(Machine *m, const Entry *entry, int64_t rows) {
+    for (int i = 0; i < NN_EXTENTS; i++) m->context.extent[i] = i == 0 ? rows : 0;
+    m->context.step = (uint32_t)m->clock.step;
+    set_inputs(m, entry, rows);
+    entry->run(&m->context);
+}
+
+double machine_result(const Machine *m, const Entry *entry, const char *name) {
+    for (int i = 0; i < entry->n_result; i++) {
+        const Tensor *t = entry->result[i].tensor;
+        if (strcmp(entry->result[i].name, name) == 0 && t->rank == 0) {
+            return elem_load(t->elem, machine_data(m, t), 0);
+        }
+    }
+    return NAN;
+}
+
+const Entry *machine_entry(const Machine *m, const char *name) {
+    const Entry *entry = manifest_entry(m->manifest, name);
+    if (!entry) fail("this program has no %s: its source does not ask for one", name);
+    return entry;
+}

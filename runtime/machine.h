@@ -1,0 +1,45 @@
+// A compiled program made ready to run: its arena, its threads, the values of its hypers and
+// of the inputs that the runtime itself gives.
+#ifndef NN_RUNTIME_MACHINE_H
+#define NN_RUNTIME_MACHINE_H
+
+#include "runtime/figures.h"
+#include "runtime/manifest.h"
+#include "runtime/threads.h"
+
+// What `run.*` and `valid.*` inputs read.
+typedef struct Clock {
+    int64_t step, epoch;    // this update, from 1; this epoch, from 0
+    int64_t steps, epochs;  // totals
+    const Figures *valid;   // the last validation, or null before the first
+} Clock;
+
+typedef struct Machine {
+    const NnProgram *program;
+    const Manifest *manifest;
+    double *hyper;  // in the manifest's order
+    Clock clock;
+    NnContext context;
+    char *memory;
+    size_t memory_bytes;
+} Machine;
+
+// One allocation holds the arena and each thread's scratch.
+void machine_start(Machine *m, Mem *mem, const NnProgram *program, const Manifest *manifest,
+                   int threads, uint32_t seed);
+void machine_stop(Machine *m);
+
+// Runs an entry point on the rows that its input tensors hold; random draws are those of the
+// clock's step.
+void machine_run(Machine *m, const Entry *entry, int64_t rows);
+
+static inline char *machine_data(const Machine *m, const Tensor *t) {
+    return m->context.arena + t->offset;
+}
+
+// The value of a rank-0 result, or NaN where the entry has none of this name.
+double machine_result(const Machine *m, const Entry *entry, const char *name);
+
+const Entry *machine_entry(const Machine *m, const char *name);  // or fails: has no such part
+
+#endif

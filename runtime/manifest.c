@@ -1,0 +1,227 @@
+#include "runtime/manifest.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const split_name[N_SPLIT] = {"train", "valid", "test"};
+
+static const char *const kind_name[N_TENSOR_KIND] = {"param", "state", "input",
+                                                     "hyper", "run",   "result"};
+
+// What is wrong here was wrong when the program was compiled.
+static _Noreturn void broken(const char *what, const char *name) {
+    fail("this program's manifest: %s%s%s", what, name ? " " : "", name ? name : "");
+}
+
+static const char *need_text(const Json *object, const char *key) {
+    const char *text = json_text(json_get(object, key), NULL);
+    if (!text) broken("no text for", key);
+    return text;
+}
+
+static int64_t need_integer(const Json *object, const char *key) {
+    int64_t value;
+    if (!json_integer(json_get(object, key), &value) || value < 0) broken("no count for", key);
+    return value;
+}
+
+static int count_of(const Json *list) {
+    return list ? list->count : 0;
+}
+
+static int find_name(const char *const *names, int n, const char *name) {
+    for (int i = 0; i < n; i++) {
+        if (strcmp(names[i], name) == 0) return i;
+    }
+    return -1;
+}
+
+// An integer, "batch", or "4*batch"; is_batch tells which.
+static int64_t read_dim(const Json *dim, int64_t batch, bool *is_batch) {
+    int64_t value;
+    *is_batch = dim->kind == JSON_string;
+    if (!*is_batch) {
+        if (!json_integer(dim, &value) || value < 0) broken("bad dimension", NULL);
+        return value;
+    }
+    if (strcmp(dim->text, "batch") == 0) return batch;
+    char *rest;
+    value = strtoll(dim->text, &rest, 10);
+    if (value < 1 || value > INT32_MAX || strcmp(rest, "*batch") != 0) {
+        broken("bad dimension", dim->text);
+    }
+    return value * batch;
+}
+
+static void read_tensor(Tensor *t, const Json *json, const Manifest *m, int64_t arena_bytes) {
+    t->name = need_text(json, "name");
+    int kind = find_name(kind_name, N_TENSOR_KIND, need_text(json, "kind"));
+    int elem = find_name(elem_name, N_ELEM, need_text(json, "elem"));
+    const Json *dims = json_get(json, "dims");
+    if (kind < 0 || elem < 0 || count_of(dims) > MAX_RANK) broken("bad tensor", t->name);
+    t->kind = (TensorKind)kind;
+    t->elem = (Elem)elem;
+    t->offset = need_integer(json, "offset");
+    t->of_layer = strcmp(json_text(json_get(json, "of"), ""), "layer") == 0;
+    json_integer(json_get(json, "below"), &t->below);
+    t->count = 1;
+    for (const Json *d = dims ? dims->first : NULL; d; d = d->next) {
+        bool is_batch;
+        int64_t dim = read_dim(d, m->batch, &is_batch);
+        if (t->rank == 0) t->by_batch = is_batch;
+        t->dim[t->rank++] = dim;
+        if (__builtin_mul_overflow(t->count, dim, &t->count)) broken("bad tensor", t->name);
+    }
+    int64_t end;
+    if (t->count < 0 || __builtin_mul_overflow(t->count, elem_bytes[elem], &end) ||
+        __builtin_add_overflow(end, t->offset, &end) || end > arena_bytes ||
+        t->offset % elem_bytes[elem] != 0) {
+        broken("tensor outside the arena:", t->name);
+    }
+}
+
+static const Tensor *tensor_at(const Manifest *m, const Json *place) {
+    int64_t i;
+    if (!json_integer(place, &i) || i < 0 || i >= m->n_tensor) broken("no tensor there", NULL);
+    return &m->tensor[i];
+}
+
+static void read_entry(Mem *mem, Entry *e, const Json *json, const Manifest *m,
+                       const NnProgram *program) {
+    e->name = json->key;
+    for (int64_t i = 0; i < program->n_entry; i++) {
+        if (strcmp(program->entry[i].name, e->name) == 0) e->run = program->entry[i].run;
+    }
+    if (!e->run) broken("no code for entry", e->name);
+    const Json *inputs = json_get(json, "inputs"), *results = json_get(json, "results");
+    e->input = mem_array(mem, (size_t)count_of(inputs), sizeof *e->input);
+    e->result = mem_array(mem, (size_t)count_of(results), sizeof *e->result);
+    for (const Json *i = inputs ? inputs->first : NULL; i; i = i->next) {
+        e->input[e->n_input++] = tensor_at(m, i);
+    }
+    for (const Json *r = results ? results->first : NULL; r; r = r->next) {
+        e->result[e->n_result++] =
+            (Result){need_text(r, "name"), tensor_at(m, json_get(r, "tensor"))};
+    }
+}
+
+static void read_hypers(Mem *mem, Manifest *m, const Json *list) {
+    m->hyper = mem_array(mem, (size_t)count_of(list), sizeof *m->hyper);
+    for (const Json *h = list ? list->first : NULL; h; h = h->next) {
+        m->hyper[m->n_hyper++] = (Hyper){
+            .name = need_text(h, "name"),
+            .tensor = tensor_at(m, json_get(h, "tensor")),
+            .value = json_number(json_get(h, "default"), 0),
+            .is_integer = json_get(h, "integer") && json_get(h, "integer")->kind == JSON_true,
+        };
+    }
+}
+
+static void read_field(Mem *mem, Field *f, const Json *json, const Manifest *m) {
+    f->name = need_text(json, "name");
+    f->tensor = tensor_at(m, json_get(json, "tensor"));
+    if (!f->tensor->by_batch || f->tensor->dim[0] != m->batch) {
+        broken("the first axis is not the batch in field", f->name);
+    }
+    int64_t below = 0;
+    json_integer(json_get(json, "class"), &below);
+    f->below = below > 0 ? below : f->tensor->below;
+    const char *part = json_text(json_get(json, "part"), NULL);
+    if (part) {
+        f->part = strcmp(part, "images") == 0 ? PART_images : PART_labels;
+        return;
+    }
+    const Json *columns = json_get(json, "columns");
+    f->column = mem_array(mem, (size_t)count_of(columns), sizeof *f->column);
+    for (const Json *c = columns ? columns->first : NULL; c; c = c->next) {
+        if (c->kind != JSON_string) broken("bad column in field", f->name);
+        f->column[f->n_column++] = c->text;
+    }
+    if (f->n_column != tensor_row_count(f->tensor)) broken("columns and shape of field", f->name);
+}
+
+static void read_split(SplitRule *rule, const Json *json) {
+    if (!json) return;
+    rule->is_declared = true;
+    rule->share = json_number(json_get(json, "share"), 0);
+    if (!(rule->share > 0)) rule->rows = need_integer(json, "rows");
+}
+
+static void read_data(Mem *mem, Manifest *m, const Json *json) {
+    DataBlock *d = &m->data;
+    if (!json) return;
+    d->name = need_text(json, "name");
+    d->path = need_text(json, "path");
+    const char *from = need_text(json, "from");
+    d->from = strcmp(from, "csv") == 0 ? FROM_csv : strcmp(from, "idx") == 0 ? FROM_idx : FROM_none;
+    if (d->from == FROM_none) broken("no reader for data from", from);
+    d->seed = (uint64_t)json_number(json_get(json, "seed"), 1);
+    const Json *fields = json_get(json, "fields"), *split = json_get(json, "split");
+    d->field = mem_array(mem, (size_t)count_of(fields), sizeof *d->field);
+    for (const Json *f = fields ? fields->first : NULL; f; f = f->next) {
+        read_field(mem, &d->field[d->n_field++], f, m);
+    }
+    for (int s = 0; s < N_SPLIT; s++) read_split(&d->split[s], json_get(split, split_name[s]));
+}
+
+static void read_tables(Mem *mem, Manifest *m, const Json *json, const NnProgram *program) {
+    const Json *tensors = json_get(json, "tensors"), *entries = json_get(json, "entries");
+    m->tensor = mem_array(mem, (size_t)count_of(tensors), sizeof *m->tensor);
+    for (const Json *t = tensors ? tensors->first : NULL; t; t = t->next) {
+        read_tensor(&m->tensor[m->n_tensor++], t, m, program->arena_bytes);
+    }
+    m->entry = mem_array(mem, (size_t)count_of(entries), sizeof *m->entry);
+    for (const Json *e = entries ? entries->first : NULL; e; e = e->next) {
+        read_entry(mem, &m->entry[m->n_entry++], e, m, program);
+    }
+    read_hypers(mem, m, json_get(json, "hypers"));
+    read_data(mem, m, json_get(json, "data"));
+}
+
+const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
+    if (program->version != NN_ABI_VERSION) {
+        fail("this program was compiled for runtime %" PRId64 ", and is linked with runtime %d",
+             program->version, NN_ABI_VERSION);
+    }
+    JsonError error;
+    const Json *json = json_parse(mem, program->manifest, strlen(program->manifest), &error);
+    if (!json) broken(error.what, mem_format(mem, "at byte %zu", error.at));
+    Manifest *m = mem_get(mem, sizeof *m);
+    m->version = json_text(json_get(json, "nnc"), "");
+    m->name = need_text(json, "name");
+    m->source = json_text(json_get(json, "source"), "");
+    m->source_dir = json_text(json_get(json, "source_dir"), "");
+    m->hash = json_text(json_get(json, "hash"), "");
+    m->real = strcmp(json_text(json_get(json, "real"), "f32"), "f64") == 0 ? ELEM_f64 : ELEM_f32;
+    m->batch = need_integer(json, "batch");
+    if (m->batch < 1 || m->batch > INT32_MAX) broken("bad batch", NULL);
+    read_tables(mem, m, json, program);
+    const Json *train = json_get(json, "train");
+    m->epochs = (int64_t)json_number(json_get(train, "epochs"), 0);
+    m->steps = (int64_t)json_number(json_get(train, "steps"), 0);
+    m->summary = json_get(json, "summary");
+    return m;
+}
+
+const Entry *manifest_entry(const Manifest *m, const char *name) {
+    for (int i = 0; i < m->n_entry; i++) {
+        if (strcmp(m->entry[i].name, name) == 0) return &m->entry[i];
+    }
+    return NULL;
+}
+
+const Tensor *manifest_tensor(const Manifest *m, const char *name) {
+    for (int i = 0; i < m->n_tensor; i++) {
+        if (strcmp(m->tensor[i].name, name) == 0) return &m->tensor[i];
+    }
+    return NULL;
+}
+
+int64_t manifest_parameters(const Manifest *m) {
+    int64_t count = 0;
+    for (int i = 0; i < m->n_tensor; i++) {
+        if (m->tensor[i].kind == TENSOR_param) count += m->tensor[i].count;
+    }
+    return count;
+}

@@ -1,0 +1,80 @@
+// The program's description of itself: docs/manifest.md, as structures.
+#ifndef NN_RUNTIME_MANIFEST_H
+#define NN_RUNTIME_MANIFEST_H
+
+#include "runtime/abi.h"
+#include "runtime/json.h"
+#include "runtime/tensor.h"
+
+typedef struct Result {
+    const char *name;
+    const Tensor *tensor;
+} Result;
+
+typedef struct Entry {
+    const char *name;
+    NnEntry *run;
+    int n_input, n_result;
+    const Tensor **input;
+    Result *result;
+} Entry;
+
+typedef struct Hyper {
+    const char *name;
+    const Tensor *tensor;
+    double value;  // the default
+    bool is_integer;
+} Hyper;
+
+typedef enum FieldPart { PART_columns, PART_images, PART_labels } FieldPart;
+
+typedef struct Field {
+    const char *name;
+    const Tensor *tensor;
+    FieldPart part;
+    int n_column;
+    const char **column;
+    int64_t below;  // number of classes, 0 for none
+} Field;
+
+typedef enum SplitKind { SPLIT_train, SPLIT_valid, SPLIT_test, N_SPLIT } SplitKind;
+extern const char *const split_name[N_SPLIT];
+
+typedef struct SplitRule {
+    bool is_declared;
+    double share;  // of the rows, or
+    int64_t rows;  // a number of them where share is 0
+} SplitRule;
+
+typedef enum DataFrom { FROM_none, FROM_csv, FROM_idx } DataFrom;
+
+typedef struct DataBlock {
+    const char *name, *path;
+    DataFrom from;
+    uint64_t seed;
+    int n_field;
+    Field *field;
+    SplitRule split[N_SPLIT];
+} DataBlock;
+
+typedef struct Manifest {
+    const char *name, *source, *source_dir, *hash, *version;
+    Elem real;
+    int64_t batch;
+    int n_tensor, n_entry, n_hyper;
+    Tensor *tensor;
+    Entry *entry;
+    Hyper *hyper;
+    DataBlock data;  // from is FROM_none where there is no data block
+    int64_t epochs, steps;
+    const Json *summary;
+} Manifest;
+
+// Checks all that the runtime relies on: a program whose parts disagree ends here.
+const Manifest *manifest_read(Mem *m, const NnProgram *program);
+
+const Entry *manifest_entry(const Manifest *manifest, const char *name);  // null if it has none
+const Tensor *manifest_tensor(const Manifest *manifest, const char *name);
+int64_t manifest_parameters(const Manifest *manifest);  // elements of all parameters
+
+#endif

@@ -1,0 +1,56 @@
+// A tensor: a named, typed place in the arena. Rows are what lies at one index of the first
+// axis where that is the batch.
+#ifndef NN_RUNTIME_TENSOR_H
+#define NN_RUNTIME_TENSOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum Elem { ELEM_bool, ELEM_u8, ELEM_i32, ELEM_f32, ELEM_f64, N_ELEM } Elem;
+
+typedef enum TensorKind {
+    TENSOR_param,
+    TENSOR_state,
+    TENSOR_input,
+    TENSOR_hyper,
+    TENSOR_run,
+    TENSOR_result,
+    N_TENSOR_KIND,
+} TensorKind;
+
+enum { MAX_RANK = 8 };
+
+typedef struct Tensor {
+    const char *name;
+    TensorKind kind;
+    Elem elem;
+    int rank;
+    int64_t dim[MAX_RANK];  // at the largest batch
+    bool by_batch;          // the first axis is the batch
+    bool of_layer;          // a state that belongs to the weights, not to the optimizer
+    int64_t below;          // integers: every element is in [0, below); 0 where nothing is known
+    int64_t offset, count;  // bytes from the arena's start; elements at the largest batch
+} Tensor;
+
+extern const char *const elem_name[N_ELEM];
+extern const int elem_bytes[N_ELEM];
+
+static inline int64_t tensor_bytes(const Tensor *t) {
+    return t->count * elem_bytes[t->elem];
+}
+
+static inline int64_t tensor_row_count(const Tensor *t) {
+    return t->by_batch ? t->count / t->dim[0] : t->count;
+}
+
+static inline bool elem_is_real(Elem e) {
+    return e >= ELEM_f32;
+}
+
+double elem_load(Elem e, const void *at, int64_t i);
+void elem_store(Elem e, void *at, int64_t i, double x);  // x is known to fit
+
+// Why x is no element of this type below `below`, or null. Says what was expected.
+const char *elem_refusal(Elem e, int64_t below, double x, char text[64]);
+
+#endif

@@ -1,0 +1,23 @@
+// The program's own threads. nn_parallel (abi.def) splits a kernel's iterations over them in
+// contiguous ranges; a fork and join takes well under a microsecond while they are hot.
+#ifndef NN_RUNTIME_THREADS_H
+#define NN_RUNTIME_THREADS_H
+
+#include <stdint.h>
+
+#include "runtime/abi.h"
+
+typedef struct NnPool NnPool;
+
+enum { MAX_THREADS = 1024 };
+
+int threads_available(void);  // cores that this process may use
+
+// Starts threads - 1 workers, whose scratch lies at scratch + thread * scratch_bytes; the
+// caller is thread 0. Null for one thread: nn_parallel then calls the kernel.
+NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes);
+void threads_stop(NnPool *pool);
+
+void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations);
+
+#endif
