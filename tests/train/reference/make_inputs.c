@@ -1,0 +1,145 @@
+// Writes the data and the first weights of the runs that are held against another framework:
+//
+//   make_inputs mlp|lenet5 FOLDER
+//
+// FOLDER gets the four IDX files of an image data set (one batch of rows, the test pair the
+// same) and weights.safetensors. Everything is a function of an integer hash, the same in
+// reference.py, so that nothing large is kept.
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIXELS = 28 * 28, CLASSES = 10 };
+
+typedef struct Tensor {
+    const char *name;
+    int rank, dim[5];
+    int fan_in;  // uniform in +-gain / sqrt(fan_in)
+} Tensor;
+
+typedef struct Workload {
+    const char *name;
+    int rows;
+    double gain;
+    Tensor tensor[10];  // ends with a NULL name
+} Workload;
+
+static const Workload workloads[] = {
+    {"mlp", 128, 1,
+     {{"dense#1.w", 2, {784, 512}, 784}, {"dense#1.b", 1, {512}, 784},
+      {"dense#2.w", 2, {512, 256}, 512}, {"dense#2.b", 1, {256}, 512},
+      {"dense#3.w", 2, {256, 10}, 256}, {"dense#3.b", 1, {10}, 256}}},
+    {"lenet5", 64, 2,
+     {{"conv2d#1.k", 5, {5, 5, 1, 1, 6}, 25}, {"conv2d#1.b", 1, {6}, 25},
+      {"conv2d#2.k", 5, {5, 5, 1, 6, 16}, 150}, {"conv2d#2.b", 1, {16}, 150},
+      {"dense#1.w", 2, {400, 120}, 400}, {"dense#1.b", 1, {120}, 400},
+      {"dense#2.w", 2, {120, 84}, 120}, {"dense#2.b", 1, {84}, 120},
+      {"dense#3.w", 2, {84, 10}, 84}}},
+};
+// LeNet-5's last bias is left to the program's own first value, 0: loading may be partial.
+
+// The finalizer of SplitMix64. Steele, Lea and Flood 2014.
+static uint64_t hash(uint32_t stream, uint32_t i) {
+    uint64_t z = ((uint64_t)stream << 32 | i) + 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+static int label(int row) { return (int)(hash(100, (uint32_t)row) % CLASSES); }
+
+// Three parts a pattern of the class, one part noise.
+static int pixel(int row, int i) {
+    int pattern = (int)(hash(101, (uint32_t)(label(row) * PIXELS + i)) >> 56);
+    int noise = (int)(hash(102, (uint32_t)(row * PIXELS + i)) >> 56);
+    return (3 * pattern + noise) / 4;
+}
+
+static FILE *create(const char *folder, const char *name) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    if (!f) {
+        perror(path);
+        exit(1);
+    }
+    return f;
+}
+
+static void put_big_endian(FILE *f, uint32_t v) {
+    for (int shift = 24; shift >= 0; shift -= 8) putc((int)(v >> shift & 255), f);
+}
+
+static void write_idx(const char *folder, const char *prefix, int rows) {
+    char name[64];
+    snprintf(name, sizeof name, "%s-images-idx3-ubyte", prefix);
+    FILE *f = create(folder, name);
+    put_big_endian(f, 0x803);
+    put_big_endian(f, (uint32_t)rows);
+    put_big_endian(f, 28);
+    put_big_endian(f, 28);
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < PIXELS; i++) putc(pixel(r, i), f);
+    fclose(f);
+
+    snprintf(name, sizeof name, "%s-labels-idx1-ubyte", prefix);
+    f = create(folder, name);
+    put_big_endian(f, 0x801);
+    put_big_endian(f, (uint32_t)rows);
+    for (int r = 0; r < rows; r++) putc(label(r), f);
+    fclose(f);
+}
+
+static int count(const Tensor *t) {
+    int n = 1;
+    for (int i = 0; i < t->rank; i++) n *= t->dim[i];
+    return n;
+}
+
+// Eight bytes of header length, a JSON header padded with spaces, little-endian values.
+static void write_weights(const char *folder, const Workload *w) {
+    char header[4096];
+    int length = 0;
+    long offset = 0;
+    for (const Tensor *t = w->tensor; t->name; t++) {
+        length += sprintf(header + length, "%c\"%s\":{\"dtype\":\"F32\",\"shape\":[",
+                          t == w->tensor ? '{' : ',', t->name);
+        for (int i = 0; i < t->rank; i++)
+            length += sprintf(header + length, "%s%d", i ? "," : "", t->dim[i]);
+        length += sprintf(header + length, "],\"data_offsets\":[%ld,%ld]}", offset,
+                          offset + 4L * count(t));
+        offset += 4L * count(t);
+    }
+    header[length++] = '}';
+    while (length % 8) header[length++] = ' ';
+
+    FILE *f = create(folder, "weights.safetensors");
+    for (int i = 0; i < 8; i++) putc((int)((uint64_t)length >> 8 * i & 255), f);
+    fwrite(header, 1, (size_t)length, f);
+    for (const Tensor *t = w->tensor; t->name; t++) {
+        double bound = w->gain / sqrt(t->fan_in);
+        for (int i = 0; i < count(t); i++) {
+            double u = (double)(hash((uint32_t)(t - w->tensor), (uint32_t)i) >> 40) / (1 << 24);
+            float x = (float)((2 * u - 1) * bound);
+            uint32_t bits;
+            memcpy(&bits, &x, 4);
+            for (int b = 0; b < 4; b++) putc((int)(bits >> 8 * b & 255), f);
+        }
+    }
+    fclose(f);
+}
+
+int main(int argc, char **argv) {
+    for (int i = 0; argc == 3 && i < 2; i++) {
+        const Workload *w = &workloads[i];
+        if (strcmp(argv[1], w->name)) continue;
+        write_idx(argv[2], "train", w->rows);
+        write_idx(argv[2], "t10k", w->rows);
+        write_weights(argv[2], w);
+        return 0;
+    }
+    fprintf(stderr, "usage: make_inputs mlp|lenet5 FOLDER\n");
+    return 2;
+}
