@@ -57,8 +57,7 @@ void machine_stop(Machine *m) {
 static double run_value(const Machine *m, const char *name, int64_t rows) {
     const Clock *c = &m->clock;
     if (strncmp(name, "valid.", 6) == 0) {
-        double value = c->valid && c->valid->rows > 0 ? figures_find(c->valid, name + 6) : INFINITY;
-        return value;
+        return c->valid && c->valid->rows > 0 ? figures_find(c->valid, name + 6) : INFINITY;
     }
     if (strcmp(name, "run.step") == 0) return (double)c->step;
     if (strcmp(name, "run.epoch") == 0) return (double)c->epoch;
@@ -69,17 +68,23 @@ static double run_value(const Machine *m, const char *name, int64_t rows) {
     fail("this program's manifest: no input %s", name);
 }
 
-// f32 holds 1 / rows rounded once, from the double's quotient.
+static double hyper_value(const Machine *m, const Tensor *t) {
+    for (int i = 0; i < m->manifest->n_hyper; i++) {
+        const Hyper *h = &m->manifest->hyper[i];
+        if (h->tensor == t || strcmp(h->name, t->name) == 0) return m->hyper[i];
+    }
+    fail("this program's manifest: no hyper %s", t->name);
+}
+
+// Only what the entry lists: other places may hold something else while it runs.
 static void set_inputs(Machine *m, const Entry *entry, int64_t rows) {
     for (int i = 0; i < entry->n_input; i++) {
         const Tensor *t = entry->input[i];
         if (t->kind == TENSOR_run) {
             elem_store(t->elem, machine_data(m, t), 0, run_value(m, t->name, rows));
+        } else if (t->kind == TENSOR_hyper) {
+            elem_store(t->elem, machine_data(m, t), 0, hyper_value(m, t));
         }
-    }
-    for (int i = 0; i < m->manifest->n_hyper; i++) {
-        const Tensor *t = m->manifest->hyper[i].tensor;
-        elem_store(t->elem, machine_data(m, t), 0, m->hyper[i]);
     }
 }
 

@@ -1,0 +1,81 @@
+#include "runtime/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/rng.h"
+
+static Column column_of(const char *name, const Tensor *t, const Field *f) {
+    int64_t row_bytes = tensor_row_count(t) * elem_bytes[t->elem];
+    int64_t below = f && f->below > 0 ? f->below : t->below;
+    return (Column){.name = name, .tensor = t, .field = f, .below = below, .row_bytes = row_bytes};
+}
+
+Dataset dataset_of_fields(Mem *mem, const DataBlock *block) {
+    Dataset d = {.column = mem_array(mem, (size_t)block->n_field, sizeof(Column))};
+    for (int i = 0; i < block->n_field; i++) {
+        const Field *f = &block->field[i];
+        d.column[d.n++] = column_of(f->name, f->tensor, f);
+    }
+    return d;
+}
+
+static const Field *find_field(const DataBlock *block, const Tensor *t) {
+    for (int i = 0; i < block->n_field; i++) {
+        if (block->field[i].tensor == t) return &block->field[i];
+    }
+    for (int i = 0; i < block->n_field; i++) {
+        if (strcmp(block->field[i].name, t->name) == 0) return &block->field[i];
+    }
+    return NULL;
+}
+
+Dataset dataset_of_inputs(Mem *mem, const Manifest *manifest, const Entry *entry) {
+    Dataset d = {.column = mem_array(mem, (size_t)entry->n_input, sizeof(Column))};
+    for (int i = 0; i < entry->n_input; i++) {
+        const Tensor *t = entry->input[i];
+        if (t->kind != TENSOR_input) continue;
+        const Field *f = find_field(&manifest->data, t);
+        d.column[d.n++] = column_of(f ? f->name : t->name, t, f);
+    }
+    return d;
+}
+
+void dataset_reserve(Dataset *d, int64_t rows) {
+    if (rows <= d->room) return;
+    for (int i = 0; i < d->n; i++) {
+        Column *c = &d->column[i];
+        size_t bytes;
+        bool is_huge = __builtin_mul_overflow((size_t)rows, (size_t)c->row_bytes, &bytes);
+        char *data = is_huge ? NULL : realloc(c->data, bytes ? bytes : 1);
+        if (!data) fail_memory((double)rows * (double)c->row_bytes, "the data");
+        c->data = data;
+    }
+    d->room = rows;
+}
+
+void dataset_free(Dataset *d) {
+    for (int i = 0; i < d->n; i++) free(d->column[i].data);
+    *d = (Dataset){0};
+}
+
+static void fill_randomly(Column *c, int64_t count, Rng *r) {
+    Elem e = c->tensor->elem;
+    int64_t below = c->below > 0 ? c->below : e == ELEM_u8 ? 256 : e == ELEM_bool ? 2 : 10;
+    bool is_real = elem_is_real(e) && c->below == 0;
+    for (int64_t i = 0; i < count; i++) {
+        elem_store(e, c->data, i, is_real ? rng_uniform(r) : (double)rng_below(r, (uint64_t)below));
+    }
+}
+
+Dataset dataset_synthetic(Mem *mem, const Manifest *manifest, const Entry *entry, int64_t rows,
+                          uint64_t seed) {
+    Dataset d = dataset_of_inputs(mem, manifest, entry);
+    dataset_reserve(&d, rows);
+    d.rows = rows;
+    for (int i = 0; i < d.n; i++) {
+        Rng r = rng_start(seed, (uint64_t)i);
+        fill_randomly(&d.column[i], rows * tensor_row_count(d.column[i].tensor), &r);
+    }
+    return d;
+}

@@ -1,0 +1,36 @@
+// Rows in memory: for each field one array of the elements that its tensor holds.
+#ifndef NN_RUNTIME_DATASET_H
+#define NN_RUNTIME_DATASET_H
+
+#include "runtime/manifest.h"
+
+typedef struct Column {
+    const char *name;      // the field's
+    const Tensor *tensor;  // where a batch of it goes
+    const Field *field;    // null for synthetic rows
+    int64_t below;         // number of classes, 0 for none
+    char *data;            // rows * row_bytes
+    int64_t row_bytes;
+} Column;
+
+typedef struct Dataset {
+    int64_t rows, room;
+    int n;
+    Column *column;
+} Dataset;
+
+// A column for each field of the data block, without rows.
+Dataset dataset_of_fields(Mem *mem, const DataBlock *block);
+// A column for each input of the entry point: the fields of the same name, else unknown ones.
+Dataset dataset_of_inputs(Mem *mem, const Manifest *manifest, const Entry *entry);
+// Seeded rows for the entry point's inputs: reals in [0, 1), labels in their range.
+Dataset dataset_synthetic(Mem *mem, const Manifest *manifest, const Entry *entry, int64_t rows,
+                          uint64_t seed);
+void dataset_reserve(Dataset *d, int64_t rows);  // room for so many, keeping what is there
+void dataset_free(Dataset *d);
+
+// Readers. All add to a dataset without rows and fail with the file and the place.
+void csv_read(Dataset *d, const char *path);
+void idx_read(Dataset *d, Column *c, const char *path);  // one column; the first sets d->rows
+
+#endif
