@@ -1,11 +1,27 @@
 # nnc: an ahead-of-time compiler for neural network training.   `make help` lists the targets.
-LLVM    ?= $(firstword $(foreach v,22 21 20 19,$(if $(shell command -v llvm-config-$(v)),$(v))))
+ifndef LLVM
+LLVM    := $(shell for v in 22 21 20 19; do command -v llvm-config-$$v >/dev/null && echo $$v && break; done)
+endif
 PREFIX  ?= /usr/local
 BUILD   ?= build
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 FLEX    ?= flex
 BISON   ?= bison
+N       ?= 1000
+
+# In parallel unless told otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
+# What is missing is said once, before anything is built.
+ifneq ($(filter-out help deps demo clean layers format,$(or $(MAKECMDGOALS),all)),)
+MISSING := $(shell sh tools/install-deps.sh --list)
+ifneq ($(MISSING),)
+$(error missing: $(MISSING); `make deps` installs it)
+endif
+endif
 
 LLVM_CONFIG = llvm-config-$(LLVM)
 WARN  = -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror=implicit-function-declaration \
@@ -13,7 +29,7 @@ WARN  = -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror=implicit-function-dec
 FLAGS = -std=gnu11 $(WARN) $(CFLAGS) -ffp-contract=off -Icompiler -I. -I$(BUILD) -MMD -MP
 
 .PHONY: all
-all: $(BUILD)/nnc $(BUILD)/libnnrt.a
+all: $(BUILD)/nnc $(BUILD)/libnnrt.a ## the compiler, build/nnc, and the runtime that programs link
 
 # ---- the compiler: one static library per layer, lower layers last
 
@@ -87,8 +103,70 @@ $(BUILD)/unit/%: tests/unit/%.c $$(foreach l,$$(unit_libs_$$(call layer_of,$$*))
 	$(CC) $(FLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(shell pkg-config --libs check) $(if $(findstring libemit,$^),$(shell $(LLVM_CONFIG) --ldflags --libs)) -lm -lpthread
 
-.PHONY: clean
-clean:
+# ---- tests: a summary, and `N passed, N failed` as the last line
+
+TOOLS = $(BUILD)/tests/make_inputs
+$(BUILD)/tests/%: tests/train/reference/%.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -o $@ $< -lm
+
+.PHONY: test bless asan fuzz valgrind
+test: all $(UNITS) $(TOOLS) ## all tests; SUITES="lang grad" for some of them
+	@BUILD=$(BUILD) sh tests/run.sh $(SUITES)
+
+bless: all ## rewrite the expected output of the text tests: read the difference
+	@BUILD=$(BUILD) BLESS=1 sh tests/run.sh golden
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+asan: ## all tests under the address and undefined behaviour sanitizers
+	+$(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)" \
+	    NNC_LINK="$(SANITIZE)" test
+
+valgrind: all ## the compiler on the examples under valgrind
+	@BUILD=$(BUILD) sh tests/run.sh valgrind
+
+fuzz: $(BUILD)/unit/emit_fuzz ## N random functions against the interpreter
+	NNC_FUZZ=$(N) $(BUILD)/unit/emit_fuzz
+
+# ---- benchmarks, demo, installation
+
+.PHONY: bench demo deps install uninstall
+bench: all ## step times beside those of PyTorch, into bench/results.md
+	BUILD=$(BUILD) sh bench/run.sh
+
+deps: ## install what building needs (apt; sudo when not root)
+	sh tools/install-deps.sh
+
+demo: ## install what is missing, build, train examples/digits, show what it reached
+	@sh tools/install-deps.sh
+	@+$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) sh tools/demo.sh
+
+install: all ## into PREFIX (default /usr/local)
+	install -D -m 755 $(BUILD)/nnc $(DESTDIR)$(PREFIX)/bin/nnc
+	install -D -m 644 $(BUILD)/libnnrt.a $(DESTDIR)$(PREFIX)/lib/nnc/libnnrt.a
+	install -d $(DESTDIR)$(PREFIX)/share/nnc/examples/data $(DESTDIR)$(PREFIX)/share/doc/nnc
+	install -m 644 examples/*.nn $(DESTDIR)$(PREFIX)/share/nnc/examples
+	install -m 644 examples/data/* $(DESTDIR)$(PREFIX)/share/nnc/examples/data
+	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nnc
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/nnc
+	rm -rf $(DESTDIR)$(PREFIX)/lib/nnc $(DESTDIR)$(PREFIX)/share/nnc $(DESTDIR)$(PREFIX)/share/doc/nnc
+
+# ---- the source itself
+
+.PHONY: layers format help clean
+layers: ## check that includes point from higher layers to lower ones only
+	@sh tools/layers.sh
+
+format: ## clang-format 14 on the files changed since the last commit; ALL=1 for all
+	@sh tools/format.sh $(ALL)
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /    make \1\t/p' Makefile | expand -t 20
+
+clean: ## remove what was built
 	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
