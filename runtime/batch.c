@@ -1,0 +1,47 @@
+#include <string.h>
+
+#include "runtime/data.h"
+
+// The column that fills an input: its own tensor's, else the one of the same name.
+static const Column *column_for(const Dataset *d, const Tensor *t) {
+    for (int i = 0; i < d->n; i++) {
+        if (d->column[i].tensor == t) return &d->column[i];
+    }
+    for (int i = 0; i < d->n; i++) {
+        const Column *c = &d->column[i];
+        bool is_alike = c->tensor->elem == t->elem && tensor_row_count(c->tensor) == tensor_row_count(t);
+        if (is_alike && strcmp(c->name, t->name) == 0) return c;
+    }
+    return NULL;
+}
+
+void batch_check(const Entry *entry, const Dataset *data) {
+    for (int i = 0; i < entry->n_input; i++) {
+        const Tensor *t = entry->input[i];
+        if (t->kind == TENSOR_input && !column_for(data, t)) {
+            fail("this program's data have no field for input %s of %s", t->name, entry->name);
+        }
+    }
+}
+
+static void gather(char *to, const Column *c, const Split *split, const int64_t *order,
+                   int64_t begin, int64_t rows) {
+    for (int64_t i = begin; i < begin + rows; i++) {
+        int64_t row = split->row[order ? order[i] : i];
+        memcpy(to, c->data + row * c->row_bytes, (size_t)c->row_bytes);
+        to += c->row_bytes;
+    }
+}
+
+void batch_fill(Machine *m, const Entry *entry, const Split *split, const int64_t *order,
+                int64_t begin, int64_t rows) {
+    for (int i = 0; i < entry->n_input; i++) {
+        const Tensor *t = entry->input[i];
+        if (t->kind != TENSOR_input) continue;
+        const Column *c = column_for(split->data, t);
+        char *to = machine_data(m, t);
+        gather(to, c, split, order, begin, rows);
+        size_t used = (size_t)(rows * c->row_bytes);
+        memset(to + used, 0, (size_t)tensor_bytes(t) - used);
+    }
+}

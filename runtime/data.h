@@ -1,0 +1,36 @@
+// A program's data: where the files are, their rows in memory, and the splits.
+#ifndef NN_RUNTIME_DATA_H
+#define NN_RUNTIME_DATA_H
+
+#include "runtime/dataset.h"
+#include "runtime/machine.h"
+
+typedef struct Split {
+    const Dataset *data;
+    int64_t rows;
+    int64_t *row;  // which rows of the dataset, in order
+} Split;
+
+typedef struct Data {
+    Dataset pool, held_out;  // held_out: IDX's t10k pair
+    Split split[N_SPLIT];    // no rows: the program has no such split
+} Data;
+
+// Finds and reads all files, and splits the rows. `from` is what --data says, or null.
+void data_load(Data *d, Mem *mem, const Manifest *manifest, const char *from);
+void data_free(Data *d);
+
+// The folder or file that the data block reads, or null where it is in none of the places.
+const char *data_find(Mem *mem, const Manifest *manifest, const char *from);
+
+// Draws the splits from a permutation of the rows by the data block's seed.
+void split_rows(Data *d, Mem *mem, const DataBlock *block, const char *path);
+
+// Copies `rows` rows of the split, from place `begin` of `order` (null: as they stand), into
+// the entry point's inputs, and zeroes the rest of the largest batch.
+void batch_fill(Machine *m, const Entry *entry, const Split *split, const int64_t *order,
+                int64_t begin, int64_t rows);
+// Fails when the entry point reads an input that the data don't have.
+void batch_check(const Entry *entry, const Dataset *data);
+
+#endif
