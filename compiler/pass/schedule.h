@@ -35,19 +35,22 @@ typedef struct Member {
     Keep keep;
 } Member;
 
-// How the loops over one slot of a nest's box are laid out.
-typedef struct SlotPlan {
+// A slot of a nest's box after adjacent ones that every access walks as one were merged.
+// Merged slot s stands for the graph's slots [first, first + n), the last of them fastest.
+typedef struct Slot {
+    int first, n;
+    Dim extent;
     int64_t tile;   // points of the slot in a tile; 1 for a plain loop
     bool is_lanes;
-} SlotPlan;
+} Slot;
 
 typedef struct Nest {
     VEC(Member) members;    // the leader first
-    // The plan, over the box's slots after merging (`schedule`).
-    int n_slot;             // inner parallel slots; the leader's reduced slots stay loops
-    SlotPlan plan[MAX_SLOTS];
-    int loop_order[MAX_SLOTS];  // slots from the outermost loop to the innermost
-    bool pack;              // copy the operand along the lanes to scratch, per panel
+    // The plan (`schedule`): inner parallel slots in the order of their loops, the
+    // outermost first, then the leader's reduced slots in their own order.
+    int n_parallel, n_reduced;
+    Slot slot[MAX_SLOTS];
+    Scalar *packed;         // the leader's read that is copied to scratch per panel, or NULL
 } Nest;
 
 typedef struct Region {
@@ -62,11 +65,14 @@ typedef struct Region {
 typedef struct FunctionSchedule {
     Function *fn;
     VEC(Region *) regions;  // in order
+    Map *target_of;         // Value * to Value *: the leaf whose memory it is computed into
 } FunctionSchedule;
 
 typedef struct Schedule {
     Module *m;
     VEC(FunctionSchedule *) fns;
+    VEC(Buffer *) buffers;
+    Map *storage;           // Value * to Storage *, after `schedule`
 } Schedule;
 
 void print_schedule(Text *out, const Schedule *s);

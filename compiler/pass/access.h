@@ -1,0 +1,26 @@
+// Access: how a read of a value walks memory, slot by slot. What fusion, tiling and
+// lowering all ask of a read.
+#ifndef NNC_PASS_ACCESS_H
+#define NNC_PASS_ACCESS_H
+
+#include "ir/build.h"
+#include "ir/ir.h"
+#include "ir/rewrite.h"
+
+// Axis `axis` of the read is exactly slot `slot`, unshifted.
+bool read_is_slot(const Read *r, int axis, int slot);
+// r reads v[slot 0, slot 1, ...] of a value with as many axes as the box has parallel slots.
+bool read_is_identity(const Read *r, int np);
+// How many leading axes are slot 0, slot 1, ...
+int read_prefix(const Read *r);
+
+// A sum of products in which some operand is used again along some parallel slot.
+bool is_contraction(const Value *v);
+
+// Points of a box (parallel and reduced) at the largest extents.
+double box_points(const Dim *extent, int n);
+
+// A rough count of what one evaluation of s costs, in vector operations.
+double scalar_cost(Scalar *s, Arena *scratch);
+
+#endif

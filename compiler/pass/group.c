@@ -1,0 +1,468 @@
+// Group: which values are computed together, and in what order.
+//
+// Values are taken operands first. Each joins the nest of one that it reads at the same
+// point, else the region of one that it reads under the same leading indices, else begins
+// a region of its own. An edge of the graph between regions never closes a cycle.
+//
+// A parameter or state is updated in place where every other reader of its old value can
+// come first; that is an edge, too. Otherwise a copy at the end moves the new value in.
+#include <string.h>
+
+#include "pass/fuse.h"
+
+typedef struct Group {
+    Region *region;
+    VEC(struct Group *) needs;  // groups that must come before
+    bool is_closed;             // takes no more members
+    int mark;
+    bool is_placed;
+} Group;
+
+typedef struct Grouping {
+    Module *m;
+    Arena *scratch;
+    Function *f;
+    Values order;        // scheduled values, joins and reshapes too, operands first
+    Map *group_of;       // Value * to Group *
+    Map *nest_of;        // Value * to Nest *
+    Map *extra;          // Value * to Values *: what must also come before it
+    Map *readers;        // Value * (leaf) to Values *
+    Map *target_of;      // Value * to Value *: the leaf that it updates in place
+    VEC(Group *) groups;
+    VEC(Update) copies;  // updates that can't be in place
+    int mark;
+} Grouping;
+
+static bool is_leaf(const Value *v) {
+    return v->op <= VAL_state;
+}
+
+Value *storage_root(Value *v) {
+    while (v->op == VAL_reshape) v = v->of;
+    return v;
+}
+
+static Values *values_in(Arena *a, Map *map, Value *key) {
+    Values *v = map_get(map, key);
+    if (!v) {
+        v = NEW(a, Values);
+        map_set(map, key, v);
+    }
+    return v;
+}
+
+// ---- order, with updates after the readers of what they replace
+
+static bool depends_on(Grouping *g, Value *v, Value *on, Map *seen) {
+    if (v == on) return true;
+    if (map_has(seen, v)) return false;
+    map_set(seen, v, v);
+    Values operands = value_operands(v, g->scratch);
+    for (int i = 0; i < operands.n; i++)
+        if (depends_on(g, operands.at[i], on, seen)) return true;
+    Values *extra = map_get(g->extra, v);
+    for (int i = 0; extra && i < extra->n; i++)
+        if (depends_on(g, extra->at[i], on, seen)) return true;
+    return false;
+}
+
+static bool reads_at_point(Grouping *g, Value *v, Value *leaf) {
+    if (v->op != VAL_index || v->index.nr) return false;
+    Reads reads = scalar_reads(v->index.body, g->scratch);
+    for (int i = 0; i < reads.n; i++)
+        if (reads.at[i]->read->v == leaf && !read_is_identity(reads.at[i]->read, v->index.np))
+            return false;
+    return true;
+}
+
+static bool has_reader(const Values *readers, const Value *v) {
+    for (int i = 0; readers && i < readers->n; i++)
+        if (readers->at[i] == v) return true;
+    return false;
+}
+
+// May the update of `target` write over the old value when v is computed?
+static bool can_update_in_place(Grouping *g, Value *target, Value *v) {
+    if ((v->op != VAL_index && v->op != VAL_accumulate) || map_has(g->target_of, v)) return false;
+    if (v->type.elem != target->type.elem || !type_same_shape(&v->type, &target->type)) return false;
+    Values *readers = map_get(g->readers, target);
+    if (v->op == VAL_index && has_reader(readers, v) && !reads_at_point(g, v, target)) return false;
+    if (v->op == VAL_accumulate && has_reader(readers, v)) {
+        Reads reads = scalar_reads(v->accumulate.body, g->scratch);
+        for (int i = 0; i < reads.n; i++)
+            if (reads.at[i]->read->v == target) return false;
+    }
+    for (int i = 0; readers && i < readers->n; i++) {
+        Value *r = readers->at[i];
+        if (r != v && depends_on(g, r, v, map_new(g->scratch))) return false;
+    }
+    return true;
+}
+
+static Value *copy_of(Grouping *g, Value *v, Span span) {
+    // Not shared with anything: a copy is a place, not a meaning.
+    Value *copy = NEW(g->m->arena, Value);
+    Dim *extent = arena_copy(g->m->arena, v->type.dim, sizeof(Dim) * MAX_RANK);
+    *copy = (Value){.op = VAL_index, .type = v->type, .id = g->m->n_value++, .span = span,
+                    .hint = v->hint};
+    copy->index = (Index){.np = v->type.rank, .extent = extent,
+                          .body = scalar_read_identity(g->m, v)};
+    return copy;
+}
+
+static void add_order(Grouping *g, Value *v, Map *seen) {
+    if (map_has(seen, v)) return;
+    map_set(seen, v, v);
+    Values operands = value_operands(v, g->scratch);
+    for (int i = 0; i < operands.n; i++) add_order(g, operands.at[i], seen);
+    Values *extra = map_get(g->extra, v);
+    for (int i = 0; extra && i < extra->n; i++) add_order(g, extra->at[i], seen);
+    if (!is_leaf(v)) vec_push(g->scratch, &g->order, v);
+}
+
+static void find_readers(Grouping *g) {
+    Values order = function_order(g->f, g->scratch);
+    for (int i = 0; i < order.n; i++) {
+        Values operands = value_operands(order.at[i], g->scratch);
+        for (int k = 0; k < operands.n; k++) {
+            Value *root = storage_root(operands.at[k]);
+            if (order.at[i]->op == VAL_reshape) continue;
+            if (is_leaf(root) && !has_reader(map_get(g->readers, root), order.at[i]))
+                vec_push(g->scratch, values_in(g->scratch, g->readers, root), order.at[i]);
+        }
+    }
+}
+
+static bool is_updated(const Function *f, const Value *leaf) {
+    for (int i = 0; i < f->updates.n; i++)
+        if (f->updates.at[i].target == leaf) return true;
+    return false;
+}
+
+// A result that is the old value of what is updated needs memory of its own.
+static void copy_results(Grouping *g) {
+    for (int i = 0; i < g->f->results.n; i++) {
+        Result *r = &g->f->results.at[i];
+        Value *root = storage_root(r->v);
+        if (is_leaf(root) && is_updated(g->f, root)) r->v = copy_of(g, r->v, r->v->span);
+    }
+}
+
+// Settles which updates are in place and puts the values in order.
+static void find_order(Grouping *g) {
+    copy_results(g);
+    find_readers(g);
+    for (int i = 0; i < g->f->updates.n; i++) {
+        Update *u = &g->f->updates.at[i];
+        if (u->v == u->target) continue;
+        Values *readers = map_get(g->readers, u->target);
+        Value *v = u->v;
+        if (can_update_in_place(g, u->target, v)) {
+            map_set(g->target_of, v, u->target);
+        } else {
+            v = copy_of(g, v, u->span);
+            map_set(g->target_of, v, u->target);
+            vec_push(g->scratch, &g->copies, ((Update){u->target, v, u->span}));
+        }
+        for (int k = 0; readers && k < readers->n; k++)
+            if (readers->at[k] != v)
+                vec_push(g->scratch, values_in(g->scratch, g->extra, v), readers->at[k]);
+    }
+    Map *seen = map_new(g->scratch);
+    for (int i = 0; i < g->f->results.n; i++) add_order(g, g->f->results.at[i].v, seen);
+    for (int i = 0; i < g->f->updates.n; i++) add_order(g, g->f->updates.at[i].v, seen);
+    for (int i = 0; i < g->copies.n; i++) add_order(g, g->copies.at[i].v, seen);
+}
+
+// ---- groups
+
+typedef VEC(Group *) Groups;
+
+static void add_writer(Grouping *g, Value *v, Groups *out) {
+    Group *group = map_get(g->group_of, storage_root(v));
+    if (group) vec_push(g->scratch, out, group);
+}
+
+static Groups needs_of(Grouping *g, Value *v) {
+    Groups out = {0};
+    Values operands = value_operands(v, g->scratch);
+    for (int i = 0; i < operands.n; i++) add_writer(g, operands.at[i], &out);
+    Values *extra = map_get(g->extra, v);
+    for (int i = 0; extra && i < extra->n; i++) add_writer(g, extra->at[i], &out);
+    return out;
+}
+
+static bool reaches(Grouping *g, Group *from, const Group *to) {
+    // Does `from` come (perhaps through others) after `to`?
+    if (from == to) return true;
+    if (from->mark == g->mark) return false;
+    from->mark = g->mark;
+    for (int i = 0; i < from->needs.n; i++)
+        if (reaches(g, from->needs.at[i], to)) return true;
+    return false;
+}
+
+// Would adding v to `group` make the group wait for itself?
+static bool closes_cycle(Grouping *g, Group *group, const Groups *needs) {
+    g->mark++;
+    for (int i = 0; i < needs->n; i++)
+        if (needs->at[i] != group && reaches(g, needs->at[i], group)) return true;
+    return false;
+}
+
+static void add_needs(Grouping *g, Group *group, const Groups *needs) {
+    for (int i = 0; i < needs->n; i++) {
+        bool has = needs->at[i] == group;
+        for (int k = 0; k < group->needs.n && !has; k++) has = group->needs.at[k] == needs->at[i];
+        if (!has) vec_push(g->scratch, &group->needs, needs->at[i]);
+    }
+}
+
+static bool same_box(const Value *a, const Value *b) {
+    if (a->op != VAL_index || b->op != VAL_index || a->index.np != b->index.np) return false;
+    for (int i = 0; i < a->index.np; i++)
+        if (!dim_equal(a->index.extent[i], b->index.extent[i])) return false;
+    return true;
+}
+
+static int nest_place(const Group *group, const Nest *nest) {
+    for (int i = 0; i < group->region->nests.n; i++)
+        if (group->region->nests.at[i] == nest) return i;
+    return -1;
+}
+
+static Reads reads_of(Grouping *g, Value *v) {
+    Reads all = scalar_reads(v->index.body, g->scratch);
+    for (int i = 0; i < v->index.n_where; i++) {
+        if (!v->index.where[i].s) continue;
+        Reads more = scalar_reads(v->index.where[i].s, g->scratch);
+        for (int k = 0; k < more.n; k++) vec_push(g->scratch, &all, more.at[k]);
+    }
+    return all;
+}
+
+// Is some reader of the old value of what v updates in this group, other than at the same
+// point of the same nest?
+static bool overwrites_early(Grouping *g, Value *v, const Group *group, const Nest *nest) {
+    Value *target = map_get(g->target_of, v);
+    if (!target) return false;
+    Values *readers = map_get(g->readers, target);
+    for (int i = 0; readers && i < readers->n; i++) {
+        Value *r = readers->at[i];
+        if (r == v || map_get(g->group_of, r) != group) continue;
+        if (!nest || map_get(g->nest_of, r) != nest || !reads_at_point(g, r, target)) return true;
+    }
+    return false;
+}
+
+// Leading axes of a read of a member that are the region's outer slots, seen through
+// reshapes that keep them.
+static int shared_prefix(const Read *r) {
+    int n = read_prefix(r);
+    for (const Value *v = r->v; v->op == VAL_reshape; v = v->of) {
+        int same = 0;
+        while (same < v->type.rank && same < v->of->type.rank &&
+               dim_equal(v->type.dim[same], v->of->type.dim[same]))
+            same++;
+        if (same < n) n = same;
+    }
+    return n;
+}
+
+static bool can_join_nest(Grouping *g, Value *v, Group *group, Nest *nest) {
+    Value *leader = nest->members.at[0].v;
+    if (v->index.nr || !same_box(leader, v)) return false;
+    if (overwrites_early(g, v, group, nest)) return false;
+    int place = nest_place(group, nest);
+    Reads reads = reads_of(g, v);
+    for (int i = 0; i < reads.n; i++) {
+        const Read *r = reads.at[i]->read;
+        Value *root = storage_root(r->v);
+        if (map_get(g->group_of, root) != group) continue;
+        if (root->op != VAL_index) return false;
+        Nest *other = map_get(g->nest_of, root);
+        if (other == nest) {
+            if (r->v != root || !read_is_identity(r, v->index.np)) return false;
+        } else if (nest_place(group, other) > place ||
+                   shared_prefix(r) < group->region->n_outer) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// A contraction inside outer loops must still use its operands again and again in there;
+// a dense layer's, for one row, would stream all its weights.
+static bool keeps_reuse(Grouping *g, Value *v, int n_outer) {
+    enum { ENOUGH_REUSE = 16 };
+    if (!is_contraction(v)) return true;
+    double inner = box_points(v->index.extent + n_outer, v->index.np + v->index.nr - n_outer);
+    Reads reads = reads_of(g, v);
+    for (int i = 0; i < reads.n; i++) {
+        const Read *r = reads.at[i]->read;
+        double touched = 1;
+        for (int s = n_outer; s < v->index.np + v->index.nr; s++)
+            if (scalar_uses_slot(reads.at[i], s)) touched *= (double)dim_max(v->index.extent[s]);
+        double size = (double)type_count(&r->v->type);
+        if (touched > size) touched = size;
+        if (inner < ENOUGH_REUSE * touched) return false;
+    }
+    return true;
+}
+
+// The number of outer loops under which v can follow the group's nests; 0 for none.
+static int region_depth(Grouping *g, Value *v, Group *group) {
+    Region *region = group->region;
+    Value *first = region->nests.at[0]->members.at[0].v;
+    int depth = region->n_outer;
+    const Dim *outer = region->outer;
+    if (region->nests.n == 1 && !depth) {
+        if (first->op != VAL_index) return 0;
+        depth = first->index.np;
+        outer = first->index.extent;
+    }
+    if (depth > v->index.np) depth = v->index.np;
+    for (int i = 0; i < depth; i++)
+        if (!dim_equal(outer[i], v->index.extent[i])) depth = i;
+    Reads reads = reads_of(g, v);
+    for (int i = 0; i < reads.n; i++) {
+        const Read *r = reads.at[i]->read;
+        Value *root = storage_root(r->v);
+        if (map_get(g->group_of, root) != group) continue;
+        if (root->op != VAL_index) return 0;
+        int prefix = shared_prefix(r);
+        if (prefix < depth) depth = prefix;
+    }
+    return depth;
+}
+
+static bool can_join_region(Grouping *g, Value *v, Group *group, int *depth) {
+    enum { ENOUGH_OUTER = 2 };
+    if (group->is_closed || overwrites_early(g, v, group, NULL)) return false;
+    *depth = region_depth(g, v, group);
+    if (!*depth || box_points(v->index.extent, *depth) < ENOUGH_OUTER) return false;
+    if (!keeps_reuse(g, v, *depth)) return false;
+    for (int i = 0; i < group->region->nests.n; i++)
+        if (!keeps_reuse(g, group->region->nests.at[i]->members.at[0].v, *depth)) return false;
+    return true;
+}
+
+static void add_member(Grouping *g, Group *group, Nest *nest, Value *v) {
+    vec_push(g->m->arena, &nest->members, ((Member){v, KEEP_stored}));
+    map_set(g->group_of, v, group);
+    map_set(g->nest_of, v, nest);
+}
+
+static void set_outer(Region *region, const Value *v, int depth) {
+    region->n_outer = depth;
+    memcpy(region->outer, v->index.extent, sizeof(Dim) * (size_t)depth);
+}
+
+static Group *new_group(Grouping *g, Value *v, const Groups *needs) {
+    Group *group = NEW(g->scratch, Group);
+    group->region = NEW(g->m->arena, Region);
+    Nest *nest = NEW(g->m->arena, Nest);
+    vec_push(g->m->arena, &group->region->nests, nest);
+    vec_push(g->scratch, &g->groups, group);
+    add_member(g, group, nest, v);
+    add_needs(g, group, needs);
+    group->is_closed = v->op != VAL_index;
+    return group;
+}
+
+static bool join_some_nest(Grouping *g, Value *v, const Groups *needs) {
+    for (int i = needs->n - 1; i >= 0; i--) {
+        Group *group = needs->at[i];
+        if (group->is_closed || closes_cycle(g, group, needs)) continue;
+        for (int k = group->region->nests.n - 1; k >= 0; k--) {
+            Nest *nest = group->region->nests.at[k];
+            if (!can_join_nest(g, v, group, nest)) continue;
+            add_member(g, group, nest, v);
+            add_needs(g, group, needs);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool join_some_region(Grouping *g, Value *v, const Groups *needs) {
+    for (int i = needs->n - 1; i >= 0; i--) {
+        Group *group = needs->at[i];
+        int depth;
+        if (closes_cycle(g, group, needs) || !can_join_region(g, v, group, &depth)) continue;
+        set_outer(group->region, v, depth);
+        Nest *nest = NEW(g->m->arena, Nest);
+        vec_push(g->m->arena, &group->region->nests, nest);
+        add_member(g, group, nest, v);
+        add_needs(g, group, needs);
+        return true;
+    }
+    return false;
+}
+
+static void place_value(Grouping *g, Value *v) {
+    if (v->op == VAL_reshape) return;
+    Groups needs = needs_of(g, v);
+    if (v->op == VAL_index && (join_some_nest(g, v, &needs) || join_some_region(g, v, &needs)))
+        return;
+    new_group(g, v, &needs);
+}
+
+// ---- where each member is kept
+
+static void find_keeps(Grouping *g) {
+    Map *stored = map_new(g->scratch), *in_scratch = map_new(g->scratch);
+    for (int i = 0; i < g->f->results.n; i++) {
+        Value *root = storage_root(g->f->results.at[i].v);
+        map_set(stored, root, root);
+    }
+    for (int i = 0; i < g->order.n; i++) {
+        Value *v = g->order.at[i];
+        if (map_has(g->target_of, v)) map_set(stored, v, v);
+        if (v->op == VAL_reshape) continue;
+        Values operands = value_operands(v, g->scratch);
+        for (int k = 0; k < operands.n; k++) {
+            Value *root = storage_root(operands.at[k]);
+            if (map_get(g->group_of, root) != map_get(g->group_of, v) || root->op != VAL_index)
+                map_set(stored, root, root);
+            else if (map_get(g->nest_of, root) != map_get(g->nest_of, v) || root != operands.at[k])
+                map_set(in_scratch, root, root);
+        }
+    }
+    for (int i = 0; i < g->groups.n; i++) {
+        Region *region = g->groups.at[i]->region;
+        for (int n = 0; n < region->nests.n; n++)
+            for (int k = 0; k < region->nests.at[n]->members.n; k++) {
+                Member *member = &region->nests.at[n]->members.at[k];
+                if (member->v->op != VAL_index || map_has(stored, member->v))
+                    member->keep = KEEP_stored;
+                else
+                    member->keep = map_has(in_scratch, member->v) ? KEEP_scratch : KEEP_register;
+            }
+    }
+}
+
+static void emit_group(Group *group, FunctionSchedule *out, Module *m) {
+    if (group->is_placed) return;
+    group->is_placed = true;
+    for (int i = 0; i < group->needs.n; i++) emit_group(group->needs.at[i], out, m);
+    group->region->id = out->regions.n;
+    vec_push(m->arena, &out->regions, group->region);
+}
+
+FunctionSchedule *group(Function *f, Arena *scratch) {
+    Grouping g = {.m = f->m, .scratch = scratch, .f = f};
+    g.group_of = map_new(scratch);
+    g.nest_of = map_new(scratch);
+    g.extra = map_new(scratch);
+    g.readers = map_new(scratch);
+    g.target_of = map_new(f->m->arena);
+    find_order(&g);
+    for (int i = 0; i < g.order.n; i++) place_value(&g, g.order.at[i]);
+    FunctionSchedule *out = NEW(f->m->arena, FunctionSchedule);
+    out->fn = f;
+    out->target_of = g.target_of;
+    for (int i = 0; i < g.groups.n; i++) emit_group(g.groups.at[i], out, f->m);
+    find_keeps(&g);
+    return out;
+}

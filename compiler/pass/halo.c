@@ -1,0 +1,94 @@
+// Halo: reads of a contraction that may fall outside get a padded copy to read instead, so
+// that its inner loops have no guards. The copy is an ordinary value; where only one region
+// reads it, it becomes a stage in that region's scratch.
+#include "pass/fuse.h"
+
+// The range of the values of an affine form over a box whose run-time extents are at their
+// largest.
+typedef struct Range {
+    int64_t low, high;
+} Range;
+
+// If guard g depends on the slots only through alpha * (affine of some axis) + beta, gives
+// that axis.
+static bool guard_axis(Module *m, const Guard *g, const Read *r, int *axis, int64_t *alpha,
+                       int64_t *beta) {
+    if (g->s || !g->e.n) return false;
+    for (int i = 0; i < r->v->type.rank; i++) {
+        Affine a = r->sub[i].a;
+        for (int64_t sign = -1; sign <= 1; sign += 2) {
+            Affine difference = affine_add(m, g->e, affine_scale(m, a, -sign));
+            if (difference.n) continue;
+            *axis = i;
+            *alpha = sign;
+            *beta = difference.k;
+            return true;
+        }
+    }
+    return false;
+}
+
+// The padded copy that read r of v's body can use, or NULL; *out is the new read.
+static Scalar *padded_read(Module *m, const Value *v, const Read *r, Span span) {
+    int rank = r->v->type.rank;
+    if (!r->n_guard || r->otherwise->op != OP_const) return NULL;
+    const Dim *extent = v->index.extent;
+    int n_slot = v->index.np + v->index.nr;
+    Dim dim[MAX_RANK];
+    Subscript inside[MAX_RANK], outside[MAX_RANK];
+    for (int i = 0; i < rank; i++) {
+        const Subscript *s = &r->sub[i];
+        if (s->div != 1 || s->gather) return NULL;
+        int64_t low, high;
+        affine_range(s->a, extent, &low, &high);
+        bool is_runtime = r->v->type.dim[i].by != NULL;
+        for (int t = 0; t < s->a.n; t++) is_runtime |= extent[s->a.t[t].slot].by != NULL;
+        if (is_runtime) {
+            int slot = s->a.n == 1 ? s->a.t[0].slot : -1;
+            if (slot < 0 || slot >= n_slot || !read_is_slot(r, i, slot) ||
+                !dim_equal(extent[slot], r->v->type.dim[i]))
+                return NULL;
+            dim[i] = extent[slot];
+            low = 0;
+        } else {
+            dim[i] = dim_const(high - low + 1);
+        }
+        inside[i] = (Subscript){affine_add_const(affine_slot(m, i), low), 1, NULL};
+        outside[i] = (Subscript){affine_add_const(s->a, -low), 1, NULL};
+    }
+    Guard *guard = NEW_ARRAY(m->arena, Guard, r->n_guard);
+    for (int g = 0; g < r->n_guard; g++) {
+        int axis;
+        int64_t alpha, beta;
+        if (!guard_axis(m, &r->guard[g], r, &axis, &alpha, &beta)) return NULL;
+        Affine e = affine_add_const(affine_scale(m, inside[axis].a, alpha), beta);
+        guard[g] = (Guard){e, NULL, r->guard[g].mod};
+    }
+    Scalar *body = scalar_read(m, r->v, inside, guard, r->n_guard, r->otherwise);
+    Value *padded = build_map(m, rank, dim, body, span, NULL);
+    return scalar_read(m, padded, outside, NULL, 0, NULL);
+}
+
+typedef struct Padding {
+    const Value *v;
+} Padding;
+
+static Scalar *pad_scalar(void *context, Module *m, Scalar *s) {
+    Padding *p = context;
+    if (s->op != OP_read) return s;
+    Scalar *padded = padded_read(m, p->v, s->read, p->v->span);
+    return padded ? padded : s;
+}
+
+static Value *pad_value(void *context, Module *m, Value *v) {
+    (void)context;
+    if (!is_contraction(v)) return v;
+    Padding p = {v};
+    Index index = v->index;
+    index.body = scalar_rewrite(m, index.body, pad_scalar, &p);
+    return index.body == v->index.body ? v : build_index(m, &index, v->span, v->hint);
+}
+
+void halo(Function *f) {
+    function_rewrite(f, pad_value, NULL);
+}

@@ -1,0 +1,427 @@
+// Lower: regions become kernels, nests become loops around tiles.
+#include "pass/lower.h"
+
+#include <string.h>
+
+#include "pass/access.h"
+#include "pass/pass.h"
+#include "pass/plan.h"
+
+// ---- one nest
+
+static void set_parallel_slot(NestLower *n, int place) {
+    Module *m = n->l->m;
+    const Slot *s = &n->nest->slot[place];
+    int fast = s->first + s->n - 1;
+    for (int i = s->first; i < fast; i++) n->is_walked[i] = false;
+    n->is_walked[fast] = true;
+    n->value[fast] = n->size[place] > 1
+                         ? affine_add(m, n->base[place], affine_slot(m, n->tile_var[place]))
+                         : n->base[place];
+}
+
+static Access store_access(NestLower *n, Value *v) {
+    Subscript sub[MAX_RANK];
+    for (int i = 0; i < v->type.rank; i++)
+        sub[i] = (Subscript){affine_slot(n->l->m, i), 1, NULL};
+    return lower_access(n, v, sub);
+}
+
+// What is computed at the tile's points.
+static void lower_members(NestLower *n, Block *block) {
+    Lower *l = n->l;
+    Module *m = l->m;
+    n->temp = map_new(m->arena);
+    for (int i = 0; i < n->nest->members.n; i++) {
+        const Member *member = &n->nest->members.at[i];
+        Value *v = member->v;
+        const Temp *t;
+        if (v->index.nr && v->index.order.kind == ORDER_lanes16) {
+            t = lower_lanes_reduction(n, block, v);
+        } else if (v->index.nr) {
+            t = lower_reduction(n, block, v);
+        } else {
+            Temp *fresh = new_temp(l, v->type.elem, v->hint ? v->hint : "t");
+            add_let(l, block, fresh, lower_scalar(n, v->index.body));
+            t = fresh;
+        }
+        map_set(n->temp, v, (void *)t);
+    }
+    // Every store comes after every load at the point: updates in place are safe.
+    for (int i = 0; i < n->nest->members.n; i++) {
+        const Member *member = &n->nest->members.at[i];
+        if (member->keep == KEEP_register) continue;
+        Access a = store_access(n, member->v);
+        add_store(l, block, &a, NULL, 0, scalar_temp(m, map_get(n->temp, member->v)));
+    }
+}
+
+static void lower_tile(NestLower *n, Block *block) {
+    Lower *l = n->l;
+    Stmt *tile = NEW(l->m->arena, Stmt);
+    tile->kind = STMT_tile;
+    tile->span = n->nest->members.at[0].v->span;
+    int lanes = -1;
+    for (int i = 0; i < n->nest->n_parallel; i++) {
+        if (n->size[i] <= 1) {
+            set_parallel_slot(n, i);
+            continue;
+        }
+        n->tile_var[i] = new_var(l, n->nest->slot[i].is_lanes ? "q" : "p",
+                                 dim_const(n->size[i]));
+        set_parallel_slot(n, i);
+        if (n->nest->slot[i].is_lanes)
+            lanes = i;
+        else
+            tile->tile.var[tile->tile.n++] = (TileVar){n->tile_var[i], n->size[i], false};
+    }
+    if (lanes >= 0)
+        tile->tile.var[tile->tile.n++] = (TileVar){n->tile_var[lanes], n->size[lanes], true};
+    if (!tile->tile.n) {
+        lower_members(n, block);
+        return;
+    }
+    add_stmt(l, block, tile);
+    lower_members(n, &tile->tile.body);
+}
+
+static void lower_pack(NestLower *n, int place, Block *block);
+
+static void lower_slots(NestLower *n, int place, Block *block);
+
+// One part of a slot's range: a loop by `size` or, for a single block, none.
+static void lower_part(NestLower *n, int place, Block *block, Bound low, Bound high, int64_t size,
+                       bool is_loop, int64_t at) {
+    Lower *l = n->l;
+    const Slot *s = &n->nest->slot[place];
+    n->size[place] = size;
+    if (is_loop) {
+        int var = new_var(l, s->is_lanes ? "j" : "i", s->extent);
+        Stmt *loop = add_for(l, block, var, low, high, size, n->nest->members.at[0].v->span);
+        n->base[place] = affine_slot(l->m, var);
+        block = &loop->loop.body;
+    } else {
+        n->base[place] = affine_const(at);
+    }
+    Buffer *panel = n->panel;
+    if (s->is_lanes && n->nest->packed) lower_pack(n, place, block);
+    lower_slots(n, place + 1, block);
+    n->panel = panel;
+}
+
+static void lower_slots(NestLower *n, int place, Block *block) {
+    if (place == n->nest->n_parallel) {
+        lower_tile(n, block);
+        return;
+    }
+    const Slot *s = &n->nest->slot[place];
+    Dim e = s->extent;
+    int64_t t = s->tile;
+    if (e.by) {
+        lower_part(n, place, block, bound_const(0), (Bound){e, t}, t, true, 0);
+        if (t > 1) lower_part(n, place, block, (Bound){e, t}, bound_of(e), 1, true, 0);
+        return;
+    }
+    int64_t whole = e.n / t;
+    if (whole)
+        lower_part(n, place, block, bound_const(0), bound_const(whole * t), t, whole > 1, 0);
+    if (e.n % t) lower_part(n, place, block, (Bound){0}, (Bound){0}, e.n % t, false, whole * t);
+}
+
+// Copies the operand along the lanes into a panel: [reduced slots][lanes].
+static void lower_pack(NestLower *n, int place, Block *block) {
+    Lower *l = n->l;
+    Module *m = l->m;
+    const Nest *nest = n->nest;
+    const Read *r = nest->packed->read;
+    int64_t width = n->size[place], rows = 1;
+    for (int i = 0; i < nest->n_reduced; i++)
+        rows *= dim_max(nest->slot[nest->n_parallel + i].extent);
+    Buffer *panel = NEW(m->arena, Buffer);
+    *panel = (Buffer){.id = l->s->buffers.n, .name = name(m->c->names, "panel"),
+                      .kind = BUFFER_scratch, .elem = r->v->type.elem,
+                      .count = rows * width, .offset = -1};
+    vec_push(m->arena, &l->s->buffers, panel);
+    Affine at = affine_const(0);
+    for (int i = 0; i < nest->n_reduced; i++) {
+        const Slot *s = &nest->slot[nest->n_parallel + i];
+        int var = new_var(l, "r", s->extent), fast = s->first + s->n - 1;
+        Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(s->extent), 1, (Span){0});
+        for (int k = s->first; k < fast; k++) n->is_walked[k] = false;
+        n->is_walked[fast] = true;
+        n->value[fast] = affine_slot(m, var);
+        at = affine_add(m, affine_scale(m, at, dim_max(s->extent)), n->value[fast]);
+        block = &loop->loop.body;
+    }
+    at = affine_scale(m, at, width);
+    if (width > 1) {
+        Stmt *tile = NEW(m->arena, Stmt);
+        tile->kind = STMT_tile;
+        tile->tile.n = 1;
+        n->tile_var[place] = new_var(l, "q", dim_const(width));
+        tile->tile.var[0] = (TileVar){n->tile_var[place], width, true};
+        at = affine_add(m, at, affine_slot(m, n->tile_var[place]));
+        add_stmt(l, block, tile);
+        block = &tile->tile.body;
+    }
+    set_parallel_slot(n, place);
+    n->panel = NULL;
+    n->temp = map_new(m->arena);
+    Access from = lower_access(n, r->v, r->sub), to = {.buffer = panel, .at = at};
+    note_read(l, from.buffer);
+    add_store(l, block, &to, NULL, 0, scalar_load(m, &from, NULL, 0, NULL));
+    n->panel = panel;
+    n->panel_width = width;
+}
+
+void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block) {
+    NestLower n = {.l = l, .nest = nest, .temp = map_new(l->m->arena)};
+    for (int i = 0; i < l->region->n_outer; i++) {
+        n.value[i] = outer[i];
+        n.is_walked[i] = true;
+    }
+    lower_slots(&n, 0, block);
+}
+
+// ---- kernels
+
+static void begin_kernel(Lower *l, const Region *region, const Value *v) {
+    Kernel *k = NEW(l->m->arena, Kernel);
+    k->name = v->hint ? v->hint : name(l->m->c->names, v->op == VAL_index && v->index.nr
+                                                           ? red_name[v->index.red]
+                                                           : value_op_name[v->op]);
+    k->span = v->span;
+    k->cost = region->cost;
+    l->kernel = k;
+    l->region = region;
+    memset(&l->var_name, 0, sizeof l->var_name);
+    memset(&l->var_extent, 0, sizeof l->var_extent);
+    l->n_temp = 0;
+}
+
+static bool has_iterations(const Stmt *s) {
+    return s->kind == STMT_for && (s->loop.high.d.by || s->loop.high.d.n > s->loop.step);
+}
+
+static void end_kernel(Lower *l, bool may_split) {
+    const double WORTH_A_FORK = 6000;  // nanoseconds
+    Kernel *k = l->kernel;
+    if (!k->body.n) return;
+    k->n_var = l->var_name.n;
+    k->var_name = l->var_name.at;
+    k->var_extent = l->var_extent.at;
+    k->is_parallel = may_split && k->body.n == 1 && has_iterations(k->body.at[0]) &&
+                     k->cost > WORTH_A_FORK;
+    k->id = l->fn->kernels.n;
+    vec_push(l->m->arena, &l->fn->kernels, k);
+}
+
+static bool is_all_loops(const Block *block) {
+    for (int i = 0; i < block->n; i++)
+        if (block->at[i]->kind != STMT_for && block->at[i]->kind != STMT_tile) return false;
+    return true;
+}
+
+// Each top-level loop of a nest is a kernel of its own: whole blocks, then what is left.
+static void lower_single(Lower *l, const Region *region) {
+    const Nest *nest = region->nests.at[0];
+    begin_kernel(l, region, nest->members.at[0].v);
+    Block all = {0};
+    lower_nest(l, nest, NULL, &all);
+    Kernel *first = l->kernel;
+    if (!is_all_loops(&all)) {
+        first->body = all;
+        end_kernel(l, false);
+        return;
+    }
+    for (int i = 0; i < all.n; i++) {
+        if (i) {
+            Kernel *next = NEW(l->m->arena, Kernel);
+            *next = *first;
+            memset(&next->body, 0, sizeof next->body);
+            bool is_rest = all.at[i]->kind == STMT_for && all.at[i]->loop.low.d.by;
+            if (is_rest) next->cost = 0;
+            l->kernel = next;
+        }
+        add_stmt(l, &l->kernel->body, all.at[i]);
+        end_kernel(l, true);
+    }
+}
+
+static void lower_region(Lower *l, const Region *region) {
+    if (!region->n_outer) {
+        lower_single(l, region);
+        return;
+    }
+    begin_kernel(l, region, region->nests.at[region->nests.n - 1]->members.at[0].v);
+    Affine outer[MAX_RANK];
+    Block *block = &l->kernel->body;
+    for (int i = 0; i < region->n_outer; i++) {
+        int var = new_var(l, "n", region->outer[i]);
+        Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(region->outer[i]), 1,
+                             l->kernel->span);
+        outer[i] = affine_slot(l->m, var);
+        block = &loop->loop.body;
+    }
+    for (int i = 0; i < region->nests.n; i++) lower_nest(l, region->nests.at[i], outer, block);
+    end_kernel(l, true);
+}
+
+// ---- what is no index
+
+// A nest of its own for a value made up on the way, stored where `storage` says.
+static void lower_fresh(Lower *l, Index index, Type type, const Storage *storage, const Value *of,
+                        Arena *scratch) {
+    Value *v = NEW(l->m->arena, Value);
+    *v = (Value){.op = VAL_index, .type = type, .id = of->id, .span = of->span, .hint = of->hint};
+    v->index = index;
+    map_set(l->s->storage, v, (void *)storage);
+    Region *region = NEW(l->m->arena, Region);
+    Nest *nest = NEW(l->m->arena, Nest);
+    vec_push(l->m->arena, &nest->members, ((Member){v, KEEP_stored}));
+    vec_push(l->m->arena, &region->nests, nest);
+    region->cost = plan_nest(l->s, region, nest, scratch);
+    lower_single(l, region);
+}
+
+static void lower_fill(Lower *l, const Value *v, Scalar *body, Arena *scratch) {
+    Index index = {.np = v->type.rank, .extent = v->type.dim, .body = body};
+    lower_fresh(l, index, v->type, storage_of(l->s, (Value *)v), v, scratch);
+}
+
+static void lower_join(Lower *l, Value *v, Arena *scratch) {
+    Module *m = l->m;
+    const Storage *storage = storage_of(l->s, v);
+    int64_t covered = 0;
+    for (int i = 0; i < v->join.n; i++)
+        covered += dim_max(v->join.piece[i].v->type.dim[v->join.axis]);
+    if (covered < dim_max(v->type.dim[v->join.axis]))
+        lower_fill(l, v, scalar_const(m, v->type.elem, v->join.fill), scratch);
+    for (int i = 0; i < v->join.n; i++) {
+        const Piece *piece = &v->join.piece[i];
+        Storage *part = NEW(m->arena, Storage);
+        *part = *storage;
+        part->start += piece->start * storage->stride[v->join.axis];
+        part->stride[v->join.axis] *= piece->step;
+        Index index = {.np = v->type.rank, .extent = piece->v->type.dim,
+                       .body = scalar_read_identity(m, piece->v)};
+        lower_fresh(l, index, piece->v->type, part, v, scratch);
+    }
+}
+
+// The last slot of the box can lie along the lanes where it is the target's last axis and
+// nothing else: then no two lanes meet.
+static bool can_take_lanes(const Value *v) {
+    const Accumulate *a = &v->accumulate;
+    int last = a->n - 1, rank = v->type.rank;
+    if (last < 0 || !rank || a->extent[last].by || a->extent[last].n < 2) return false;
+    for (int i = 0; i < rank; i++) {
+        const Subscript *s = &a->target[i];
+        bool uses = affine_coef(s->a, last) != 0 || (s->gather && scalar_uses_slot(s->gather, last));
+        if (i < rank - 1 && uses) return false;
+        if (i == rank - 1 && (s->div != 1 || s->gather || affine_coef(s->a, last) != 1))
+            return false;
+    }
+    return true;
+}
+
+static void lower_scatter(Lower *l, Value *v) {
+    Module *m = l->m;
+    const Accumulate *a = &v->accumulate;
+    Region *region = NEW(m->arena, Region);
+    Nest *nest = NEW(m->arena, Nest);
+    vec_push(m->arena, &nest->members, ((Member){v, KEEP_stored}));
+    begin_kernel(l, region, v);
+    l->kernel->name = name(m->c->names, "scatter");
+    NestLower n = {.l = l, .nest = nest, .temp = map_new(m->arena)};
+    Block *block = &l->kernel->body;
+    for (int i = 0; i < a->n; i++) {
+        n.is_walked[i] = true;
+        if (i == a->n - 1 && can_take_lanes(v)) {
+            Stmt *tile = NEW(m->arena, Stmt);
+            tile->kind = STMT_tile;
+            tile->span = v->span;
+            int var = new_var(l, "q", a->extent[i]);
+            tile->tile.n = 1;
+            tile->tile.var[0] = (TileVar){var, a->extent[i].n, true};
+            n.value[i] = affine_slot(m, var);
+            add_stmt(l, block, tile);
+            block = &tile->tile.body;
+            continue;
+        }
+        int var = new_var(l, "i", a->extent[i]);
+        Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(a->extent[i]), 1, v->span);
+        n.value[i] = affine_slot(m, var);
+        block = &loop->loop.body;
+    }
+    Guard *where = lower_guards(&n, a->where, a->n_where);
+    n.where = where;
+    n.n_where = a->n_where;
+    Access at = lower_access(&n, v, a->target);
+    note_read(l, at.buffer);
+    Temp *old = new_temp(l, v->type.elem, "old");
+    Scalar *zero = scalar_const(m, v->type.elem, 0);
+    add_let(l, block, old, scalar_load(m, &at, where, a->n_where, a->n_where ? zero : NULL));
+    Scalar *next;
+    if (a->body->op == OP_mac)
+        next = scalar_op(m, OP_fma, lower_scalar(&n, a->body->arg[0]),
+                         lower_scalar(&n, a->body->arg[1]), scalar_temp(m, old));
+    else
+        next = reduce_step(m, a->red, scalar_temp(m, old), lower_scalar(&n, a->body));
+    add_store(l, block, &at, where, a->n_where, next);
+    end_kernel(l, false);
+}
+
+static void lower_accumulate(Lower *l, Value *v, Arena *scratch) {
+    const Accumulate *a = &v->accumulate;
+    const Storage *own = storage_of(l->s, v);
+    const Storage *init = a->init ? storage_of(l->s, a->init) : NULL;
+    if (!init || init->buffer != own->buffer)
+        lower_fill(l, v, a->init ? scalar_read_identity(l->m, a->init)
+                                 : red_identity(l->m, a->red, v->type.elem), scratch);
+    lower_scatter(l, v);
+}
+
+// ---- the program
+
+static void lower_function(Lower *l, FunctionSchedule *fs, Arena *scratch) {
+    for (int i = 0; i < fs->regions.n; i++) {
+        Region *region = fs->regions.at[i];
+        Value *first = region->nests.at[0]->members.at[0].v;
+        if (first->op == VAL_join)
+            lower_join(l, first, scratch);
+        else if (first->op == VAL_accumulate)
+            lower_accumulate(l, first, scratch);
+        else
+            lower_region(l, region);
+    }
+}
+
+static void map_buffer(Lower *l, Value *v) {
+    Storage *storage = storage_of(l->s, v);
+    if (storage) map_set(l->program->buffer_of, v, storage->buffer);
+}
+
+void pass_lower(Pass *p) {
+    Program *program = NEW(p->m->arena, Program);
+    program->m = p->m;
+    program->buffer_of = map_new(p->m->arena);
+    Lower l = {.m = p->m, .s = p->schedule, .program = program};
+    Arena *scratch = arena_new();
+    for (int i = 0; i < p->schedule->fns.n; i++) {
+        FunctionSchedule *fs = p->schedule->fns.at[i];
+        l.fn = NEW(p->m->arena, LoopFunction);
+        l.fn->name = fs->fn->name;
+        l.fn->fn = fs->fn;
+        vec_push(p->m->arena, &program->fns, l.fn);
+        lower_function(&l, fs, scratch);
+        for (int k = 0; k < fs->fn->inputs.n; k++) map_buffer(&l, fs->fn->inputs.at[k]);
+        for (int k = 0; k < fs->fn->results.n; k++) map_buffer(&l, fs->fn->results.at[k].v);
+    }
+    for (int i = 0; i < p->m->params.n; i++) map_buffer(&l, p->m->params.at[i]);
+    for (int i = 0; i < p->m->states.n; i++) map_buffer(&l, p->m->states.at[i]);
+    for (int i = 0; i < l.s->buffers.n; i++)
+        vec_push(p->m->arena, &program->buffers, l.s->buffers.at[i]);
+    p->program = program;
+    arena_free(scratch);
+}

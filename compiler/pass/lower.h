@@ -1,0 +1,68 @@
+// What the files of `lower` share: the state of one kernel that is being written.
+#ifndef NNC_PASS_LOWER_H
+#define NNC_PASS_LOWER_H
+
+#include "base/die.h"
+#include "ir/build.h"
+#include "pass/schedule.h"
+#include "pass/storage.h"
+
+typedef struct Lower {
+    Module *m;
+    Schedule *s;
+    Program *program;
+    LoopFunction *fn;
+    Kernel *kernel;
+    const Region *region;
+    VEC(Name) var_name;
+    VEC(Dim) var_extent;
+    int n_temp;
+} Lower;
+
+// One nest at work: what each slot of the leader's box is, in loop variables.
+typedef struct NestLower {
+    Lower *l;
+    const Nest *nest;
+    Affine value[MAX_SLOTS];    // by graph slot; of merged slots, the fastest stands for all
+    bool is_walked[MAX_SLOTS];  // the slot moves on its own (is no slower part of a merged one)
+    // The tile under construction.
+    int64_t size[MAX_SLOTS];    // by place in nest->slot; 1 for no tile variable
+    int tile_var[MAX_SLOTS];
+    Affine base[MAX_SLOTS];
+    Map *temp;                  // Value * to Temp *: members already computed here
+    Buffer *panel;              // the packed operand
+    int64_t panel_width;
+    const Guard *where;         // attached to every load of the leader's body
+    int n_where;
+} NestLower;
+
+int new_var(Lower *l, const char *name, Dim extent);
+Temp *new_temp(Lower *l, Elem elem, const char *name);
+
+void add_stmt(Lower *l, Block *block, Stmt *s);
+Stmt *add_for(Lower *l, Block *block, int var, Bound low, Bound high, int64_t step, Span span);
+void add_let(Lower *l, Block *block, const Temp *t, Scalar *value);
+void add_set(Lower *l, Block *block, const Temp *t, Scalar *value);
+void add_store(Lower *l, Block *block, const Access *a, const Guard *guard, int n_guard,
+               Scalar *value);
+void note_read(Lower *l, Buffer *b);  // the kernel loads from b
+Bound bound_of(Dim d);
+Bound bound_const(int64_t n);
+
+// A graph scalar in loop variables: reads become loads of storage, or temps of members
+// computed at the same point.
+Scalar *lower_scalar(NestLower *n, Scalar *s);
+Affine lower_affine(NestLower *n, Affine a);
+Guard *lower_guards(NestLower *n, const Guard *guard, int count);
+Access lower_access(NestLower *n, Value *v, const Subscript *sub);
+
+// The leader's reduction at the tile's points: leaves its result in a temp.
+const Temp *lower_reduction(NestLower *n, Block *block, const Value *v);
+const Temp *lower_lanes_reduction(NestLower *n, Block *block, const Value *v);
+// How one more point changes the running value.
+Scalar *reduce_step(Module *m, RedKind red, Scalar *so_far, Scalar *body);
+
+// A nest's loops, into a block.
+void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block);
+
+#endif

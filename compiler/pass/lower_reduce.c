@@ -1,0 +1,230 @@
+// Reductions in loops, each in the order that it carries.
+#include "pass/lower.h"
+
+static Scalar *is_nan(Module *m, Scalar *x) {
+    return scalar_binary(m, OP_ne, x, x);
+}
+
+// Does `body` beat the running extreme? NaN wins, and the first of equals stays.
+static Scalar *beats(Module *m, RedKind red, Scalar *so_far, Scalar *body) {
+    bool is_max = red == RED_max || red == RED_argmax;
+    Scalar *better = is_max ? scalar_binary(m, OP_lt, so_far, body)
+                            : scalar_binary(m, OP_lt, body, so_far);
+    if (!elem_is_real(body->elem)) return better;
+    Scalar *wins = scalar_binary(m, OP_or, better, is_nan(m, body));
+    if (red == RED_max || red == RED_min) return wins;
+    return scalar_binary(m, OP_and, wins, scalar_unary(m, OP_not, is_nan(m, so_far)));
+}
+
+Scalar *reduce_step(Module *m, RedKind red, Scalar *so_far, Scalar *body) {
+    switch (red) {
+        case RED_sum:
+            if (body->op == OP_mac)
+                return scalar_op(m, OP_fma, body->arg[0], body->arg[1], so_far);
+            return scalar_binary(m, OP_add, so_far, body);
+        case RED_prod: return scalar_binary(m, OP_mul, so_far, body);
+        case RED_any: return scalar_binary(m, OP_or, so_far, body);
+        case RED_all: return scalar_binary(m, OP_and, so_far, body);
+        case RED_max:
+        case RED_min: return scalar_select(m, beats(m, red, so_far, body), body, so_far);
+        default: BUG("lower: no step for %s", red_name[red]);
+    }
+}
+
+// The step of a sum whose body is a mac keeps the mac's operands apart: lower_scalar would
+// look for a loop form of mac, and there is none.
+static Scalar *lowered_step(NestLower *n, const Index *x, Scalar *so_far) {
+    Module *m = n->l->m;
+    Scalar *body = x->body, *next;
+    if (body->op == OP_mac)
+        next = scalar_op(m, OP_fma, lower_scalar(n, body->arg[0]), lower_scalar(n, body->arg[1]),
+                         so_far);
+    else
+        next = reduce_step(m, x->red, so_far, lower_scalar(n, body));
+    if (!n->n_where) return next;
+    return scalar_select(m, scalar_guard(m, n->where, n->n_where), next, so_far);
+}
+
+static const Slot *reduced_slot(const NestLower *n, int i) {
+    return &n->nest->slot[n->nest->n_parallel + i];
+}
+
+static void set_slot(NestLower *n, const Slot *s, Affine value) {
+    int fast = s->first + s->n - 1;
+    for (int i = s->first; i < fast; i++) n->is_walked[i] = false;
+    n->is_walked[fast] = true;
+    n->value[fast] = value;
+}
+
+// Loops over the reduced slots from `first` on; the innermost block. Slots of one point
+// make no loop.
+static Block *reduced_loops(NestLower *n, Block *block, int first) {
+    Lower *l = n->l;
+    for (int i = first; i < n->nest->n_reduced; i++) {
+        const Slot *s = reduced_slot(n, i);
+        if (!s->extent.by && s->extent.n == 1) {
+            set_slot(n, s, affine_const(0));
+            continue;
+        }
+        int var = new_var(l, "r", s->extent);
+        Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(s->extent), 1, (Span){0});
+        loop->loop.is_unrolled = i == n->nest->n_reduced - 1;
+        set_slot(n, s, affine_slot(l->m, var));
+        block = &loop->loop.body;
+    }
+    return block;
+}
+
+static void begin_where(NestLower *n, const Index *x) {
+    n->n_where = 0;
+    n->where = lower_guards(n, x->where, x->n_where);
+    n->n_where = x->n_where;
+}
+
+// Row-major number of the point among the reduced slots (i32).
+static Scalar *point_number(NestLower *n) {
+    Module *m = n->l->m;
+    Affine at = affine_const(0);
+    for (int i = 0; i < n->nest->n_reduced; i++) {
+        const Slot *s = reduced_slot(n, i);
+        at = affine_add(m, affine_scale(m, at, dim_max(s->extent)), n->value[s->first + s->n - 1]);
+    }
+    return scalar_affine(m, at);
+}
+
+static const Temp *lower_arg(NestLower *n, Block *block, const Index *x) {
+    Lower *l = n->l;
+    Module *m = l->m;
+    RedKind kind = x->red == RED_argmax ? RED_max : RED_min;
+    Elem elem = x->body->elem;
+    Temp *best = new_temp(l, elem, "best"), *at = new_temp(l, ELEM_i32, "at");
+    add_let(l, block, best, red_identity(m, kind, elem));
+    add_let(l, block, at, scalar_int(m, 0));
+    Block *inner = reduced_loops(n, block, 0);
+    begin_where(n, x);
+    Temp *here = new_temp(l, elem, "here"), *wins = new_temp(l, ELEM_bool, "wins");
+    add_let(l, inner, here, lower_scalar(n, x->body));
+    Scalar *condition = beats(m, x->red, scalar_temp(m, best), scalar_temp(m, here));
+    if (n->n_where)
+        condition = scalar_binary(m, OP_and, condition, scalar_guard(m, n->where, n->n_where));
+    add_let(l, inner, wins, condition);
+    add_set(l, inner, at,
+            scalar_select(m, scalar_temp(m, wins), point_number(n), scalar_temp(m, at)));
+    add_set(l, inner, best,
+            scalar_select(m, scalar_temp(m, wins), scalar_temp(m, here), scalar_temp(m, best)));
+    n->n_where = 0;
+    return at;
+}
+
+static const Temp *lower_seq(NestLower *n, Block *block, const Index *x, Elem elem) {
+    Lower *l = n->l;
+    Temp *acc = new_temp(l, elem, "acc");
+    add_let(l, block, acc, red_identity(l->m, x->red, elem));
+    Block *inner = reduced_loops(n, block, 0);
+    begin_where(n, x);
+    add_set(l, inner, acc, lowered_step(n, x, scalar_temp(l->m, acc)));
+    n->n_where = 0;
+    return acc;
+}
+
+// One leaf: points [low, high) of the first reduced slot, in a chain of its own.
+static void lower_leaf(NestLower *n, Block *block, const Index *x, const Temp *total, Affine low,
+                       Bound begin, Bound end) {
+    Lower *l = n->l;
+    Module *m = l->m;
+    Temp *leaf = new_temp(l, total->elem, "leaf");
+    add_let(l, block, leaf, red_identity(m, x->red, total->elem));
+    const Slot *first = reduced_slot(n, 0);
+    int var = new_var(l, "s", first->extent);
+    Stmt *loop = add_for(l, block, var, begin, end, 1, (Span){0});
+    set_slot(n, first, affine_add(m, low, affine_slot(m, var)));
+    Block *inner = reduced_loops(n, &loop->loop.body, 1);
+    begin_where(n, x);
+    add_set(l, inner, leaf, lowered_step(n, x, scalar_temp(m, leaf)));
+    n->n_where = 0;
+    add_set(l, block, total, reduce_step(m, x->red, scalar_temp(m, total), scalar_temp(m, leaf)));
+}
+
+// Whole leaves, then what is left over; an empty rest adds the identity to a chain that
+// began with it, which changes no bit.
+static const Temp *lower_blocks(NestLower *n, Block *block, const Index *x, Elem elem) {
+    Lower *l = n->l;
+    Temp *total = new_temp(l, elem, "total");
+    add_let(l, block, total, red_identity(l->m, x->red, elem));
+    Dim extent = reduced_slot(n, 0)->extent;
+    int64_t size = x->order.leaf;
+    int var = new_var(l, "b", extent);
+    Stmt *loop = add_for(l, block, var, bound_const(0), (Bound){extent, size}, size, (Span){0});
+    lower_leaf(n, &loop->loop.body, x, total, affine_slot(l->m, var), bound_const(0),
+               bound_const(size));
+    if (size > 1 && (extent.by || extent.n % size))
+        lower_leaf(n, block, x, total, affine_const(0), (Bound){extent, size}, bound_of(extent));
+    return total;
+}
+
+const Temp *lower_reduction(NestLower *n, Block *block, const Value *v) {
+    const Index *x = &v->index;
+    if (x->red == RED_argmax || x->red == RED_argmin) return lower_arg(n, block, x);
+    if (x->order.kind == ORDER_blocks) return lower_blocks(n, block, x, v->type.elem);
+    return lower_seq(n, block, x, v->type.elem);
+}
+
+const Temp *lower_lanes_reduction(NestLower *n, Block *block, const Value *v) {
+    Lower *l = n->l;
+    Module *m = l->m;
+    const Index *x = &v->index;
+    Elem elem = v->type.elem;
+    Temp *sum = new_temp(l, elem, "sum"), *acc = new_temp(l, elem, "lane");
+    add_let(l, block, sum, red_identity(m, x->red, elem));
+    Stmt *tile = NEW(m->arena, Stmt);
+    tile->kind = STMT_tile;
+    tile->span = v->span;
+    tile->tile.n = 1;
+    int lane = new_var(l, "l", dim_const(LANES));
+    tile->tile.var[0] = (TileVar){lane, LANES, true};
+    add_stmt(l, block, tile);
+    Block *inside = &tile->tile.body;
+    add_let(l, inside, acc, red_identity(m, x->red, elem));
+    // Outer reduced slots are loops, the innermost goes by sixteen.
+    Block *inner = inside;
+    int last = n->nest->n_reduced - 1;
+    for (int i = 0; i < last; i++) {
+        const Slot *s = reduced_slot(n, i);
+        int var = new_var(l, "r", s->extent);
+        Stmt *loop = add_for(l, inner, var, bound_const(0), bound_of(s->extent), 1, (Span){0});
+        set_slot(n, s, affine_slot(m, var));
+        inner = &loop->loop.body;
+    }
+    const Slot *s = reduced_slot(n, last);
+    if (s->extent.by) BUG("lower: lanes along a run-time extent");
+    int64_t whole = s->extent.n / LANES * LANES;
+    if (whole) {
+        int var = new_var(l, "k", s->extent);
+        Stmt *loop = add_for(l, inner, var, bound_const(0), bound_const(whole), LANES, (Span){0});
+        set_slot(n, s, affine_add(m, affine_slot(m, var), affine_slot(m, lane)));
+        begin_where(n, x);
+        add_set(l, &loop->loop.body, acc, lowered_step(n, x, scalar_temp(m, acc)));
+        n->n_where = 0;
+    }
+    if (whole < s->extent.n) {
+        set_slot(n, s, affine_add_const(affine_slot(m, lane), whole));
+        begin_where(n, x);
+        Guard *guard = NEW_ARRAY(m->arena, Guard, n->n_where + 1);
+        for (int i = 0; i < n->n_where; i++) guard[i] = n->where[i];
+        Affine left = affine_add_const(affine_scale(m, affine_slot(m, lane), -1),
+                                       s->extent.n - whole - 1);
+        guard[n->n_where] = (Guard){left, NULL, 0};
+        n->where = guard;
+        n->n_where++;
+        add_set(l, inner, acc, lowered_step(n, x, scalar_temp(m, acc)));
+        n->n_where = 0;
+    }
+    Stmt *combine = NEW(m->arena, Stmt);
+    combine->kind = STMT_combine;
+    combine->combine.into = sum;
+    combine->combine.from = acc;
+    combine->combine.red = x->red;
+    combine->combine.lane = lane;
+    add_stmt(l, inside, combine);
+    return sum;
+}

@@ -1,0 +1,497 @@
+#include "pass/plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pass/access.h"
+#include "pass/storage.h"
+
+// One way in which the nest touches memory (or counts places of random draws, which must
+// walk like memory for slots to merge).
+typedef struct Touch {
+    Walk walk;
+    bool is_store, is_place;
+    bool is_inner;       // in the reduced loops
+    Scalar *read;
+    int elem;            // bytes
+    unsigned depends;    // graph slots that it varies with, in any way
+} Touch;
+
+typedef VEC(Touch) Touches;
+
+typedef struct Planner {
+    Schedule *s;
+    Arena *scratch;
+    const Region *region;
+    Nest *nest;
+    const Value *leader;
+    Touches touches;
+    unsigned unmergeable;  // graph slots used other than by walking memory
+    double body_cost, follower_cost;
+    Machine machine;
+} Planner;
+
+static unsigned slots_used(const Scalar *s, int n) {
+    unsigned used = 0;
+    for (int i = 0; i < n; i++)
+        if (scalar_uses_slot(s, i)) used |= 1u << i;
+    return used;
+}
+
+static void add_read_touch(Planner *p, Scalar *read, bool is_inner, int n_slot) {
+    Touch t = {.is_inner = is_inner, .read = read};
+    const Read *r = read->read;
+    t.depends = slots_used(read, n_slot);
+    t.elem = elem_size[r->v->type.elem];
+    for (int g = 0; g < r->n_guard; g++)
+        for (int k = 0; k < r->guard[g].e.n; k++)
+            p->unmergeable |= 1u << r->guard[g].e.t[k].slot;
+    for (int g = 0; g < r->n_guard; g++)
+        if (r->guard[g].s) p->unmergeable |= slots_used(r->guard[g].s, n_slot);
+    if (!walk_of(p->s, r, &t.walk)) {
+        // A register of this nest: it moves with every parallel slot as one.
+        return;
+    }
+    p->unmergeable |= t.walk.irregular_slots;
+    for (int i = 0; i < r->v->type.rank; i++)
+        if (r->sub[i].gather) p->unmergeable |= slots_used(r->sub[i].gather, n_slot);
+    vec_push(p->scratch, &p->touches, t);
+}
+
+static void add_scalar_touches(Planner *p, Scalar *s, bool is_inner, int n_slot, Map *seen) {
+    if (map_has(seen, s)) return;
+    map_set(seen, s, s);
+    if (s->op == OP_iv) p->unmergeable |= 1u << s->slot;
+    if (s->op == OP_rand) {
+        Affine place;
+        if (scalar_as_affine(p->s->m, s->arg[0], &place)) {
+            Touch t = {.is_place = true, .is_inner = is_inner};
+            for (int i = 0; i < place.n; i++) {
+                t.walk.stride[place.t[i].slot] = place.t[i].c;
+                t.depends |= 1u << place.t[i].slot;
+            }
+            vec_push(p->scratch, &p->touches, t);
+            return;
+        }
+    }
+    if (s->op == OP_read) {
+        add_read_touch(p, s, is_inner, n_slot);
+        if (s->read->otherwise) add_scalar_touches(p, s->read->otherwise, is_inner, n_slot, seen);
+        for (int i = 0; i < s->read->v->type.rank; i++)
+            if (s->read->sub[i].gather)
+                add_scalar_touches(p, s->read->sub[i].gather, is_inner, n_slot, seen);
+        return;
+    }
+    for (int i = 0; i < op_info[s->op].arity; i++)
+        add_scalar_touches(p, s->arg[i], is_inner, n_slot, seen);
+}
+
+static void add_store_touch(Planner *p, Value *v) {
+    Storage *storage = storage_of(p->s, v);
+    if (!storage) return;
+    Touch t = {.is_store = true, .elem = elem_size[v->type.elem]};
+    for (int i = 0; i < v->type.rank; i++) {
+        t.walk.stride[i] = storage->stride[i];
+        t.depends |= 1u << i;
+    }
+    vec_push(p->scratch, &p->touches, t);
+}
+
+static void find_touches(Planner *p) {
+    for (int k = 0; k < p->nest->members.n; k++) {
+        Value *v = p->nest->members.at[k].v;
+        int n_slot = v->index.np + v->index.nr;
+        add_scalar_touches(p, v->index.body, v->index.nr > 0, n_slot, map_new(p->scratch));
+        for (int g = 0; g < v->index.n_where; g++) {
+            for (int t = 0; t < v->index.where[g].e.n; t++)
+                p->unmergeable |= 1u << v->index.where[g].e.t[t].slot;
+            if (v->index.where[g].s)
+                p->unmergeable |= slots_used(v->index.where[g].s, n_slot);
+        }
+        if (p->nest->members.at[k].keep != KEEP_register) add_store_touch(p, v);
+        double cost = scalar_cost(v->index.body, p->scratch);
+        if (v->index.nr)
+            p->body_cost += cost < 1 ? 1 : cost;
+        else
+            p->follower_cost += cost;
+    }
+
+}
+
+// ---- merging
+
+static bool can_merge(Planner *p, int s) {  // graph slots s and s + 1
+    if ((p->unmergeable >> s & 3) != 0) return false;
+    Dim below = p->leader->index.extent[s + 1];
+    if (below.by) return false;
+    for (int i = 0; i < p->touches.n; i++) {
+        const int64_t *stride = p->touches.at[i].walk.stride;
+        if (stride[s] != stride[s + 1] * below.n) return false;
+    }
+    return true;
+}
+
+static int merge_slots(Planner *p, int begin, int end, bool may_merge, Slot *out) {
+    int n = 0;
+    for (int s = begin; s < end; s++) {
+        Dim extent = p->leader->index.extent[s];
+        if (may_merge && n && s > begin && can_merge(p, s - 1)) {
+            out[n - 1].n++;
+            out[n - 1].extent.n *= extent.n;
+        } else {
+            out[n++] = (Slot){.first = s, .n = 1, .extent = extent, .tile = 1};
+        }
+    }
+    return n;
+}
+
+// The graph slot that moves fastest in a merged one: its stride is the merged slot's.
+static int fastest(const Slot *s) {
+    return s->first + s->n - 1;
+}
+
+static bool touches_slot(const Touch *t, const Slot *s) {
+    return (t->depends >> s->first & ((1u << s->n) - 1)) != 0;
+}
+
+// ---- the cost of a tile
+
+typedef struct Tile {
+    int lanes;       // merged slot, -1 for none
+    int64_t width;   // points along it
+    int unroll[2];   // merged slots, -1 for none
+    int64_t times[2];
+} Tile;
+
+enum { GATHER_COST = 20, SCATTER_COST = 18 };
+
+static bool is_packable(const Planner *p, const Touch *t, const Tile *tile) {
+    if (!t->read || t->is_store || !t->is_inner || t->walk.is_irregular || t->read->read->n_guard)
+        return false;
+    for (int i = 0; i < p->nest->n_parallel; i++)
+        if (i != tile->lanes && touches_slot(t, &p->nest->slot[i])) return false;
+    return true;
+}
+
+static double lane_cost(const Planner *p, const Touch *t, const Tile *tile, double reuse) {
+    const Slot *s = &p->nest->slot[tile->lanes];
+    int64_t stride = t->walk.stride[fastest(s)];
+    bool in_irregular = t->walk.is_irregular && touches_slot(t, s);
+    if (!in_irregular && (stride == 1 || stride == -1)) return 1;
+    if (t->is_store) return SCATTER_COST;
+    if (!in_irregular && is_packable(p, t, tile)) return 1 + GATHER_COST / reuse;
+    return GATHER_COST;
+}
+
+static int64_t vectors_of(int64_t width) {
+    return (width + LANES - 1) / LANES;
+}
+
+// Cycles of one tile of the given size, all of its reduced points included.
+static double tile_cycles(const Planner *p, const Tile *tile, double k_points, double reuse) {
+    double points = 1, vectors = tile->lanes >= 0 ? (double)vectors_of(tile->width) : 1;
+    for (int u = 0; u < 2; u++) points *= tile->unroll[u] >= 0 ? (double)tile->times[u] : 1;
+    double split = p->machine.vector_bytes >= 64 ? 1 : 64.0 / p->machine.vector_bytes;
+    if (tile->lanes < 0) split = 1;
+    double inner_loads = 0, outer = 0;
+    for (int i = 0; i < p->touches.n; i++) {
+        const Touch *t = &p->touches.at[i];
+        if (t->is_place) continue;
+        double n = 1;
+        for (int u = 0; u < 2; u++)
+            if (tile->unroll[u] >= 0 && touches_slot(t, &p->nest->slot[tile->unroll[u]]))
+                n *= (double)tile->times[u];
+        if (tile->lanes >= 0 && touches_slot(t, &p->nest->slot[tile->lanes]))
+            n *= vectors * split * lane_cost(p, t, tile, reuse);
+        else
+            n *= 0.6;  // broadcasts are embedded or go through another port
+        if (t->is_inner)
+            inner_loads += n;
+        else
+            outer += t->is_store ? 1.5 * n : n;
+    }
+    double ops = p->body_cost * points * vectors * split;
+    double latency = p->body_cost ? 4 : 0;
+    double per_k = ops > 0.75 * inner_loads ? ops : 0.75 * inner_loads;
+    if (per_k < latency) per_k = latency;
+    if (p->body_cost == 0) per_k = 0.75 * inner_loads;
+    return k_points * (per_k + 0.6) + outer + p->follower_cost * points * vectors * split + 6;
+}
+
+// The parts that a slot of extent e falls into: whole tiles, and what is left.
+typedef struct Parts {
+    int n;
+    int64_t size[2];
+    double count[2];
+} Parts;
+
+static Parts parts_of(const Slot *s, int64_t size) {
+    int64_t e = dim_max(s->extent);
+    Parts parts = {0};
+    if (e / size) {
+        parts.size[parts.n] = size;
+        parts.count[parts.n++] = (double)(e / size);
+    }
+    if (e % size) {
+        bool one_by_one = s->extent.by != NULL;
+        parts.size[parts.n] = one_by_one ? 1 : e % size;
+        parts.count[parts.n++] = one_by_one ? (double)(e % size) : 1;
+    }
+    return parts;
+}
+
+static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
+    double others = 1, reuse = 1;
+    for (int i = 0; i < p->nest->n_parallel; i++) {
+        bool is_tiled = i == tile->lanes || i == tile->unroll[0] || i == tile->unroll[1];
+        double e = (double)dim_max(p->nest->slot[i].extent);
+        if (!is_tiled) others *= e;
+        if (i != tile->lanes) reuse *= e;
+    }
+    for (int u = 0; u < 2; u++)
+        if (tile->unroll[u] >= 0) reuse /= (double)tile->times[u];
+    if (reuse < 1) reuse = 1;
+    Parts lanes = {1, {1}, {1}}, unroll[2] = {{1, {1}, {1}}, {1, {1}, {1}}};
+    if (tile->lanes >= 0) lanes = parts_of(&p->nest->slot[tile->lanes], tile->width);
+    for (int u = 0; u < 2; u++)
+        if (tile->unroll[u] >= 0)
+            unroll[u] = parts_of(&p->nest->slot[tile->unroll[u]], tile->times[u]);
+    double cycles = 0;
+    for (int l = 0; l < lanes.n; l++)
+        for (int a = 0; a < unroll[0].n; a++)
+            for (int b = 0; b < unroll[1].n; b++) {
+                Tile part = *tile;
+                part.width = lanes.size[l];
+                if (part.lanes >= 0 && part.width == 1) part.lanes = -1;
+                part.times[0] = unroll[0].size[a];
+                part.times[1] = unroll[1].size[b];
+                cycles += lanes.count[l] * unroll[0].count[a] * unroll[1].count[b] *
+                          tile_cycles(p, &part, k_points, reuse);
+            }
+    return cycles * others;
+}
+
+static bool fits_registers(const Planner *p, const Tile *tile) {
+    int64_t split = p->machine.vector_bytes >= 64 ? 1 : 64 / p->machine.vector_bytes;
+    int64_t vectors = tile->lanes >= 0 ? vectors_of(tile->width) : 1;
+    if (tile->lanes < 0) split = 1;
+    int64_t points = 1, streams = 0;
+    for (int u = 0; u < 2; u++) points *= tile->unroll[u] >= 0 ? tile->times[u] : 1;
+    for (int i = 0; i < p->touches.n; i++)
+        if (p->touches.at[i].is_inner && tile->lanes >= 0 &&
+            touches_slot(&p->touches.at[i], &p->nest->slot[tile->lanes])) {
+            int64_t n = 1;
+            for (int u = 0; u < 2; u++)
+                if (tile->unroll[u] >= 0 &&
+                    touches_slot(&p->touches.at[i], &p->nest->slot[tile->unroll[u]]))
+                    n = 1;  // loaded as it is used
+            streams += n;
+        }
+    return (points * vectors + (streams ? vectors : 0)) * split + 1 <= p->machine.n_register;
+}
+
+typedef struct Best {
+    Tile tile;
+    double cycles;
+} Best;
+
+static void consider(const Planner *p, const Tile *tile, double k_points, Best *best) {
+    if (!fits_registers(p, tile)) return;
+    double cycles = nest_cycles(p, tile, k_points);
+    if (cycles < best->cycles * 0.999) *best = (Best){*tile, cycles};
+}
+
+static void consider_unrolls(const Planner *p, Tile tile, double k_points, Best *best) {
+    static const int64_t times[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24};
+    consider(p, &tile, k_points, best);
+    if (p->body_cost == 0) return;
+    int n = p->nest->n_parallel;
+    for (int a = 0; a < n; a++) {
+        int64_t extent_a = dim_max(p->nest->slot[a].extent);
+        if (a == tile.lanes || extent_a < 2) continue;
+        for (size_t i = 1; i < sizeof times / sizeof *times && times[i] <= extent_a; i++) {
+            tile.unroll[0] = a;
+            tile.times[0] = times[i];
+            tile.unroll[1] = -1;
+            if (!fits_registers(p, &tile)) break;
+            consider(p, &tile, k_points, best);
+            for (int b = a + 1; b < n; b++) {
+                int64_t extent_b = dim_max(p->nest->slot[b].extent);
+                if (b == tile.lanes || extent_b < 2) continue;
+                for (size_t k = 1; k < 8 && times[k] <= extent_b; k++) {
+                    tile.unroll[1] = b;
+                    tile.times[1] = times[k];
+                    if (!fits_registers(p, &tile)) break;
+                    consider(p, &tile, k_points, best);
+                }
+            }
+        }
+    }
+}
+
+static Tile find_tile(const Planner *p, double k_points, double *cycles) {
+    Best best = {{-1, 1, {-1, -1}, {1, 1}}, INFINITY};
+    consider_unrolls(p, best.tile, k_points, &best);
+    for (int lanes = 0; lanes < p->nest->n_parallel; lanes++) {
+        int64_t extent = dim_max(p->nest->slot[lanes].extent);
+        if (extent < 2) continue;
+        int64_t last = 0;
+        for (int64_t vectors = 1; vectors <= 4; vectors++) {
+            int64_t width = vectors * LANES < extent || p->nest->slot[lanes].extent.by
+                                ? vectors * LANES : extent;
+            if (width == last || (p->nest->slot[lanes].extent.by && width > extent)) break;
+            if (p->body_cost == 0 && vectors == 3) continue;
+            if (p->body_cost == 0 && p->follower_cost > 24 && vectors > 2) continue;
+            last = width;
+            Tile tile = {lanes, width, {-1, -1}, {1, 1}};
+            consider_unrolls(p, tile, k_points, &best);
+        }
+    }
+    *cycles = best.cycles;
+    return best.tile;
+}
+
+// ---- the order of loops, by what must be fetched again from beyond a cache
+
+static double traffic(const Planner *p, const int *order, int n, double cache, double k_points) {
+    double total = 0, unique[64], moved[64];
+    int n_touch = p->touches.n < 64 ? p->touches.n : 64;
+    (void)k_points;
+    for (int i = 0; i < n_touch; i++) {
+        const Touch *t = &p->touches.at[i];
+        double bytes = t->elem;
+        for (int s = 0; s < p->nest->n_parallel + p->nest->n_reduced; s++) {
+            const Slot *slot = &p->nest->slot[s];
+            if (!touches_slot(t, slot)) continue;
+            bytes *= (double)(s < p->nest->n_parallel ? slot->tile : dim_max(slot->extent));
+        }
+        unique[i] = moved[i] = t->is_place ? 0 : bytes;
+    }
+    for (int l = n - 1; l >= 0; l--) {
+        const Slot *slot = &p->nest->slot[order[l]];
+        double iterations = ceil((double)dim_max(slot->extent) / (double)slot->tile);
+        double footprint = 0;
+        for (int i = 0; i < n_touch; i++) footprint += unique[i];
+        for (int i = 0; i < n_touch; i++) {
+            bool depends = touches_slot(&p->touches.at[i], slot);
+            if (depends) unique[i] *= iterations;
+            if (depends || footprint > cache) moved[i] *= iterations;
+        }
+    }
+    for (int i = 0; i < n_touch; i++) total += moved[i];
+    return total;
+}
+
+static void permute(const Planner *p, int *order, int n, int at, double k_points, double *least,
+                    int *best) {
+    if (at == n) {
+        double l1 = (double)p->machine.l1 * 0.75, l2 = (double)p->machine.l2 * 0.6;
+        double cost = traffic(p, order, n, l1, k_points) / 48 +
+                      traffic(p, order, n, l2, k_points) / 12;
+        if (cost < *least * 0.98) {
+            *least = cost;
+            memcpy(best, order, sizeof *order * (size_t)n);
+        }
+        return;
+    }
+    for (int i = at; i < n; i++) {
+        // Rotate, so that the natural order comes first and ties keep it.
+        int x = order[i];
+        memmove(order + at + 1, order + at, sizeof *order * (size_t)(i - at));
+        order[at] = x;
+        permute(p, order, n, at + 1, k_points, least, best);
+        memmove(order + at, order + at + 1, sizeof *order * (size_t)(i - at));
+        order[i] = x;
+    }
+}
+
+static void order_loops(Planner *p, double k_points) {
+    enum { MAX_PERMUTED = 5 };
+    Nest *nest = p->nest;
+    int order[MAX_SLOTS], best[MAX_SLOTS], n = nest->n_parallel;
+    if (n < 2 || n > MAX_PERMUTED) return;
+    for (int i = 0; i < n; i++) order[i] = best[i] = i;
+    double least = INFINITY;
+    permute(p, order, n, 0, k_points, &least, best);
+    Slot slot[MAX_SLOTS];
+    memcpy(slot, nest->slot, sizeof slot);
+    for (int i = 0; i < n; i++) nest->slot[i] = slot[best[i]];
+}
+
+// ---- packing: the operand along the lanes, copied once per panel
+
+static void choose_packed(Planner *p, double k_points) {
+    Nest *nest = p->nest;
+    nest->packed = NULL;
+    int lanes = -1;
+    double reuse = 1;
+    for (int i = 0; i < nest->n_parallel; i++) {
+        if (nest->slot[i].is_lanes) lanes = i;
+        else if (lanes >= 0)
+            reuse *= ceil((double)dim_max(nest->slot[i].extent) / (double)nest->slot[i].tile);
+    }
+    if (lanes < 0 || reuse < 2 || nest->n_reduced == 0) return;
+    Tile tile = {lanes, nest->slot[lanes].tile, {-1, -1}, {1, 1}};
+    if (k_points * (double)tile.width * 4 > (double)p->machine.l2 * 0.6) return;
+    for (int i = 0; i < p->touches.n; i++) {
+        const Touch *t = &p->touches.at[i];
+        if (!is_packable(p, t, &tile) || !touches_slot(t, &nest->slot[lanes])) continue;
+        for (int r = nest->n_parallel; r < nest->n_parallel + nest->n_reduced; r++)
+            if (nest->slot[r].extent.by && r > nest->n_parallel) return;
+        int64_t along = llabs(t->walk.stride[fastest(&nest->slot[lanes])]);
+        const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
+        int64_t pitch = llabs(t->walk.stride[fastest(inner)]) * t->elem;
+        enum { FAR_APART = 1024, ENOUGH_REUSE = 6, ENOUGH_ROWS = 64 };
+        bool is_spread = pitch >= FAR_APART && k_points >= ENOUGH_ROWS && reuse >= ENOUGH_REUSE;
+        if (along != 1 || is_spread) nest->packed = t->read;
+        if (nest->packed) return;
+    }
+}
+
+// ----
+
+static double reduced_points(const Planner *p) {
+    double k = 1;
+    for (int i = 0; i < p->nest->n_reduced; i++)
+        k *= (double)dim_max(p->nest->slot[p->nest->n_parallel + i].extent);
+    return k;
+}
+
+static Machine machine_of(const Compiler *c) {
+    Machine m = c->opt.machine;
+    if (!m.vector_bytes) m.vector_bytes = 64;
+    if (!m.n_register) m.n_register = 32;
+    if (!m.l1) m.l1 = 32 << 10;
+    if (!m.l2) m.l2 = 1 << 20;
+    return m;
+}
+
+double plan_nest(Schedule *s, const Region *region, Nest *nest, Arena *scratch) {
+    const double NANOSECONDS = 1 / 3.0;  // per cycle
+    const Value *leader = nest->members.at[0].v;
+    if (leader->op != VAL_index) return 1000 + type_count(&leader->type) * 2.0;
+    Planner p = {.s = s, .scratch = scratch, .region = region, .nest = nest, .leader = leader,
+                 .machine = machine_of(s->m->c)};
+    find_touches(&p);
+    OrderKind order = leader->index.order.kind;
+    int np = leader->index.np, nr = leader->index.nr;
+    nest->n_parallel = merge_slots(&p, region->n_outer, np, true, nest->slot);
+    bool may_merge = order != ORDER_lanes16 && order != ORDER_blocks;
+    nest->n_reduced = merge_slots(&p, np, np + nr, may_merge, nest->slot + nest->n_parallel);
+    double k_points = reduced_points(&p), cycles;
+    if (order == ORDER_lanes16)  // the lanes are the reduced slot's
+        return (k_points / LANES * (p.body_cost + 3) + 20 + p.follower_cost) *
+               box_points(leader->index.extent + region->n_outer, np - region->n_outer) *
+               NANOSECONDS;
+    Tile tile = find_tile(&p, k_points, &cycles);
+    if (tile.lanes >= 0) {
+        nest->slot[tile.lanes].tile = tile.width;
+        nest->slot[tile.lanes].is_lanes = true;
+    }
+    for (int u = 0; u < 2; u++)
+        if (tile.unroll[u] >= 0) nest->slot[tile.unroll[u]].tile = tile.times[u];
+    order_loops(&p, k_points);
+    choose_packed(&p, k_points);
+    return cycles * NANOSECONDS;
+}

@@ -1,0 +1,104 @@
+// Schedule: storage for every value that is kept, and for each nest the merged slots, the
+// tile, the slot along the lanes and the order of loops, by one cost model.
+#include "pass/schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pass/access.h"
+#include "pass/fuse.h"
+#include "pass/pass.h"
+#include "pass/plan.h"
+#include "pass/storage.h"
+
+static bool is_result(const Function *f, const Value *v) {
+    for (int i = 0; i < f->results.n; i++)
+        if (storage_root(f->results.at[i].v) == v) return true;
+    return false;
+}
+
+static void place_reshapes(Schedule *s, Value *v) {
+    if (storage_of(s, v) || v->op != VAL_reshape) return;
+    place_reshapes(s, v->of);
+    if (storage_of(s, v->of)) place_reshape(s, v);
+}
+
+// Inputs of the same name in several functions are one buffer.
+static void place_leaves(Schedule *s, Module *m) {
+    for (int i = 0; i < m->params.n; i++) place_leaf(s, m->params.at[i]);
+    for (int i = 0; i < m->states.n; i++) place_leaf(s, m->states.at[i]);
+    Map *by_name = map_new(m->arena);
+    for (int i = 0; i < m->fns.n; i++) {
+        Function *f = m->fns.at[i];
+        for (int k = 0; k < f->inputs.n; k++) {
+            Value *v = f->inputs.at[k];
+            Value *same = map_get(by_name, v->leaf.name);
+            if (same)
+                map_set(s->storage, v, storage_of(s, same));
+            else
+                place_leaf(s, v);
+            if (!same) map_set(by_name, v->leaf.name, v);
+        }
+    }
+}
+
+static void place_members(Schedule *s, FunctionSchedule *fs, Region *region) {
+    for (int n = 0; n < region->nests.n; n++) {
+        Nest *nest = region->nests.at[n];
+        for (int k = 0; k < nest->members.n; k++) {
+            Member *member = &nest->members.at[k];
+            if (member->keep == KEEP_stored)
+                place_stored(s, member->v, map_get(fs->target_of, member->v),
+                             is_result(fs->fn, member->v));
+            else if (member->keep == KEEP_scratch)
+                place_scratch(s, member->v, region->n_outer);
+        }
+    }
+}
+
+static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
+    for (int i = 0; i < fs->regions.n; i++) place_members(s, fs, fs->regions.at[i]);
+    // What is read or returned through reshapes.
+    for (int i = 0; i < fs->regions.n; i++)
+        for (int n = 0; n < fs->regions.at[i]->nests.n; n++) {
+            Nest *nest = fs->regions.at[i]->nests.at[n];
+            for (int k = 0; k < nest->members.n; k++) {
+                Values operands = value_operands(nest->members.at[k].v, scratch);
+                for (int o = 0; o < operands.n; o++) place_reshapes(s, operands.at[o]);
+            }
+        }
+    for (int i = 0; i < fs->fn->results.n; i++) place_reshapes(s, fs->fn->results.at[i].v);
+}
+
+void pass_schedule(Pass *p) {
+    Schedule *s = p->schedule;
+    s->storage = map_new(p->m->arena);
+    Arena *scratch = arena_new();
+    place_leaves(s, p->m);
+    for (int i = 0; i < s->fns.n; i++) {
+        FunctionSchedule *fs = s->fns.at[i];
+        place_function(s, fs, scratch);
+        for (int r = 0; r < fs->regions.n; r++) {
+            Region *region = fs->regions.at[r];
+            for (int n = 0; n < region->nests.n; n++)
+                region->cost += plan_nest(s, region, region->nests.at[n], scratch);
+            for (int d = 0; d < region->n_outer; d++)
+                region->cost *= (double)dim_max(region->outer[d]);
+        }
+    }
+    arena_free(scratch);
+}
+
+void pass_fuse(Pass *p) {
+    Schedule *s = NEW(p->m->arena, Schedule);
+    s->m = p->m;
+    Arena *scratch = arena_new();
+    for (int i = 0; i < p->m->fns.n; i++) {
+        Function *f = p->m->fns.at[i];
+        halo(f);
+        substitute(f, scratch);
+        vec_push(p->m->arena, &s->fns, group(f, scratch));
+    }
+    arena_free(scratch);
+    p->schedule = s;
+}

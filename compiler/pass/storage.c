@@ -1,0 +1,84 @@
+#include "pass/storage.h"
+
+#include <string.h>
+
+Storage *storage_of(Schedule *s, Value *v) {
+    return map_get(s->storage, v);
+}
+
+static void row_major(const Dim *dim, int rank, int64_t *stride) {
+    int64_t n = 1;
+    for (int i = rank - 1; i >= 0; i--) {
+        stride[i] = n;
+        n *= dim_max(dim[i]);
+    }
+}
+
+static Buffer *new_buffer(Schedule *s, Value *v, BufferKind kind, int64_t count, bool is_kept) {
+    Buffer *b = NEW(s->m->arena, Buffer);
+    *b = (Buffer){.id = s->buffers.n, .name = v->op <= VAL_state ? v->leaf.name : v->hint,
+                  .kind = kind, .elem = v->type.elem, .count = count, .offset = -1,
+                  .is_kept = is_kept, .v = v};
+    vec_push(s->m->arena, &s->buffers, b);
+    return b;
+}
+
+static Storage *new_storage(Schedule *s, Value *v) {
+    Storage *storage = NEW(s->m->arena, Storage);
+    map_set(s->storage, v, storage);
+    return storage;
+}
+
+void place_leaf(Schedule *s, Value *v) {
+    if (storage_of(s, v)) return;
+    Storage *storage = new_storage(s, v);
+    storage->buffer = new_buffer(s, v, BUFFER_arena, type_count(&v->type), true);
+    row_major(v->type.dim, v->type.rank, storage->stride);
+}
+
+void place_stored(Schedule *s, Value *v, Value *target, bool is_kept) {
+    Storage *storage = new_storage(s, v);
+    row_major(v->type.dim, v->type.rank, storage->stride);
+    storage->buffer = target ? storage_of(s, target)->buffer
+                             : new_buffer(s, v, BUFFER_arena, type_count(&v->type), is_kept);
+}
+
+void place_scratch(Schedule *s, Value *v, int n_outer) {
+    Storage *storage = new_storage(s, v);
+    row_major(v->type.dim + n_outer, v->type.rank - n_outer, storage->stride + n_outer);
+    int64_t count = 1;
+    for (int i = n_outer; i < v->type.rank; i++) count *= dim_max(v->type.dim[i]);
+    storage->buffer = new_buffer(s, v, BUFFER_scratch, count, false);
+}
+
+// A reshape has its operand's memory. Leading axes that it keeps have the operand's strides
+// (0 for the outer slots of a stage); the rest is row-major, as the operand's is.
+void place_reshape(Schedule *s, Value *v) {
+    Storage *of = storage_of(s, v->of), *storage = new_storage(s, v);
+    row_major(v->type.dim, v->type.rank, storage->stride);
+    storage->buffer = of->buffer;
+    storage->start = of->start;
+    for (int i = 0; i < v->type.rank && i < v->of->type.rank &&
+                    dim_equal(v->type.dim[i], v->of->type.dim[i]); i++)
+        storage->stride[i] = of->stride[i];
+}
+
+bool walk_of(Schedule *s, const Read *r, Walk *out) {
+    const Storage *storage = storage_of(s, r->v);
+    memset(out, 0, sizeof *out);
+    if (!storage) return false;
+    out->start = storage->start;
+    for (int i = 0; i < r->v->type.rank; i++) {
+        const Subscript *sub = &r->sub[i];
+        if (sub->gather) out->is_irregular = true;
+        if (sub->div != 1) {
+            out->is_irregular = true;
+            for (int t = 0; t < sub->a.n; t++) out->irregular_slots |= 1u << sub->a.t[t].slot;
+            continue;
+        }
+        out->start += storage->stride[i] * sub->a.k;
+        for (int t = 0; t < sub->a.n; t++)
+            out->stride[sub->a.t[t].slot] += storage->stride[i] * sub->a.t[t].c;
+    }
+    return true;
+}

@@ -1,0 +1,25 @@
+// Storage: gives every value that is kept in memory a buffer and strides, and tells how a
+// read walks it.
+#ifndef NNC_PASS_STORAGE_H
+#define NNC_PASS_STORAGE_H
+
+#include "pass/schedule.h"
+
+Storage *storage_of(Schedule *s, Value *v);  // NULL for what lives in registers
+
+void place_leaf(Schedule *s, Value *v);      // once
+void place_stored(Schedule *s, Value *v, Value *target, bool is_kept);
+void place_scratch(Schedule *s, Value *v, int n_outer);
+void place_reshape(Schedule *s, Value *v);   // after its operand
+
+// Elements that a read moves by when a slot of its box moves by one.
+typedef struct Walk {
+    int64_t start, stride[MAX_SLOTS];
+    bool is_irregular;         // gathers, or divides
+    unsigned irregular_slots;  // slots inside divisions
+} Walk;
+
+// False where what is read is no memory (a register of the same nest).
+bool walk_of(Schedule *s, const Read *r, Walk *out);
+
+#endif

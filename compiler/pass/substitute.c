@@ -1,0 +1,124 @@
+// Substitute: a pointwise value is replaced by its expression in its reader where that
+// computes nothing twice: copies, permutations and slices everywhere; anything else only
+// where its one reader looks at each element no more than once. What is read at the same
+// point needs no substitution: grouping keeps it in a register.
+#include "pass/fuse.h"
+
+typedef struct Use {
+    int n_reader;       // values that read it
+    int n_site;         // distinct reads in them
+    bool is_needed;     // a result, an update, or read by what is no index
+    double evaluations; // points of the reader's box
+    bool in_contraction;
+    bool at_point;      // all reads are at the same point of the same box
+} Use;
+
+typedef struct Context {
+    Arena *scratch;
+    Map *use;   // Value * to Use *
+    bool has_changed;
+} Context;
+
+static Use *use_of(Context *c, Value *v) {
+    Use *u = map_get(c->use, v);
+    if (!u) {
+        u = NEW(c->scratch, Use);
+        u->at_point = true;
+        map_set(c->use, v, u);
+    }
+    return u;
+}
+
+static void need(Context *c, Value *v) {
+    use_of(c, v)->is_needed = true;
+}
+
+static void count_uses(Context *c, const Function *f) {
+    Values order = function_order(f, c->scratch);
+    for (int i = 0; i < order.n; i++) {
+        Value *v = order.at[i];
+        if (v->op != VAL_index) {
+            Values operands = value_operands(v, c->scratch);
+            for (int k = 0; k < operands.n; k++) need(c, operands.at[k]);
+            continue;
+        }
+        Values operands = value_operands(v, c->scratch);
+        for (int k = 0; k < operands.n; k++) use_of(c, operands.at[k])->n_reader++;
+        Reads reads = scalar_reads(v->index.body, c->scratch);
+        for (int k = 0; k < reads.n; k++) {
+            const Read *r = reads.at[k]->read;
+            Use *u = use_of(c, r->v);
+            u->n_site++;
+            u->evaluations = box_points(v->index.extent, v->index.np + v->index.nr);
+            u->in_contraction |= is_contraction(v);
+            if (v->index.nr || !read_is_identity(r, v->index.np)) u->at_point = false;
+        }
+        // Guards of `where` may gather through scalars, which have no place for a body.
+        for (int g = 0; g < v->index.n_where; g++) {
+            if (!v->index.where[g].s) continue;
+            Reads more = scalar_reads(v->index.where[g].s, c->scratch);
+            for (int k = 0; k < more.n; k++) need(c, more.at[k]->read->v);
+        }
+    }
+    for (int i = 0; i < f->results.n; i++) need(c, f->results.at[i].v);
+    for (int i = 0; i < f->updates.n; i++) need(c, f->updates.at[i].v);
+}
+
+static bool is_pure_read(const Scalar *s) {
+    return s->op == OP_read;
+}
+
+static bool can_substitute(Context *c, const Value *p, const Read *r, Scalar *body) {
+    if (p->op != VAL_index || p->index.nr) return false;
+    for (int i = 0; i < p->type.rank; i++)
+        if (r->sub[i].div != 1 || r->sub[i].gather) return false;
+    const Use *u = map_get(c->use, p);
+    if (!u || u->is_needed) return false;
+    if (body->op == OP_const) return r->n_guard == 0 || !u->in_contraction;
+    bool is_copy = is_pure_read(body);
+    if (r->n_guard && !(is_copy && !body->read->n_guard)) return false;
+    if (u->in_contraction) return is_copy && !body->read->n_guard;
+    if (is_copy) return true;
+    if (u->at_point) return false;
+    double points = box_points(p->index.extent, p->index.np);
+    return u->n_reader == 1 && u->n_site == 1 && u->evaluations <= points;
+}
+
+static Scalar *substitute_read(void *context, Module *m, Scalar *s) {
+    Context *c = context;
+    if (s->op != OP_read) return s;
+    const Read *r = s->read;
+    Value *p = r->v;
+    if (p->op != VAL_index) return s;
+    Scalar *body = p->index.body;
+    if (!can_substitute(c, p, r, body)) return s;
+    Affine to[MAX_SLOTS];
+    for (int i = 0; i < MAX_SLOTS; i++) to[i] = i < p->type.rank ? r->sub[i].a : (Affine){.n = -1};
+    Scalar *inside = scalar_subst(m, body, to);
+    if (!r->n_guard || inside->op != OP_read)
+        return r->n_guard ? scalar_select(m, scalar_guard(m, r->guard, r->n_guard), inside,
+                                          r->otherwise)
+                          : inside;
+    return scalar_read(m, inside->read->v, inside->read->sub, r->guard, r->n_guard, r->otherwise);
+}
+
+static Value *substitute_value(void *context, Module *m, Value *v) {
+    Context *c = context;
+    if (v->op != VAL_index) return v;
+    Index index = v->index;
+    index.body = scalar_rewrite(m, index.body, substitute_read, c);
+    if (index.body == v->index.body) return v;
+    c->has_changed = true;
+    return build_index(m, &index, v->span, v->hint);
+}
+
+// Values that were rebuilt in a round are unknown to it; the next one counts again.
+void substitute(Function *f, Arena *scratch) {
+    enum { MAX_ROUNDS = 8 };
+    for (int round = 0; round < MAX_ROUNDS; round++) {
+        Context c = {scratch, map_new(scratch), false};
+        count_uses(&c, f);
+        function_rewrite(f, substitute_value, &c);
+        if (!c.has_changed) return;
+    }
+}
