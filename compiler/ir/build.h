@@ -53,6 +53,13 @@ Scalar *scalar_read(Module *m, Value *v, const Subscript *sub, const Guard *guar
 Scalar *scalar_read_at(Module *m, Value *v, const Affine *sub);   // affine, div 1, no guards
 Scalar *scalar_read_identity(Module *m, Value *v);                // v[slot 0, slot 1, ...]
 
+// What is wrong with the elements of an operation's arguments, by its rule in ops.def; NULL
+// where nothing is. Leaves are not asked.
+const char *scalar_op_problem(const Module *m, Op op, Scalar *const *arg);
+// An i32 s is in [0, result) over the box 0 <= slot < extent (NULL: slots unknown); 0 where
+// nothing is known.
+int64_t scalar_below(const Scalar *s, const Dim *extent);
+
 // Is s affine in the slots (iv, +, -, * by constants)? If so, *out is it.
 bool scalar_as_affine(Module *m, Scalar *s, Affine *out);
 

@@ -36,6 +36,9 @@ const Tensor *eval_value(Eval *e, Value *v);
 // places at once. Salmon et al. 2011.
 double eval_rand(uint32_t seed, uint32_t site, uint32_t step, uint32_t place);
 
+// The generator itself, for any number of rounds.
+void philox4x32(int rounds, const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
 // What an operation gives for constant arguments, rounded to `real`. Used for folding.
 double eval_op(Op op, Elem elem, Elem argument_elem, const double *arg);
 

@@ -22,6 +22,11 @@ typedef struct Reads {
     int n, cap;
 } Reads;
 Reads scalar_reads(Scalar *s, Arena *arena);
+// Calls visit for each scalar directly below s: its arguments, or what a read or load holds
+// (gathers, guards, otherwise); and for each that a value holds (targets, where, body).
+void scalar_each_below(const Scalar *s, void (*visit)(void *context, Scalar *below),
+                       void *context);
+void value_each_scalar(const Value *v, void (*visit)(void *context, Scalar *s), void *context);
 bool scalar_uses_slot(const Scalar *s, int slot);  // anywhere, subscripts and guards included
 
 // s with slot i replaced by to[i] in ivs, subscripts, guards and places of draws.
