@@ -296,15 +296,20 @@ static bool can_join_nest(Grouping *g, Value *v, Group *group, Nest *nest) {
 static bool keeps_reuse(Grouping *g, Value *v, int n_outer) {
     enum { ENOUGH_REUSE = 16 };
     if (!is_contraction(v)) return true;
-    double inner = box_points(v->index.extent + n_outer, v->index.np + v->index.nr - n_outer);
+    int n = v->index.np + v->index.nr;
+    double inner = box_points(v->index.extent + n_outer, n - n_outer);
+    Dim extent[MAX_SLOTS];
+    for (int s = 0; s < n; s++) extent[s] = s < n_outer ? dim_const(1) : v->index.extent[s];
     Reads reads = reads_of(g, v);
     for (int i = 0; i < reads.n; i++) {
         const Read *r = reads.at[i]->read;
         double touched = 1;
-        for (int s = n_outer; s < v->index.np + v->index.nr; s++)
-            if (scalar_uses_slot(reads.at[i], s)) touched *= (double)dim_max(v->index.extent[s]);
-        double size = (double)type_count(&r->v->type);
-        if (touched > size) touched = size;
+        for (int a = 0; a < r->v->type.rank; a++) {
+            int64_t low, high, all = dim_max(r->v->type.dim[a]);
+            affine_range(r->sub[a].a, extent, &low, &high);
+            int64_t span = r->sub[a].gather ? all : (high - low) / r->sub[a].div + 1;
+            touched *= (double)(span < all ? span : all);
+        }
         if (inner < ENOUGH_REUSE * touched) return false;
     }
     return true;
