@@ -95,6 +95,7 @@ struct Node {
     Name text;          // strings, numbers as written
     double number;
     int64_t num, den;   // a number exactly, where it fits; den 0 where it does not
+    int depth;          // of the tree from here down, 1 for a leaf; parse_file bounds it
     int n;
     Node **kid;
 };
