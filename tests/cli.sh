@@ -1,0 +1,72 @@
+# The compiler's command line.
+. "$(dirname "$0")/lib.sh"
+cd "$work" || exit 1
+digits=$root/examples/digits.nn
+
+code() {  # WANT NAME COMMAND...
+    want=$1 name=$2
+    shift 2
+    "$@" > out 2> err
+    got=$?
+    check "cli/$name" "exit code $got, not $want: $(first err)" [ $got = "$want" ]
+}
+says() { check "cli/$1" "says: $(first "$2")" grep -q -- "$3" "$2"; }
+
+code 0 version "$nnc" --version
+says version-text out '^nnc [0-9]'
+code 0 help "$nnc" --help
+says help-text out '--emit'
+code 2 no-arguments "$nnc"
+code 2 unknown-flag "$nnc" --frobnicate "$digits"
+says unknown-flag-text err frobnicate
+code 2 unknown-emit "$nnc" --emit=nonsense "$digits"
+code 1 missing-file "$nnc" missing.nn -o missing
+says missing-file-text err 'missing.nn'
+code 0 check "$nnc" check "$digits"
+check cli/check-is-silent "prints something" [ ! -s out ]
+
+printf 'model m(x: [batch, 4]) -> [batch, 4] {\n    return x |> nothing\n}\n' > bad.nn
+rm -f bad
+code 1 error-in-program "$nnc" bad.nn -o bad
+says error-place err '^bad.nn:2:'
+says error-count err '1 error'
+check cli/error-leaves-no-output "an output file is there" [ ! -e bad ]
+code 1 unwritable-output "$nnc" "$digits" -o no/such/folder/digits
+
+for kind in tokens ast graph grad fused loops memory summary llvm llvm.opt asm manifest; do
+    code 0 "emit-$kind" "$nnc" --emit=$kind "$digits"
+    check "cli/emit-$kind-text" "prints nothing" [ -s out ]
+    cp out first
+    "$nnc" --emit=$kind "$digits" > out 2> err
+    check "cli/emit-$kind-is-deterministic" "differs from run to run" cmp -s first out
+done
+code 0 emit-obj "$nnc" --emit=obj=digits.o "$digits"
+check cli/emit-obj-file "no object" [ -s digits.o ]
+code 0 emit-several "$nnc" --emit=graph=a.ir,grad=b.ir "$digits"
+check cli/emit-several-files "missing" [ -s a.ir -a -s b.ir ]
+code 0 passes "$nnc" --passes=grad,simplify a.ir
+check cli/passes-give-grad "differs from --emit=grad" cmp -s out b.ir
+code 0 exe "$nnc" "$digits" -o digits
+code 0 print-after "$nnc" --print-after=simplify "$digits" -o digits
+says print-after-text err 'train_step'
+code 0 time-report "$nnc" --time-report "$digits" -o digits
+says time-report-text err 'simplify'
+code 0 define "$nnc" -D hidden=17 --emit=graph "$digits"
+says define-changes-shape out '17'
+code 1 define-unknown "$nnc" -D nothing=17 --emit=graph "$digits"
+code 0 levels "$nnc" -O0 "$digits" -o digits0
+
+# Without -o the program takes the file's name.
+cp "$digits" here.nn
+code 0 default-name "$nnc" here.nn
+check cli/default-name-file "no program" [ -x here ]
+
+# ---- a compiled program's own command line
+code 0 program-help ./digits --help
+says program-help-text out 'train'
+code 2 program-unknown-flag ./digits train --frobnicate
+code 2 program-unknown-command ./digits dance
+code 0 program-info ./digits info
+code 0 program-summary ./digits summary
+code 0 program-bench ./digits bench --steps 20 --threads 1
+says program-bench-json out '"step_ms": *[0-9]'

@@ -1,0 +1,50 @@
+# Gradients of every definition of the library, in f64, against central differences: each line
+# of tests/grad/definitions becomes a program, whose gradcheck must hold.
+. "$(dirname "$0")/lib.sh"
+cd "$work" || exit 1
+
+program() {  # KIND BODY LOSS
+    case $1 in
+    row)   field='x: [6] = columns(x0 .. x5)' input='x: [batch, 6]' ;;
+    image) field='x: [6, 6, 2] = columns(x0 .. x71)' input='x: [batch, 6, 6, 2]' ;;
+    word)  field='word: class(5) = column(word)' input='word: class(5)[batch]' ;;
+    esac
+    cat <<END
+data rows {
+    from csv("rows.csv")
+    $field
+    t: [3] = columns(t0 .. t2)
+    label: class(3) = column(label)
+    split train 100%
+}
+model m($input) -> [batch, 3] {
+    $2
+}
+train m on rows {
+    loss      $3
+    optimizer sgd(lr = 0.1)
+    batch     4
+    epochs    1
+}
+END
+}
+
+while IFS='|' read -r name kind body loss; do
+    name=$(echo $name) kind=$(echo $kind)
+    case $name in '' | '#'*) continue ;; esac
+    program "$kind" "$body" "$loss" > "$name.nn"
+    if ! "$nnc" --dtype=f64 "$name.nn" -o "$name" > "$name.out" 2>&1; then
+        fail "grad/$name" "does not compile: $(first "$name.out")"
+    elif ! "./$name" gradcheck > "$name.out" 2>&1; then
+        fail "grad/$name" "$(tail -n 1 "$name.out")"
+    else
+        ok "grad/$name"
+    fi
+done < "$root/tests/grad/definitions"
+
+# No definition with a gradient is left out.
+cat "$root"/compiler/std/activations.nn "$root"/compiler/std/layers.nn "$root"/compiler/std/losses.nn |
+    sed -n 's/^\(fn\|layer\|loss\) \([a-z_0-9]*\).*/\2/p' | while read -r name; do
+    check "grad/has-$name" "no line in tests/grad/definitions" \
+        grep -q "^$name[ .|]" "$root/tests/grad/definitions"
+done

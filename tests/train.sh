@@ -1,0 +1,121 @@
+# Whole runs: accuracy, the same bits for any number of threads and after --resume, losses that
+# agree with an independent implementation, the optimizers, the examples on real data.
+. "$(dirname "$0")/lib.sh"
+cd "$work" || exit 1
+digits_csv=$root/examples/data/digits.csv
+
+at_least() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a ~ /^[0-9]/ && a + 0 >= b + 0) }'; }
+last() { readlink -f "$1/last.safetensors" 2>/dev/null || ls -t "$1"/*.safetensors | head -n 1; }
+compile() {  # FILE OUT FLAGS...
+    compile_file=$1 compile_out=$2
+    shift 2
+    "$nnc" "$@" "$compile_file" -o "$compile_out" > "$compile_out.nnc" 2>&1 ||
+        fail "train/compile-$compile_out" "$(first "$compile_out.nnc")"
+}
+
+# ---- digits: what the issue of the whole is
+compile "$root/examples/digits.nn" digits
+if ./digits train --data "$digits_csv" --ckpt digits.ckpt --log digits.jsonl > digits.out 2>&1; then
+    ok train/digits-runs
+else
+    fail train/digits-runs "$(tail -n 1 digits.out)"
+fi
+accuracy=$(json digits.jsonl '$' accuracy)
+check train/digits-accuracy "test accuracy $accuracy" at_least "$accuracy" 0.97
+check train/digits-test-line "no line for the test split" \
+    sh -c 'tail -n 1 digits.jsonl | grep -q "\"split\": *\"test\""'
+check train/digits-curves "no curves.svg" [ -s digits.ckpt/curves.svg ]
+check train/digits-checkpoint "no checkpoint" [ -s "$(last digits.ckpt)" ]
+./digits eval --data "$digits_csv" --ckpt digits.ckpt > eval.out 2>&1
+check train/digits-eval "$(first eval.out)" grep -q accuracy eval.out
+head -n 6 "$digits_csv" > five.csv
+./digits predict five.csv --ckpt digits.ckpt -o predicted.csv > predict.out 2>&1
+check train/digits-predict "$(first predict.out)" [ "$(grep -c '^[-0-9]' predicted.csv)" = 5 ]
+
+# ---- size and speed of the compiler and of what it makes
+case $build in
+*asan*) skip train/size "sanitizers are in it" ;;
+*)
+    strip -o digits.stripped digits
+    size=$(wc -c < digits.stripped)
+    check train/size "$size bytes stripped" [ "$size" -lt 100000 ]
+    needs=$(ldd digits | sed 's/^\s*\([^ ]*\).*/\1/' | grep -v 'libc\.\|libm\.\|libz\.\|linux-vdso\|ld-linux' )
+    check train/libraries "needs $needs" [ -z "$needs" ]
+    ;;
+esac
+
+# ---- the same bits
+for threads in 1 2 3; do
+    ./digits train --data "$digits_csv" --epochs 3 --threads $threads --ckpt threads$threads --quiet \
+        > threads.out 2>&1 || fail train/threads-$threads "$(tail -n 1 threads.out)"
+done
+check train/threads-2-as-1 "checkpoints differ" cmp "$(last threads1)" "$(last threads2)"
+check train/threads-3-as-1 "checkpoints differ" cmp "$(last threads1)" "$(last threads3)"
+./digits train --data "$digits_csv" --epochs 3 --seed 5 --ckpt seed5 --quiet > seed.out 2>&1
+check train/seed-matters "another seed, same bits" sh -c "! cmp -s '$(last threads1)' '$(last seed5)'"
+
+./digits train --data "$digits_csv" --epochs 2 --ckpt resumed --quiet > resume.out 2>&1
+./digits train --data "$digits_csv" --epochs 3 --ckpt resumed --resume --quiet >> resume.out 2>&1
+check train/resume "checkpoints differ: $(tail -n 1 resume.out)" cmp "$(last threads1)" "$(last resumed)"
+
+# Stopped by a signal in the middle: exit code 75, and the same bits in the end.
+./digits train --data "$digits_csv" --epochs 400 --ckpt whole --quiet > whole.out 2>&1
+./digits train --data "$digits_csv" --epochs 400 --ckpt stopped --quiet > stopped.out 2>&1 &
+pid=$!
+sleep 0.4
+kill -TERM $pid 2>/dev/null
+wait $pid
+stopped=$?
+if [ $stopped = 0 ]; then
+    skip train/stopped "it was done before the signal came"
+else
+    check train/stopped-code "exit code $stopped" [ $stopped = 75 ]
+    ./digits train --data "$digits_csv" --epochs 400 --ckpt stopped --resume --quiet > stopped.out 2>&1
+    check train/stopped-resumes "checkpoints differ: $(tail -n 1 stopped.out)" \
+        cmp "$(last whole)" "$(last stopped)"
+fi
+
+# ---- an independent implementation's losses
+for network in mlp lenet5; do
+    mkdir -p $network.data
+    "$build/tests/make_inputs" $network $network.data
+    compile "$root/tests/train/reference/$network.nn" $network
+    ./$network train --data $network.data --load $network.data/weights.safetensors \
+        --log $network.jsonl --ckpt $network.ckpt --quiet > $network.out 2>&1 ||
+        fail "train/$network-runs" "$(tail -n 1 $network.out)"
+    grep '"split": *"train"' $network.jsonl > $network.train
+    check "train/$network-steps" "$(wc -l < $network.train) of 20 steps" \
+        [ "$(wc -l < $network.train)" = 20 ]
+    wrong=
+    while read -r name step loss; do
+        [ "$name" = $network ] || continue
+        got=$(json $network.train "$step" loss)
+        near "$got" "$loss" 1e-4 || wrong="$wrong step $step: $got, not $loss;"
+    done < "$root/tests/train/reference/losses.tsv"
+    check "train/$network-losses" "$wrong" [ -z "$wrong" ]
+done
+
+# ---- the other examples, on real data
+if [ -f "$data/tabular/diabetes.csv" ]; then
+    compile "$root/examples/linear_regression.nn" linear
+    ./linear train --data "$data/tabular/diabetes.csv" --log linear.jsonl --ckpt linear.ckpt --quiet \
+        > linear.out 2>&1
+    loss=$(json linear.jsonl '$' loss)
+    check train/linear-regression "test loss '$loss': $(tail -n 1 linear.out)" \
+        sh -c "awk -v a='$loss' 'BEGIN { exit !(a ~ /^0/ && a < 0.36) }'"
+else
+    skip train/linear-regression "no tabular/diabetes.csv in $data"
+fi
+for row in "mnist_mlp 0.978" "lenet5 0.988"; do
+    set -- $row
+    if [ ! -d "$data/mnist" ]; then
+        skip "train/$1" "no mnist in $data"
+        continue
+    fi
+    compile "$root/examples/$1.nn" "$1.example"
+    "./$1.example" train --data "$data/mnist" --log "$1.example.jsonl" --ckpt "$1.example.ckpt" --quiet \
+        > "$1.out" 2>&1
+    accuracy=$(json "$1.example.jsonl" '$' accuracy)
+    check "train/$1-accuracy" "test accuracy '$accuracy': $(tail -n 1 "$1.out")" \
+        at_least "$accuracy" "$2"
+done
