@@ -88,37 +88,35 @@ static void add_signs(Text *out, const Stretch *s, int n, int width, bool colour
     if (colour) text_add(out, "\033[0m");
 }
 
-void snippet_show(Text *out, const Sources *sources, const Mark *mark, int n, int digits,
-                  bool colour) {
-    const Source *source = source_of(sources, mark[0].at.file);
-    int line, column;
-    source_line(sources, mark[0].at.file, mark[0].at.begin, &line, &column);
-    int begin = source->line_begin[line - 1];
-    int length = 0;
-    while (begin + length < source->length && source->text[begin + length] != '\n') length++;
-    while (length > 0 && source->text[begin + length - 1] == '\r') length--;
-    Cells cells = cells_of(out->arena, source->text + begin, length);
-    Stretch *s = NEW_ARRAY(out->arena, Stretch, n);
-    for (int i = 0; i < n; i++) s[i] = stretch_of(&cells, &mark[i], begin, length);
+typedef struct Line {
+    const char *text;
+    int number, begin, length;
+} Line;
 
-    // Of a very long line, the part around the place is shown.
-    int from = 0, width = cells.at.n;
-    if (width > MAX_WIDTH) {
-        from = s[0].begin > CONTEXT ? s[0].begin - CONTEXT : 0;
-        width = width - from < MAX_WIDTH ? width - from : MAX_WIDTH;
-    }
-    for (int i = 0; i < n; i++) {
-        s[i].begin = s[i].begin < from ? 0 : s[i].begin - from;
-        s[i].end = s[i].end <= from ? s[i].begin + 1 : s[i].end - from;
-        if (s[i].begin > width) s[i].begin = width;
-        if (s[i].end <= s[i].begin) s[i].end = s[i].begin + 1;
-        if (s[i].end > width + 1) s[i].end = width + 1;
-    }
-    text_printf(out, "   %*d |", digits, line);
-    if (width) text_add(out, " ");
-    for (int i = from; i < from + width; i++) text_add_n(out, cells.at.at[i], (size_t)cells.length.at[i]);
-    text_add(out, "\n");
+static Line line_at(const Sources *sources, Span at) {
+    const Source *source = source_of(sources, at.file);
+    Line line;
+    int column;
+    source_line(sources, at.file, at.begin, &line.number, &column);
+    line.begin = source->line_begin[line.number - 1];
+    line.text = source->text + line.begin;
+    const char *end = memchr(line.text, '\n', (size_t)(source->length - line.begin));
+    line.length = end ? (int)(end - line.text) : source->length - line.begin;
+    while (line.length > 0 && line.text[line.length - 1] == '\r') line.length--;
+    return line;
+}
 
+// Moves a stretch into a window of the line that begins at column `from`.
+static void clip(Stretch *s, int from, int width) {
+    s->begin = s->begin < from ? 0 : s->begin - from;
+    s->end = s->end < from ? 0 : s->end - from;
+    if (s->begin > width) s->begin = width;
+    if (s->end > width + 1) s->end = width + 1;
+    if (s->end <= s->begin) s->end = s->begin + 1;
+}
+
+// The signs, with the rightmost one's text behind them, then a line for every other text.
+static void add_marks(Text *out, Stretch *s, int n, int digits, int width, bool colour) {
     qsort(s, (size_t)n, sizeof *s, compare_stretches);
     add_gutter(out, digits);
     add_signs(out, s, n, width + 1, colour);
@@ -129,4 +127,24 @@ void snippet_show(Text *out, const Sources *sources, const Mark *mark, int n, in
         add_gutter(out, digits);
         text_printf(out, " %*s%s\n", s[i].begin, "", s[i].text);
     }
+}
+
+void snippet_show(Text *out, const Sources *sources, const Mark *mark, int n, int digits,
+                  bool colour) {
+    Line line = line_at(sources, mark[0].at);
+    Cells cells = cells_of(out->arena, line.text, line.length);
+    Stretch *s = NEW_ARRAY(out->arena, Stretch, n);
+    for (int i = 0; i < n; i++) s[i] = stretch_of(&cells, &mark[i], line.begin, line.length);
+    // Of a very long line, the part around the place is shown.
+    int from = 0, width = cells.at.n;
+    if (width > MAX_WIDTH) {
+        from = s[0].begin > CONTEXT ? s[0].begin - CONTEXT : 0;
+        width = width - from < MAX_WIDTH ? width - from : MAX_WIDTH;
+    }
+    for (int i = 0; i < n; i++) clip(&s[i], from, width);
+    text_printf(out, width ? "   %*d | " : "   %*d |", digits, line.number);
+    for (int i = from; i < from + width; i++)
+        text_add_n(out, cells.at.at[i], (size_t)cells.length.at[i]);
+    text_add(out, "\n");
+    add_marks(out, s, n, digits, width, colour);
 }

@@ -59,7 +59,7 @@ static void phrases_of(const Parser *p, Expected e, Phrases *out) {
                          "`metric`, `optimizer`, `train`, `generate`)");
         return;
     }
-    if (has_any(&e, statement_words)) {
+    if (e.token[T_PARAM]) {
         vec_push(a, out, "a statement");
         drop_operand(&e);
         drop(&e, statement_words);
@@ -130,10 +130,15 @@ static bool is_reserved(const Token *t) {
            t->kind != T_OVER;
 }
 
+// Behind the arguments of an entry.
+static bool is_entry(const Expected *e) {
+    return e->token[T_FOR] && e->token[T_FROM];
+}
+
 static const char *advice_on_found(const Expected *e, const Token *found) {
-    if (found->kind == '=' && (e->token[T_THEN] || e->token['{'] || e->token[T_EQ]) &&
-        !e->token['='])
+    if (found->kind == '=' && e->token[T_EQ] && (e->token[T_THEN] || e->token['{']))
         return "`=` assigns; equality is `==`";
+    if (found->kind == '=' && is_entry(e)) return "a field is written `name: type = ...`";
     if (found->kind == T_ELSE)
         return "a read that may fall outside stands in parentheses: `(x[i - 1] else 0)`";
     if (found->kind == T_IF && e->token[T_NUMBER])
@@ -165,10 +170,27 @@ static const char *advice(const Parser *p, const Expected *e, const Token *found
                             before->text);
     if (e->token['='] && e->token[T_ADD_TO] && found->kind == T_NL)
         return "a statement gives its value a name: `y = ...`";
-    if (before->kind == T_NUMBER && found->kind == T_NAME) return "a product is written with `*`";
+    if (before->kind == T_NUMBER && found->kind == T_NAME && e->token['*'] && !is_entry(e))
+        return "a product is written with `*`";
+    if (token_at(p, 2)->kind == T_ELSE && !e->token['*'])
+        return "put the guarded read in parentheses: `(x[i - 1] else 0)`";
     if (before->kind == T_ELSE && e->token[T_NUMBER] && !e->token[T_STRING])
         return "what a read gives outside is a number, a name or in parentheses";
     return NULL;
+}
+
+bool on_one_line(const Sources *sources, Span a, Span b) {
+    int line_a, line_b, column;
+    source_line(sources, a.file, a.begin, &line_a, &column);
+    source_line(sources, b.file, b.begin, &line_b, &column);
+    return line_a == line_b;
+}
+
+void opened_here(Diag *d, const Sources *sources, Span at, const Token *opener) {
+    if (on_one_line(sources, at, opener->span))
+        diag_label(d, opener->span, "opened here");
+    else
+        diag_note(d, opener->span, "`%s` is opened here", opener->text);
 }
 
 // The bracket that is open before the token looked at, where a closing one could follow.
@@ -184,11 +206,13 @@ static const Token *opener_of(const Parser *p, const Expected *e) {
     return NULL;
 }
 
-static bool lies_on_other_line(const Parser *p, Span a, Span b) {
-    int line_a, line_b, column;
-    source_line(p->c->sources, a.file, a.begin, &line_a, &column);
-    source_line(p->c->sources, b.file, b.begin, &line_b, &column);
-    return line_a != line_b;
+// What the end of a line interrupts is shown behind the last word of the line.
+static bool is_at_line_end(const Parser *p, const Expected *e, const Token *found) {
+    if (found->kind == T_YYEOF || (found->kind == T_NL && found->text[0] != ';')) return true;
+    const Token *before = token_at(p, 1);
+    bool wants_operand = e->token[T_NUMBER] && e->token['('] && !ends_statement(before->kind);
+    return wants_operand && before->text[0] &&
+           !on_one_line(p->c->sources, before->span, found->span);
 }
 
 void report_unexpected(Parser *p, const Expected *expected) {
@@ -197,17 +221,12 @@ void report_unexpected(Parser *p, const Expected *expected) {
     bool is_outside = expected->token[T_HYPER];
     if (is_outside && p->is_lost) return;
     if (is_outside) p->is_lost = true;
-    // What the end of a line interrupts is shown behind the last word of the line.
-    Span at = found->span;
-    const Token *before = token_at(p, 1);
-    if ((found->kind == T_NL && found->text[0] != ';') || found->kind == T_YYEOF)
-        at = (Span){at.file, before->span.end, before->span.end + 1};
-    Diag *d = diag_error(p->c->diags, at, "%s", message_of(p, expected, found));
-    const Token *opener = opener_of(p, expected);
-    if (opener && lies_on_other_line(p, opener->span, at))
-        diag_note(d, opener->span, "`%s` is opened here", opener->text);
-    else if (opener)
-        diag_label(d, opener->span, "opened here");
+    const Token *before = token_at(p, 1), *opener = opener_of(p, expected);
+    Token end = {.kind = T_NL, .text = "\n"};
+    end.span = (Span){p->file, before->span.end, before->span.end + 1};
+    if (is_at_line_end(p, expected, found)) found = &end;
+    Diag *d = diag_error(p->c->diags, found->span, "%s", message_of(p, expected, found));
+    if (opener) opened_here(d, p->c->sources, found->span, opener);
     const char *help = is_outside ? NULL : advice(p, expected, found);
     if (help) diag_help(d, "%s", help);
 }

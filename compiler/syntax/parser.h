@@ -89,6 +89,11 @@ typedef struct Expected {
     bool token[TOKEN_LIMIT];
 } Expected;
 
+bool on_one_line(const Sources *sources, Span a, Span b);
+
+// Shows the opening bracket of an error at `at`.
+void opened_here(Diag *d, const Sources *sources, Span at, const Token *opener);
+
 // Reports the token at p->at, unless its statement is known to be broken already.
 void report_unexpected(Parser *p, const Expected *expected);
 

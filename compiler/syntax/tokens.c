@@ -153,15 +153,16 @@ static void pop(Shaper *s) {
 // Closes ( and [ that should have been closed by now; one report names them all.
 static void close_brackets(Shaper *s, int keep) {
     Diag *d = NULL;
+    Span behind = {0};
     for (int shown = 0; s->open.n > keep && in_brackets(s); shown++) {
         const Open *o = &s->open.at[s->open.n - 1];
         const Token *opener = &s->out->at[o->token];
         if (!d) {
-            Span behind = {s->file, last(s, 0)->span.end, last(s, 0)->span.end + 1};
+            behind = (Span){s->file, last(s, 0)->span.end, last(s, 0)->span.end + 1};
             d = diag_error(s->c->diags, behind, "missing `%c`", o->closer);
             s->n_broken++;
         }
-        if (shown < 3) diag_note(d, opener->span, "`%s` is opened here", opener->text);
+        if (shown < 3) opened_here(d, s->c->sources, behind, opener);
         insert(s, o->closer);
         pop(s);
     }
@@ -205,7 +206,7 @@ static void close_bracket(Shaper *s, const Token *t) {
             const Token *opener = &s->out->at[s->open.at[s->open.n - 1].token];
             Diag *d = diag_error(s->c->diags, t->span, "`%s` where `%c` was expected", t->text,
                                  closer_of_top(s));
-            diag_note(d, opener->span, "`%s` is opened here", opener->text);
+            opened_here(d, s->c->sources, t->span, opener);
             s->n_broken++;
             insert(s, closer_of_top(s));
             pop(s);
@@ -291,6 +292,14 @@ static bool brace_was_forgotten(const Shaper *s) {
            raw_at(s, (int)(next - s->raw.at) + 1)->kind == T_NAME;
 }
 
+// Even behind an operator, these can't continue a line: its other half is missing.
+static bool begins_anew(const Shaper *s, const Token *next) {
+    if (next->kind != T_NAME) return false;
+    if (begins_statement(word_kind(keywords, next->text))) return true;
+    return is_at_top_level(s) && is_declaration_word(next->text) &&
+           raw_at(s, (int)(next - s->raw.at) + 1)->kind != '(' && indent_of(s, next->span) == 0;
+}
+
 static void end_line(Shaper *s, const Token *t) {
     if (in_brackets(s)) {
         if (!bracket_was_forgotten(s)) return;
@@ -298,8 +307,9 @@ static void end_line(Shaper *s, const Token *t) {
     }
     if (brace_was_forgotten(s))
         while (s->open.n) close_brace(s);
-    if (continues(last_kind(s, 0)) || s->after_binders) return;
     const Token *next = next_word(s, s->at);
+    if (last_kind(s, 0) == T_NL || last_kind(s, 0) == '{') return;
+    if ((continues(last_kind(s, 0)) || s->after_binders) && !begins_anew(s, next)) return;
     if (next->kind == T_PIPE) return;
     if (next->kind == T_NAME && !strcmp(next->text, "else")) return;
     if (is_at_top_level(s) && next->kind == T_NAME && !strcmp(next->text, "gradient")) return;
