@@ -1,0 +1,88 @@
+// A kernel's entry block: what it loads from its context, once, where it is used.
+#include "base/die.h"
+#include "emit/gen.h"
+
+// Offsets into NnContext (runtime/abi.h).
+enum { AT_arena = 0, AT_scratch = 8, AT_extent = 16, AT_seed = 48, AT_step = 52 };
+
+BB insert_before_end(Gen *k, BB block) {
+    BB saved = LLVMGetInsertBlock(k->g->b);
+    LLVMPositionBuilderBefore(k->g->b, LLVMGetBasicBlockTerminator(block));
+    return saved;
+}
+
+void insert_again(Gen *k, BB saved) {
+    LLVMPositionBuilderAtEnd(k->g->b, saved);
+}
+
+V byte_offset(Code *g, V p, V bytes) {
+    int64_t known;
+    if (const_int(bytes, &known) && known == 0) return p;
+    return LLVMBuildInBoundsGEP2(g->b, g->t_i8, p, &bytes, 1, "");
+}
+
+// The context does not change while a kernel runs.
+V context_field(Code *g, V context, int64_t offset, T type, int align) {
+    V load = LLVMBuildLoad2(g->b, type, byte_offset(g, context, const_i64(g, offset)), "");
+    LLVMSetAlignment(load, (unsigned)align);
+    unsigned kind = LLVMGetMDKindIDInContext(g->cx, "invariant.load", 14);
+    LLVMMetadataRef none = LLVMMDNodeInContext2(g->cx, NULL, 0);
+    LLVMSetMetadata(load, kind, LLVMMetadataAsValue(g->cx, none));
+    return load;
+}
+
+V context_extent(Code *g, V context, const Extent *e) {
+    if (e->id < 0 || e->id >= 4) BUG("emit: extent %s has no place in the context", e->name);
+    return context_field(g, context, AT_extent + 8 * e->id, g->t_i64, 8);
+}
+
+static V field(Gen *k, V *slot, int64_t offset, T type, int align) {
+    if (*slot) return *slot;
+    BB saved = insert_before_end(k, k->entry);
+    *slot = context_field(k->g, k->context, offset, type, align);
+    insert_again(k, saved);
+    return *slot;
+}
+
+V frame_seed(Gen *k) {
+    return field(k, &k->seed, AT_seed, k->g->t_i32, 4);
+}
+
+V frame_step(Gen *k) {
+    return field(k, &k->step, AT_step, k->g->t_i32, 4);
+}
+
+V frame_extent(Gen *k, const Extent *e) {
+    if (e->id < 0 || e->id >= 4) BUG("emit: extent %s has no place in the context", e->name);
+    return field(k, &k->extent[e->id], AT_extent + 8 * e->id, k->g->t_i64, 8);
+}
+
+V frame_dim(Gen *k, Dim d) {
+    if (!d.by) return const_i64(k->g, d.n);
+    BB saved = insert_before_end(k, k->entry);
+    V extent = frame_extent(k, d.by);
+    insert_before_end(k, k->entry);
+    V v = d.n == 1 ? extent : LLVMBuildNSWMul(k->g->b, extent, const_i64(k->g, d.n), "");
+    insert_again(k, saved);
+    return v;
+}
+
+// A buffer's address, in the entry block.
+V frame_buffer(Gen *k, const Buffer *b) {
+    int number = buffer_bit(k, b) - k->k->n_var - k->temps.n;
+    if (k->base[number]) return k->base[number];
+    Code *g = k->g;
+    V area = b->kind == BUFFER_arena ? field(k, &k->arena_base, AT_arena, g->t_ptr, 8)
+                                     : field(k, &k->scratch_base, AT_scratch, g->t_ptr, 8);
+    BB saved = insert_before_end(k, k->entry);
+    V offset = const_i64(g, b->offset);
+    if (k->table) {  // the kernel is shared: this instance's offsets are in a table
+        V at = byte_offset(g, k->table, const_i64(g, 8 * number));
+        offset = LLVMBuildLoad2(g->b, g->t_i64, at, "");
+    } else if (b->offset < 0) {
+        BUG("emit: buffer %s has no place", b->name ? b->name : "?");
+    }
+    k->base[number] = byte_offset(g, area, offset);
+    insert_again(k, saved);
+    return k->base[number];
+}

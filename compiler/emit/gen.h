@@ -1,0 +1,256 @@
+// What the files of emit/ share: the module that is built, and the kernel inside it.
+//
+// Values are LLVM's. A scalar of the IR becomes one LLVM value per point of the tile that it
+// varies over; along the lanes, sixteen points share a vector. Whatever does not vary along
+// the lanes stays a scalar and is broadcast where a vector is wanted.
+#ifndef NNC_EMIT_GEN_H
+#define NNC_EMIT_GEN_H
+
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
+
+#include "emit/emit.h"
+#include "ir/build.h"
+
+typedef LLVMValueRef V;
+typedef LLVMTypeRef T;
+typedef LLVMBasicBlockRef BB;
+
+typedef struct RuntimeFunction {
+    const char *name;
+    T type;
+    V fn;
+} RuntimeFunction;
+
+enum { N_RUNTIME = 8 };
+
+struct Code {
+    Compiler *c;
+    Arena *arena;       // of the back end's own data; freed by code_free
+    const Program *p;
+    EmitOptions opt;
+    LLVMContextRef cx;
+    LLVMModuleRef m;
+    LLVMBuilderRef b;
+    LLVMTargetMachineRef machine;
+    char *triple, *cpu, *features;
+    bool has_fma;        // else a fused multiply-add is a multiply and an add
+    bool has_avx512;
+    int version;         // LLVM's major number
+    T t_void, t_ptr, t_i1, t_i8, t_i32, t_i64;
+    T value_type[N_ELEM];   // of a value: i1, i32, i32, float, double
+    T memory_type[N_ELEM];  // of an element of a buffer: i8, i8, i32, float, double
+    RuntimeFunction runtime[N_RUNTIME];
+    int n_runtime;
+    V fn;                // the function being built
+    struct Debug *debug; // NULL without -g
+    Map *body_of;        // shared bodies of equal kernels: index into the key table
+};
+
+// ---- values (value.c)
+
+V const_i32(const Code *g, int64_t x);
+V const_i64(const Code *g, int64_t x);
+V const_elem(const Code *g, Elem e, double x);          // rounded to e
+T vector_type(T element);                               // <16 x element>
+bool is_vector(V v);
+T element_type(V v);                                    // v's type, or that of its lanes
+V splat(Code *g, V v);                                  // a vector as it is
+V splat_to(Code *g, V v, V like);                       // splat where `like` is a vector
+V lane_numbers(Code *g, int64_t c, int64_t k);          // <16 x i32>: c * lane + k
+V lane_mask(Code *g, int n);                            // the first n lanes
+V shuffle(Code *g, V v, const int *lane /* 16 */);
+V call_intrinsic(Code *g, const char *name, T overload, V *arg, int n);
+V call_intrinsic2(Code *g, const char *name, T overload, T overload2, V *arg, int n);
+bool const_bool(V v, bool *out);                        // is v a known i1 (or splat of one)?
+bool const_int(V v, int64_t *out);
+V value_to_memory(Code *g, Elem e, V v);
+V value_from_memory(Code *g, Elem e, V v);
+V masked_load(Code *g, T type, V p, V mask, V otherwise, int align);
+V masked_store(Code *g, V v, V p, V mask, int align);
+V masked_gather(Code *g, T type, V pointers, V mask, V otherwise, int align);
+V masked_scatter(Code *g, V v, V pointers, V mask, int align);
+
+// ---- scalar operations (scalar.c): one emit_NAME for every operation of the level L
+
+// The arguments are all vectors or all scalars.
+V emit_op(Code *g, Op op, Elem elem, Elem argument_elem, V *arg);
+V emit_rand(Code *g, V seed, uint32_t site, V step, V place, Elem real);  // random.c
+// The four words that serve places base .. base + 63, base a multiple of 64: lane l of
+// word w is the draw of place base + 16 w + l.
+void emit_rand_words(Code *g, V seed, uint32_t site, V step, V base, V word[4]);
+V emit_rand_fraction(Code *g, V word, Elem real);
+
+// ---- a kernel
+
+enum { MAX_TILE_VARS = 8, MAX_LOOPS = 24 };
+
+typedef struct Pointer {  // a buffer's start plus the terms of the loops down to a level
+    const Buffer *buffer;
+    int n;
+    Term *t;
+    V ptr;
+    int64_t bump;  // innermost loops: bytes that the phi is advanced by; 0 elsewhere
+} Pointer;
+
+typedef struct LoopLevel {
+    int var;
+    V iv;          // i64
+    V low;         // i64, valid in `pre`
+    int64_t step;  // of one iteration of the emitted loop
+    int64_t grain; // iv is always a multiple of it
+    BB pre, head;
+    bool is_innermost;
+    VEC(Pointer) pointers;
+} LoopLevel;
+
+typedef enum VarKind { VAR_none, VAR_const, VAR_loop, VAR_lanes } VarKind;
+
+typedef struct Var {
+    VarKind kind;
+    int64_t k;   // const: the value; loop: added to the level's iv; lanes: value of lane 0
+    int level;   // loop
+} Var;
+
+typedef struct TileSlot {  // an open tile variable
+    int var;
+    int64_t size;
+    int n;          // points, or groups of lanes
+    bool is_lanes;
+} TileSlot;
+
+typedef struct TempState {
+    const Temp *temp;
+    int number;
+    const uint64_t *open;  // tile variables that are open where it is declared
+    uint64_t *varies;      // those of them over which it differs
+    int n_slot;        // those, with the sizes they had where it was declared
+    TileSlot slot[MAX_TILE_VARS];
+    bool is_vector;
+    int n_point;
+    V *value;          // n_point; NULL while it is not declared
+} TempState;
+
+typedef struct Facts {  // about a scalar of the kernel
+    uint64_t *deps;     // bits: variables, then temps, then buffers
+    int64_t latest, checked;
+} Facts;
+
+typedef struct Memo {
+    V value;
+    int64_t time;
+    int depth;
+    int64_t scope;
+} Memo;
+
+typedef struct Gen {  // one kernel
+    Code *g;
+    Arena *arena;
+    const Kernel *k;
+    int n_word;               // of a set of bits
+    Map *temp_of, *buffer_of; // id plus one to TempState *, Buffer * to number plus one
+    VEC(TempState *) temps;
+    VEC(const Buffer *) buffers;
+    Map *facts;               // Scalar * to Facts *
+    // Shared values.
+    Map *memo;
+    int64_t clock, next_scope;
+    int64_t *changed;         // when each bit last changed
+    VEC(int64_t) scopes;
+    // Where we are.
+    Var *var;                 // n_var
+    int n_loop;
+    LoopLevel loop[MAX_LOOPS];
+    int n_slot;
+    TileSlot slot[MAX_TILE_VARS];
+    int point[MAX_TILE_VARS];  // the current point of each open tile variable
+    // The function's frame.
+    BB entry;                  // ends in a branch to the rest
+    V context, begin, end;
+    V arena_base, scratch_base, seed, step;
+    V extent[4];
+    V table;                   // offsets of the buffers of a shared body, or NULL
+    V *base;                   // addresses of the buffers
+    // Alias scopes, one per buffer; NULL where there are too many.
+    V *alias_scope, *alias_others;
+} Gen;
+
+// memo.c: what scalars depend on, and values that are still good.
+void facts_init(Gen *k);
+const uint64_t *scalar_deps(Gen *k, const Scalar *s);
+bool has_bit(const uint64_t *set, int bit);
+void add_bit(uint64_t *set, int bit);
+void deps_of_access(Gen *k, const Access *a, uint64_t *into);
+void deps_of_guards(Gen *k, const Guard *guard, int n, uint64_t *into);
+int temp_bit(Gen *k, const Temp *t);
+int buffer_bit(Gen *k, const Buffer *b);
+TempState *temp_state(Gen *k, const Temp *t);
+void touch(Gen *k, int bit);
+void scope_open(Gen *k);
+void scope_close(Gen *k);
+V memo_get(Gen *k, const Scalar *s, bool is_splat);
+void memo_set(Gen *k, const Scalar *s, bool is_splat, V v);
+bool in_lanes(const Gen *k, const uint64_t *deps);  // varies along the open lanes
+int open_lanes(const Gen *k);                       // the open lanes variable's slot, or -1
+int active_lanes(const Gen *k);                     // at the current point, 1 .. 16
+
+// frame.c: the function's entry block and what comes from the context.
+V byte_offset(Code *g, V p, V bytes);
+V context_field(Code *g, V context, int64_t offset, T type, int align);
+V context_extent(Code *g, V context, const Extent *e);
+V frame_extent(Gen *k, const Extent *e);
+V frame_dim(Gen *k, Dim d);            // i64
+V frame_seed(Gen *k);
+V frame_step(Gen *k);
+V frame_buffer(Gen *k, const Buffer *b);
+// Builds at the end of another block, before its branch; then back to where it was.
+BB insert_before_end(Gen *k, BB block);
+void insert_again(Gen *k, BB saved);
+
+// access.c: addresses, guards, loads, stores.
+V affine_i64(Gen *k, const Affine *a);   // the part that does not vary along the lanes
+V affine_value(Gen *k, const Affine *a); // i32, or a vector of them
+V emit_guards(Gen *k, const Guard *guard, int n);  // i1 or a mask; NULL for always
+V emit_load(Gen *k, const Scalar *s);
+
+typedef struct Place {  // where a store goes, all of it evaluated
+    V pointer;          // of one element, or of the first of sixteen
+    V offsets;          // in elements from pointer, a vector; NULL where contiguous or single
+    V guard;            // NULL for always
+    int lanes;          // active ones; 0 for a single element
+} Place;
+
+Place emit_place(Gen *k, const Access *a, const Guard *guard, int n_guard);
+void emit_store(Gen *k, const Buffer *b, const Place *p, V value);
+void finish_pointers(Gen *k, LoopLevel *l, BB latch);
+
+// eval.c: scalars at the current point.
+V emit_scalar(Gen *k, const Scalar *s);             // a vector where it varies along the lanes
+V emit_scalar_as(Gen *k, const Scalar *s, bool as_vector);
+int temp_point(const Gen *k, const TempState *t);
+
+// kernel.c: fn is (context, begin, end), and a table of the buffers' offsets where it is shared.
+void emit_kernel(Code *g, const Kernel *k, V fn, bool has_table);
+
+typedef struct Buffers {
+    const Buffer **at;
+    int n;
+} Buffers;
+
+Buffers kernel_buffers(const Kernel *kernel, Arena *arena);
+
+// debug.c: lines of the source, with -g; nothing without.
+void debug_start(Code *g);
+void debug_function(Code *g, V fn, Span span);
+void debug_at(Code *g, Span span);
+void debug_end(Code *g);      // of a function
+void debug_finish(Code *g);
+
+// key.c: the text of a kernel with its buffers numbered in order, equal for equal code.
+void kernel_key(Text *out, const Kernel *k, Buffers buffers);
+
+// target.c
+void target_open(Code *g);
+void target_attributes(Code *g, V fn);
+
+#endif

@@ -1,0 +1,21 @@
+// Files that are written whole or not at all, and the linker driver.
+#ifndef NNC_EMIT_OUTPUT_H
+#define NNC_EMIT_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+// Writes to a temporary file beside path, syncs and renames; path "-" is standard output.
+// Dies, leaving nothing behind, where that fails.
+void write_output(const char *path, const void *data, size_t n, bool is_executable);
+
+// Links an object (in memory) with the runtime library into an executable. Dies where there
+// is no `cc` or runtime library, or where linking fails.
+void link_executable(Compiler *c, const void *object, size_t n, const char *path);
+
+// The same without the runtime library, as a shared object that a test can load.
+void link_shared(Compiler *c, const void *object, size_t n, const char *path);
+
+#endif

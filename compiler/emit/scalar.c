@@ -1,0 +1,385 @@
+// The scalar operations as LLVM instructions: one function per row of ops.def, each with the
+// bits of its eval_NAME. Arguments are all vectors or all scalars; no fast-math flags.
+#include <math.h>
+
+#include "base/die.h"
+#include "emit/gen.h"
+
+typedef struct Operation {
+    Elem elem, from;  // of the result, of the first argument
+    V *a;
+} Operation;
+
+static T same(V v, T element) {
+    return is_vector(v) ? vector_type(element) : element;
+}
+
+static V constant_like(Code *g, Elem e, double x, V like) {
+    return splat_to(g, const_elem(g, e, x), like);
+}
+
+static V int_like(V like, int64_t x) {
+    V k = LLVMConstInt(element_type(like), (unsigned long long)x, true);
+    if (!is_vector(like)) return k;
+    V all[LANES];
+    for (int i = 0; i < LANES; i++) all[i] = k;
+    return LLVMConstVector(all, LANES);
+}
+
+static V call_same(Code *g, const char *intrinsic, V *arg, int n) {
+    return call_intrinsic(g, intrinsic, LLVMTypeOf(arg[0]), arg, n);
+}
+
+static V select_of(Code *g, V condition, V then, V otherwise) {
+    return LLVMBuildSelect(g->b, condition, then, otherwise, "");
+}
+
+// ---- leaves are eval.c's (emit/eval.c)
+
+_Noreturn static V leaf(const char *name) {
+    BUG("emit: %s is a leaf", name);
+}
+
+static V emit_op_const(Code *g, const Operation *o) {
+    (void)g, (void)o;
+    leaf("const");
+}
+
+static V emit_op_iv(Code *g, const Operation *o) {
+    (void)g, (void)o;
+    leaf("iv");
+}
+
+static V emit_op_rand(Code *g, const Operation *o) {
+    (void)g, (void)o;
+    leaf("rand");
+}
+
+static V emit_op_load(Code *g, const Operation *o) {
+    (void)g, (void)o;
+    leaf("load");
+}
+
+static V emit_op_temp(Code *g, const Operation *o) {
+    (void)g, (void)o;
+    leaf("temp");
+}
+
+// ---- arithmetic
+
+static V emit_op_add(Code *g, const Operation *o) {
+    return elem_is_real(o->elem) ? LLVMBuildFAdd(g->b, o->a[0], o->a[1], "")
+                                 : LLVMBuildAdd(g->b, o->a[0], o->a[1], "");
+}
+
+static V emit_op_sub(Code *g, const Operation *o) {
+    return elem_is_real(o->elem) ? LLVMBuildFSub(g->b, o->a[0], o->a[1], "")
+                                 : LLVMBuildSub(g->b, o->a[0], o->a[1], "");
+}
+
+static V emit_op_mul(Code *g, const Operation *o) {
+    return elem_is_real(o->elem) ? LLVMBuildFMul(g->b, o->a[0], o->a[1], "")
+                                 : LLVMBuildMul(g->b, o->a[0], o->a[1], "");
+}
+
+static V emit_op_div(Code *g, const Operation *o) {
+    return LLVMBuildFDiv(g->b, o->a[0], o->a[1], "");
+}
+
+static V emit_op_neg(Code *g, const Operation *o) {
+    return elem_is_real(o->elem) ? LLVMBuildFNeg(g->b, o->a[0], "")
+                                 : LLVMBuildNeg(g->b, o->a[0], "");
+}
+
+static V emit_op_abs(Code *g, const Operation *o) {
+    if (elem_is_real(o->elem)) return call_same(g, "llvm.fabs", o->a, 1);
+    V arg[2] = {o->a[0], LLVMConstInt(g->t_i1, 0, false)};  // the least i32 stays
+    return call_same(g, "llvm.abs", arg, 2);
+}
+
+static V less(Code *g, const Operation *o, V a, V b) {
+    if (elem_is_real(o->from)) return LLVMBuildFCmp(g->b, LLVMRealOLT, a, b, "");
+    return LLVMBuildICmp(g->b, o->from == ELEM_bool ? LLVMIntULT : LLVMIntSLT, a, b, "");
+}
+
+static V emit_op_min(Code *g, const Operation *o) {
+    return select_of(g, less(g, o, o->a[0], o->a[1]), o->a[0], o->a[1]);
+}
+
+static V emit_op_max(Code *g, const Operation *o) {
+    return select_of(g, less(g, o, o->a[1], o->a[0]), o->a[0], o->a[1]);
+}
+
+// The one value of an i32 constant or of a splat of one.
+static bool divisor_is_const(V v, int64_t *out) {
+    if (is_vector(v)) {
+        if (!LLVMIsConstant(v)) return false;
+        V first = LLVMGetAggregateElement(v, 0);
+        for (unsigned i = 1; i < LANES; i++)
+            if (LLVMGetAggregateElement(v, i) != first) return false;
+        return first && const_int(first, out);
+    }
+    return const_int(v, out);
+}
+
+// Rounds to minus infinity; b is neither 0 nor -1.
+static V floor_divide(Code *g, V a, V b) {
+    V q = LLVMBuildSDiv(g->b, a, b, "");
+    V r = LLVMBuildSub(g->b, a, LLVMBuildMul(g->b, q, b, ""), "");
+    V zero = int_like(a, 0);
+    V is_inexact = LLVMBuildICmp(g->b, LLVMIntNE, r, zero, "");
+    V differ = LLVMBuildICmp(g->b, LLVMIntSLT, LLVMBuildXor(g->b, r, b, ""), zero, "");
+    V too_large = LLVMBuildAnd(g->b, is_inexact, differ, "");
+    return LLVMBuildSub(g->b, q, LLVMBuildZExt(g->b, too_large, LLVMTypeOf(a), ""), "");
+}
+
+static V emit_op_idiv(Code *g, const Operation *o) {
+    V a = o->a[0], b = o->a[1];
+    int64_t d;
+    if (divisor_is_const(b, &d) && d != 0 && d != -1) {
+        if (d > 0 && !(d & (d - 1))) {
+            int shift = 0;
+            while ((int64_t)1 << shift < d) shift++;
+            return LLVMBuildAShr(g->b, a, int_like(a, shift), "");
+        }
+        return floor_divide(g, a, b);
+    }
+    V zero = int_like(a, 0), one = int_like(a, 1);
+    V is_zero = LLVMBuildICmp(g->b, LLVMIntEQ, b, zero, "");
+    V is_minus = LLVMBuildICmp(g->b, LLVMIntEQ, b, int_like(a, -1), "");
+    V safe = select_of(g, LLVMBuildOr(g->b, is_zero, is_minus, ""), one, b);
+    V q = select_of(g, is_minus, LLVMBuildNeg(g->b, a, ""), floor_divide(g, a, safe));
+    return select_of(g, is_zero, zero, q);
+}
+
+static V emit_op_mod(Code *g, const Operation *o) {
+    V a = o->a[0], b = o->a[1];
+    if (elem_is_real(o->elem)) {
+        V q = LLVMBuildFDiv(g->b, a, b, "");
+        V whole = call_same(g, "llvm.floor", &q, 1);
+        return LLVMBuildFSub(g->b, a, LLVMBuildFMul(g->b, b, whole, ""), "");
+    }
+    V r = LLVMBuildSub(g->b, a, LLVMBuildMul(g->b, emit_op_idiv(g, o), b, ""), "");
+    V zero = int_like(a, 0);
+    return select_of(g, LLVMBuildICmp(g->b, LLVMIntEQ, b, zero, ""), zero, r);
+}
+
+static V emit_op_floor(Code *g, const Operation *o) {
+    return call_same(g, "llvm.floor", o->a, 1);
+}
+
+static V emit_op_round(Code *g, const Operation *o) {
+    return call_same(g, "llvm.roundeven", o->a, 1);
+}
+
+static V emit_op_sqrt(Code *g, const Operation *o) {
+    return call_same(g, "llvm.sqrt", o->a, 1);
+}
+
+// ---- conditions
+
+static V compare(Code *g, const Operation *o, LLVMRealPredicate real, LLVMIntPredicate integer) {
+    if (elem_is_real(o->from)) return LLVMBuildFCmp(g->b, real, o->a[0], o->a[1], "");
+    return LLVMBuildICmp(g->b, integer, o->a[0], o->a[1], "");
+}
+
+static V emit_op_lt(Code *g, const Operation *o) {
+    return less(g, o, o->a[0], o->a[1]);
+}
+
+static V emit_op_le(Code *g, const Operation *o) {
+    return compare(g, o, LLVMRealOLE, o->from == ELEM_bool ? LLVMIntULE : LLVMIntSLE);
+}
+
+static V emit_op_eq(Code *g, const Operation *o) {
+    return compare(g, o, LLVMRealOEQ, LLVMIntEQ);
+}
+
+static V emit_op_ne(Code *g, const Operation *o) {
+    return compare(g, o, LLVMRealUNE, LLVMIntNE);
+}
+
+static V emit_op_and(Code *g, const Operation *o) {
+    return LLVMBuildAnd(g->b, o->a[0], o->a[1], "");
+}
+
+static V emit_op_or(Code *g, const Operation *o) {
+    return LLVMBuildOr(g->b, o->a[0], o->a[1], "");
+}
+
+static V emit_op_not(Code *g, const Operation *o) {
+    return LLVMBuildNot(g->b, o->a[0], "");
+}
+
+static V emit_op_select(Code *g, const Operation *o) {
+    return select_of(g, o->a[0], o->a[1], o->a[2]);
+}
+
+// ---- conversions
+
+static V emit_op_to_real(Code *g, const Operation *o) {
+    T t = same(o->a[0], g->value_type[o->elem]);
+    if (o->from == ELEM_bool) return LLVMBuildUIToFP(g->b, o->a[0], t, "");
+    return LLVMBuildSIToFP(g->b, o->a[0], t, "");
+}
+
+static V emit_op_to_int(Code *g, const Operation *o) {
+    T t = same(o->a[0], g->t_i32);
+    if (o->from == ELEM_bool) return LLVMBuildZExt(g->b, o->a[0], t, "");
+    if (!elem_is_real(o->from)) return o->a[0];
+    V x = call_same(g, "llvm.floor", o->a, 1);
+    return call_intrinsic2(g, "llvm.fptosi.sat", t, LLVMTypeOf(x), &x, 1);
+}
+
+static V emit_op_fma(Code *g, const Operation *o) {
+    if (g->has_fma) return call_same(g, "llvm.fma", o->a, 3);
+    return LLVMBuildFAdd(g->b, LLVMBuildFMul(g->b, o->a[0], o->a[1], ""), o->a[2], "");
+}
+
+// ---- the parts of a real: sign, exponent field, fraction
+
+typedef struct Format {
+    T integer;         // of the same width
+    int fraction;      // bits
+    int bias;
+    int64_t field;     // the exponent's largest value
+} Format;
+
+static Format format_of(const Code *g, Elem e) {
+    return e == ELEM_f32 ? (Format){g->t_i32, 23, 127, 255} : (Format){g->t_i64, 52, 1023, 2047};
+}
+
+typedef struct Parts {
+    V exponent;  // of the integer type; 0 for 0, infinities and NaN
+    V mantissa;  // x itself for those
+} Parts;
+
+// Subnormal numbers are scaled into the normal range first.
+static Parts take_apart(Code *g, Elem e, V x) {
+    Format f = format_of(g, e);
+    LLVMBuilderRef b = g->b;
+    T bits_type = same(x, f.integer);
+    V size = call_same(g, "llvm.fabs", &x, 1);
+    V least = constant_like(g, e, ldexp(1, 1 - f.bias), x);
+    V is_small = LLVMBuildFCmp(b, LLVMRealOLT, size, least, "");
+    V scaled = LLVMBuildFMul(b, x, constant_like(g, e, ldexp(1, f.fraction + 1), x), "");
+    V bits = LLVMBuildBitCast(b, select_of(g, is_small, scaled, x), bits_type, "");
+    V field = LLVMBuildAnd(b, LLVMBuildLShr(b, bits, int_like(bits, f.fraction), ""),
+                           int_like(bits, f.field), "");
+    V offset = select_of(g, is_small, int_like(bits, f.bias + f.fraction + 1),
+                         int_like(bits, f.bias));
+    V is_zero = LLVMBuildFCmp(b, LLVMRealOEQ, x, constant_like(g, e, 0, x), "");
+    V is_special = LLVMBuildOr(
+        b, is_zero, LLVMBuildICmp(b, LLVMIntEQ, field, int_like(bits, f.field), ""), "");
+    int64_t one = (int64_t)f.bias << f.fraction;
+    int64_t keep = (int64_t)(((uint64_t)1 << f.fraction) - 1) |
+                   (e == ELEM_f32 ? (int64_t)0x80000000 : INT64_MIN);
+    V unit = LLVMBuildOr(b, LLVMBuildAnd(b, bits, int_like(bits, keep), ""), int_like(bits, one),
+                         "");
+    return (Parts){
+        select_of(g, is_special, int_like(bits, 0), LLVMBuildSub(b, field, offset, "")),
+        select_of(g, is_special, x, LLVMBuildBitCast(b, unit, LLVMTypeOf(x), ""))};
+}
+
+static V clamp(Code *g, V n, int64_t low, int64_t high) {
+    V arg[2] = {n, int_like(n, low)};
+    V at_least = call_same(g, "llvm.smax", arg, 2);
+    V both[2] = {at_least, int_like(n, high)};
+    return call_same(g, "llvm.smin", both, 2);
+}
+
+// 2^n for n in the normal range, n of the format's integer type.
+static V power_of_two(Code *g, Elem e, V n, T real) {
+    Format f = format_of(g, e);
+    V field = LLVMBuildAdd(g->b, n, int_like(n, f.bias), "");
+    V bits = LLVMBuildShl(g->b, field, int_like(n, f.fraction), "");
+    return LLVMBuildBitCast(g->b, bits, real, "");
+}
+
+static V widen_count(Code *g, Elem e, V n) {
+    return e == ELEM_f64 ? LLVMBuildSExt(g->b, n, same(n, g->t_i64), "") : n;
+}
+
+static V half_of(Code *g, V v, int which, int n) {
+    V lane[LANES];
+    for (int i = 0; i < n; i++) lane[i] = const_i32(g, which * n + i);
+    return LLVMBuildShuffleVector(g->b, v, LLVMGetPoison(LLVMTypeOf(v)),
+                                  LLVMConstVector(lane, (unsigned)n), "");
+}
+
+static V scalef(Code *g, const char *name, V x, V n, int width) {
+    T mask = LLVMIntTypeInContext(g->cx, (unsigned)width);
+    V arg[5] = {x, n, x, LLVMConstAllOnes(mask), const_i32(g, 4)};  // 4: the current rounding
+    T t = LLVMTypeOf(x), param[5] = {t, t, t, mask, g->t_i32};
+    T type = LLVMFunctionType(t, param, 5, false);
+    V fn = LLVMGetNamedFunction(g->m, name);
+    if (!fn) fn = LLVMAddFunction(g->m, name, type);
+    return LLVMBuildCall2(g->b, type, fn, arg, 5, "");
+}
+
+// AVX-512's instruction rounds once, as scale2 asks.
+static V scale2_avx512(Code *g, Elem e, V x, V n) {
+    V count = LLVMBuildSIToFP(g->b, clamp(g, n, -5000, 5000), LLVMTypeOf(x), "");
+    if (e == ELEM_f32) return scalef(g, "llvm.x86.avx512.mask.scalef.ps.512", x, count, 16);
+    V half[2];
+    for (int i = 0; i < 2; i++)
+        half[i] = scalef(g, "llvm.x86.avx512.mask.scalef.pd.512", half_of(g, x, i, 8),
+                         half_of(g, count, i, 8), 8);
+    V lane[LANES];
+    for (int i = 0; i < LANES; i++) lane[i] = const_i32(g, i);
+    return LLVMBuildShuffleVector(g->b, half[0], half[1], LLVMConstVector(lane, LANES), "");
+}
+
+// x = m * 2^e, so x * 2^n is m * 2^(e + n): first as far down as stays exact, then the rest.
+static V emit_op_scale2(Code *g, const Operation *o) {
+    V x = o->a[0], n = o->a[1];
+    if (g->has_avx512 && is_vector(x)) return scale2_avx512(g, o->elem, x, n);
+    Format f = format_of(g, o->elem);
+    Parts p = take_apart(g, o->elem, x);
+    V count = widen_count(g, o->elem, clamp(g, n, -5000, 5000));
+    V total = clamp(g, LLVMBuildAdd(g->b, p.exponent, count, ""), -f.bias - f.fraction - 10,
+                    f.bias + 10);
+    V near = clamp(g, total, 1 - f.bias, f.bias);
+    V rest = LLVMBuildSub(g->b, total, near, "");
+    V first = LLVMBuildFMul(g->b, p.mantissa, power_of_two(g, o->elem, near, LLVMTypeOf(x)), "");
+    return LLVMBuildFMul(g->b, first, power_of_two(g, o->elem, rest, LLVMTypeOf(x)), "");
+}
+
+static V emit_op_exponent(Code *g, const Operation *o) {
+    V e = take_apart(g, o->from, o->a[0]).exponent;
+    return o->from == ELEM_f64 ? LLVMBuildTrunc(g->b, e, same(e, g->t_i32), "") : e;
+}
+
+static V emit_op_mantissa(Code *g, const Operation *o) {
+    return take_apart(g, o->elem, o->a[0]).mantissa;
+}
+
+// ---- the table: one function for each row
+
+typedef V EmitFn(Code *g, const Operation *o);
+
+// Rows without a place in loops.
+#define emit_op_read NULL
+#define emit_op_exp NULL
+#define emit_op_log NULL
+#define emit_op_log1p NULL
+#define emit_op_tanh NULL
+#define emit_op_sigmoid NULL
+#define emit_op_erf NULL
+#define emit_op_sin NULL
+#define emit_op_cos NULL
+#define emit_op_pow NULL
+#define emit_op_stop NULL
+#define emit_op_mac NULL
+
+static EmitFn *const emit_fn[N_OP] = {
+#define OP(name, arity, rule, traits, levels) emit_op_##name,
+#include "ir/ops.def"
+#undef OP
+};
+
+V emit_op(Code *g, Op op, Elem elem, Elem argument_elem, V *arg) {
+    Operation o = {elem, argument_elem, arg};
+    if (!emit_fn[op]) BUG("emit: %s has no place in loops", op_info[op].name);
+    return emit_fn[op](g, &o);
+}

@@ -1,0 +1,167 @@
+// The processor that code is made for, LLVM's passes, and machine code in memory.
+#include <stdio.h>
+#include <string.h>
+
+#include <llvm-c/Analysis.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/Target.h>
+#include <llvm-c/Transforms/PassBuilder.h>
+
+#include "base/die.h"
+#include "emit/gen.h"
+
+static void start_llvm(void) {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+}
+
+static char *take(Arena *arena, char *message) {
+    char *copy = arena_printf(arena, "%s", message);
+    LLVMDisposeMessage(message);
+    return copy;
+}
+
+static bool is_native(const Options *o) {
+    return !o->triple && (!o->cpu || !strcmp(o->cpu, "native"));
+}
+
+static bool is_x86(const Code *g) {
+    return !strncmp(g->triple, "x86_64", 6);
+}
+
+// Processors by name whose features LLVM's C interface does not tell: those without fused
+// multiply-add, all older than 2013.
+static bool is_old(const char *cpu) {
+    static const char *const old[] = {
+        "x86-64", "x86-64-v2", "generic", "core2", "penryn", "nehalem", "westmere",
+        "sandybridge", "ivybridge", "bonnell", "silvermont", "goldmont", "goldmont-plus",
+        "tremont", "btver1", "btver2", "k8", "amdfam10", NULL};
+    for (int i = 0; old[i]; i++)
+        if (!strcmp(cpu, old[i])) return true;
+    return false;
+}
+
+static bool has_feature(const Code *g, const char *feature) {
+    size_t n = strlen(feature);
+    for (const char *at = g->features; (at = strstr(at, feature)); at += n)
+        if (at[n] == ',' || at[n] == 0) return true;
+    return false;
+}
+
+static void choose_cpu(Code *g) {
+    const Options *o = &g->c->opt;
+    bool is_native_cpu = is_native(o);
+    g->cpu = is_native_cpu ? take(g->arena, LLVMGetHostCPUName())
+           : arena_printf(g->arena, "%s", o->cpu && strcmp(o->cpu, "native") ? o->cpu
+                                          : is_x86(g) ? "x86-64" : "generic");
+    g->features = is_native_cpu ? take(g->arena, LLVMGetHostCPUFeatures()) : "";
+    g->has_fma = !is_x86(g) || (is_native_cpu ? has_feature(g, "+fma") : !is_old(g->cpu));
+    g->has_avx512 = is_x86(g) && (is_native_cpu ? has_feature(g, "+avx512f")
+                                                : !strcmp(g->cpu, "x86-64-v4"));
+}
+
+static LLVMCodeGenOptLevel code_level(int opt_level) {
+    static const LLVMCodeGenOptLevel level[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
+                                                LLVMCodeGenLevelDefault,
+                                                LLVMCodeGenLevelAggressive};
+    return level[opt_level < 0 ? 0 : opt_level > 3 ? 3 : opt_level];
+}
+
+// LLVM only warns on standard error about a processor that it does not know; ask it whether
+// the subtarget's name is among those it lists is not possible either, so the warning stays.
+void target_open(Code *g) {
+    start_llvm();
+    unsigned major, minor, patch;
+    LLVMGetVersion(&major, &minor, &patch);
+    g->version = (int)major;
+    const char *triple = g->c->opt.triple;
+    g->triple = triple ? take(g->arena, LLVMNormalizeTargetTriple(triple))
+                       : take(g->arena, LLVMGetDefaultTargetTriple());
+    LLVMTargetRef target;
+    char *why = NULL;
+    if (LLVMGetTargetFromTriple(g->triple, &target, &why))
+        die("unknown target %s: this compiler makes code for x86_64 and aarch64", g->triple);
+    choose_cpu(g);
+    LLVMTargetMachineOptionsRef o = LLVMCreateTargetMachineOptions();
+    LLVMTargetMachineOptionsSetCPU(o, g->cpu);
+    LLVMTargetMachineOptionsSetFeatures(o, g->features);
+    LLVMTargetMachineOptionsSetCodeGenOptLevel(o, code_level(g->c->opt.opt_level));
+    LLVMTargetMachineOptionsSetRelocMode(o, LLVMRelocPIC);
+    g->machine = LLVMCreateTargetMachineWithOptions(target, g->triple, o);
+    LLVMDisposeTargetMachineOptions(o);
+    if (!g->machine) die("cannot make code for %s", g->triple);
+    LLVMSetTarget(g->m, g->triple);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(g->machine);
+    LLVMSetModuleDataLayout(g->m, layout);
+    LLVMDisposeTargetData(layout);
+}
+
+static void attribute(Code *g, V fn, const char *name, const char *value) {
+    LLVMAttributeRef a = LLVMCreateStringAttribute(g->cx, name, (unsigned)strlen(name), value,
+                                                   (unsigned)strlen(value));
+    LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, a);
+}
+
+void target_attributes(Code *g, V fn) {
+    attribute(g, fn, "target-cpu", g->cpu);
+    if (g->features[0]) attribute(g, fn, "target-features", g->features);
+    attribute(g, fn, "prefer-vector-width", "512");
+    unsigned kind = LLVMGetEnumAttributeKindForName("nounwind", 8);
+    LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(g->cx, kind, 0));
+}
+
+// Kernels are explicit vectors already: default<O3> would merge their pointers into indexed
+// addresses that cannot be folded into multiply-adds, and takes twice the time.
+static const char light_passes[] =
+    "function(simplifycfg,early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),"
+    "early-cse<memssa>,simplifycfg)";
+
+void code_optimize(Code *g) {
+    if (g->c->opt.opt_level == 0) return;
+    LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
+    LLVMErrorRef error = LLVMRunPasses(g->m, light_passes, g->machine, o);
+    LLVMDisposePassBuilderOptions(o);
+    if (error) BUG("emit: LLVM's passes: %s", LLVMGetErrorMessage(error));
+}
+
+const char *code_llvm(Code *g, Arena *arena) {
+    return take(arena, LLVMPrintModuleToString(g->m));
+}
+
+static void generate(Code *g, LLVMCodeGenFileType type, Text *out) {
+    LLVMMemoryBufferRef memory = NULL;
+    char *why = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(g->machine, g->m, type, &why, &memory))
+        BUG("emit: LLVM cannot make code: %s", why);
+    text_add_n(out, LLVMGetBufferStart(memory), LLVMGetBufferSize(memory));
+    LLVMDisposeMemoryBuffer(memory);
+}
+
+void code_assembly(Code *g, Text *out) {
+    generate(g, LLVMAssemblyFile, out);
+}
+
+void code_object(Code *g, Text *out) {
+    generate(g, LLVMObjectFile, out);
+}
+
+const char *emit_llvm_version(Arena *arena) {
+    unsigned major, minor, patch;
+    LLVMGetVersion(&major, &minor, &patch);
+    return arena_printf(arena, "%u.%u.%u", major, minor, patch);
+}
+
+const char *emit_host(Arena *arena) {
+    char *cpu = LLVMGetHostCPUName(), *triple = LLVMGetDefaultTargetTriple();
+    const char *text = arena_printf(arena, "%s, %s", triple, cpu);
+    LLVMDisposeMessage(cpu);
+    LLVMDisposeMessage(triple);
+    return text;
+}
