@@ -66,6 +66,8 @@ item
     : decl NL                    { $$ = $1; p->is_lost &= $1->kind == NODE_constant; }
     | error NL                   { $$ = NULL; yyerrok; }
     | error block NL             { $$ = NULL; yyerrok; }
+    | error block ELSE block NL  { $$ = NULL; yyerrok; }
+    | error block ELSE if NL     { $$ = NULL; yyerrok; }
     | DATA error skipped         { $$ = NULL; }
     | TRAIN error skipped        { $$ = NULL; }
     | GENERATE error skipped     { $$ = NULL; }

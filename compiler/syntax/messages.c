@@ -40,7 +40,9 @@ static void drop(Expected *e, const int *kind) {
 
 static void drop_operators(Expected *e) {
     drop(e, (int[]){'+', '-', '*', '/', '@', '^', '<', '>', T_LE, T_GE, T_EQ, T_NE, T_AND, T_OR,
-                    T_PIPE, '(', '[', '.', T_RANGE, T_ELSE, 0});
+                    T_PIPE, '(', '[', '.', T_RANGE, 0});
+    // Unless `else` is the one way on, it could only begin what a read gives outside.
+    if (e->token[T_NL] || e->token[','] || e->token[')']) e->token[T_ELSE] = false;
 }
 
 static void drop_operand(Expected *e) {
@@ -73,9 +75,9 @@ static void phrases_of(const Parser *p, Expected e, Phrases *out) {
         vec_push(a, out, "a type such as `[n]` or `class(10)`");
         drop(&e, (int[]){T_NAME, '[', 0});
     }
-    if (e.token['='] && e.token[T_ADD_TO]) {  // behind the left side of an assignment
+    if (e.token['='] && e.token['.']) {  // behind the left side of an assignment
         drop_operators(&e);
-        drop(&e, (int[]){',', ':', T_ADD_TO, 0});
+        drop(&e, (int[]){',', ':', T_ADD_TO, T_ELSE, 0});
     }
     if (e.token['*'] && e.token['.']) {
         vec_push(a, out, "an operator");
@@ -94,11 +96,15 @@ static void phrases_of(const Parser *p, Expected e, Phrases *out) {
         if (e.token[words[i].kind]) vec_push(a, out, words[i].phrase);
 }
 
+static void add_quoted(Text *out, const char *text) {
+    text_printf(out, strlen(text) > 60 ? "`%.60s...`" : "`%s`", text);
+}
+
 static void add_found(Text *out, const Token *t) {
     if (t->kind == T_YYEOF || (t->kind == T_NL && t->text[0] != ';'))
         text_add(out, "the end of the line");
     else
-        text_printf(out, "`%s`", t->text);
+        add_quoted(out, t->text);
 }
 
 static const char *message_of(const Parser *p, const Expected *expected, const Token *found) {
@@ -116,7 +122,10 @@ static const char *message_of(const Parser *p, const Expected *expected, const T
             text_add(out, phrases.at[i]);
         }
     }
-    if (before->kind != T_NL && before->text[0]) text_printf(out, " after `%s`", before->text);
+    if (before->kind != T_NL && before->text[0]) {
+        text_add(out, " after ");
+        add_quoted(out, before->text);
+    }
     if (!phrases.n || phrases.n > 5 || found->kind == T_NL) return out->at;
     text_add(out, ", found ");
     add_found(out, found);

@@ -192,8 +192,8 @@ void check_quotient(Parser *p, const char *op, const Node *x) {
     if (x->kind != NODE_binary || is_parenthesized(x)) return;
     if (strcmp(x->name, "*") && strcmp(x->name, "/") && strcmp(x->name, "@")) return;
     Diag *d = diag_error(p->c->diags, x->name_span,
-                         "is this `%s` inside or outside of the `%s` that is divided by?",
-                         x->name, reduction->name);
-    diag_label(d, reduction->name_span, "to the right of `/`");
+                         "`%s` behind a division by `%s` could be read in two ways", x->name,
+                         reduction->name);
+    diag_label(d, reduction->name_span, "divided by");
     diag_help(d, "put parentheses around the `%s`, or around what it reduces", reduction->name);
 }

@@ -8,8 +8,11 @@ static void add_place(Text *out, const Sources *sources, Span span) {
     text_printf(out, "%d:%d", line, column);
 }
 
+// As written, and what it stands for where that is not plain.
 static void add_number(Text *out, const Node *x) {
-    text_printf(out, " %s = ", x->text);
+    text_printf(out, " %s", x->text);
+    if (x->den == 1 && !strpbrk(x->text, ".eE%")) return;
+    text_add(out, " = ");
     if (x->den == 1)
         text_printf(out, "%lld", (long long)x->num);
     else if (x->den)
