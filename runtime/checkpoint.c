@@ -1,0 +1,340 @@
+#define _GNU_SOURCE
+#include "runtime/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/input.h"
+#include "runtime/output.h"
+#include "runtime/safetensors.h"
+
+// ---- the session as metadata: alternating keys and values
+
+typedef struct Pairs {
+    Mem *mem;
+    const char **text;
+    int n, room;  // pairs
+} Pairs;
+
+static void put(Pairs *p, const char *key, const char *value) {
+    if (p->n == p->room) {
+        int room = p->room ? 2 * p->room : 32;
+        const char **text = mem_array(p->mem, 2 * (size_t)room, sizeof *text);
+        if (p->n) memcpy(text, p->text, 2 * (size_t)p->n * sizeof *text);
+        p->text = text;
+        p->room = room;
+    }
+    p->text[2 * p->n] = key;
+    p->text[2 * p->n++ + 1] = value;
+}
+
+static void put_count(Pairs *p, const char *key, int64_t value) {
+    put(p, key, mem_format(p->mem, "%" PRId64, value));
+}
+
+// Rows, then sums, as hexadecimal numbers: exact.
+static void put_figures(Pairs *p, const char *key, const Figures *f) {
+    char *text = mem_format(p->mem, "%a", f->rows);
+    for (int i = 0; i < f->n; i++) text = mem_format(p->mem, "%s %a", text, f->sum[i]);
+    put(p, key, text);
+}
+
+static void put_session(Pairs *p, const Run *run) {
+    const Session *s = &run->session;
+    const Manifest *m = run->manifest;
+    put(p, "format", "pt");  // what PyTorch's reader asks for
+    put(p, "nnc", m->version);
+    put(p, "model", m->name);
+    put(p, "source", m->source);
+    put(p, "hash", m->hash);
+    put(p, "real", elem_name[m->real]);
+    put_count(p, "batch", m->batch);
+    put_count(p, "seed", run->machine.context.seed);
+    put_count(p, "step", s->step);
+    put_count(p, "epoch", s->epoch);
+    put_count(p, "position", s->batch);
+    put_count(p, "rows", s->rows);
+    put_count(p, "epochs", s->epochs);
+    put_count(p, "steps", s->steps);
+    put_count(p, "batch_limit", s->batch_limit);
+    put_count(p, "overfit", s->overfit);
+    put_count(p, "over", s->is_over);
+    put_count(p, "best_epoch", s->best_epoch);
+    put(p, "best_loss", mem_format(p->mem, "%a", s->best_loss));
+    put_figures(p, "train", &s->train);
+    put_figures(p, "valid", &s->valid);
+    for (int i = 0; i < m->n_hyper; i++) {
+        put(p, mem_format(p->mem, "hyper.%s", m->hyper[i].name),
+            mem_format(p->mem, "%a", run->machine.hyper[i]));
+    }
+    put(p, "history", s->history.data ? s->history.data : "");
+}
+
+static const char *meta_text(const Safetensors *st, const char *key) {
+    return json_text(json_get(st->metadata, key), NULL);
+}
+
+static double meta_number(const Safetensors *st, const char *key) {
+    const char *text = meta_text(st, key);
+    char *end = NULL;
+    double x = text ? strtod(text, &end) : 0;
+    if (!text || end == text || *end) {
+        fail("%s: no checkpoint: its metadata have no %s; --load reads weights alone", st->path, key);
+    }
+    return x;
+}
+
+static int64_t meta_count(const Safetensors *st, const char *key, int64_t below) {
+    double x = meta_number(st, key);
+    if (!(x >= 0 && x < (double)below) || x != (double)(int64_t)x) {
+        fail("%s: corrupted: its metadata give %g for %s", st->path, x, key);
+    }
+    return (int64_t)x;
+}
+
+static void meta_figures(const Safetensors *st, const char *key, Figures *f) {
+    const char *text = meta_text(st, key);
+    if (!text) fail("%s: no checkpoint: its metadata have no %s", st->path, key);
+    char *at;
+    f->rows = strtod(text, &at);
+    for (int i = 0; i < f->n; i++) f->sum[i] = strtod(at, &at);
+    if (*at) fail("%s: checkpoint of another model: its figures are not this program's", st->path);
+}
+
+// ---- writing
+
+const char *checkpoint_folder(const Run *run, Mem *mem) {
+    if (run->options.ckpt) return run->options.ckpt;
+    return mem_format(mem, "%s.ckpt", run->manifest->name);
+}
+
+const char *checkpoint_path(Mem *mem, const char *folder, const char *name) {
+    return mem_format(mem, "%s/%s.safetensors", folder, name);
+}
+
+static const char *step_path(Mem *mem, const char *folder, int64_t step) {
+    return mem_format(mem, "%s/step-%" PRId64 ".safetensors", folder, step);
+}
+
+static int compare_steps(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// The checkpoints that an earlier part of this run left: they count among those to keep.
+static void adopt(Keeper *k, int64_t until) {
+    DIR *folder = opendir(k->folder);
+    if (!folder) return;
+    for (struct dirent *e; (e = readdir(folder));) {
+        int64_t step;
+        int length = 0;
+        if (sscanf(e->d_name, "step-%" SCNd64 ".safetensors%n", &step, &length) != 1) continue;
+        if (length == 0 || e->d_name[length] || step > until) continue;
+        k->step[k->n++] = step;
+        qsort(k->step, (size_t)k->n, sizeof *k->step, compare_steps);
+        if (k->n > k->keep) memmove(k->step, k->step + 1, (size_t)--k->n * sizeof *k->step);
+    }
+    closedir(folder);
+}
+
+Keeper keeper_open(Run *run) {
+    Keeper k = {.keep = run->options.keep};
+    const char *folder = checkpoint_folder(run, &run->mem);
+    if (!*folder) return k;
+    k.folder = folder;
+    make_folder(&run->mem, folder);
+    k.step = mem_array(&run->mem, (size_t)k.keep + 1, sizeof *k.step);
+    if (run->session.step > 0) adopt(&k, run->session.step);
+    return k;
+}
+
+static const char *write_checkpoint(const Run *run, Mem *mem, const char *path) {
+    const Manifest *m = run->manifest;
+    Pairs pairs = {.mem = mem};
+    put_session(&pairs, run);
+    const Tensor **tensor = mem_array(mem, (size_t)m->n_tensor, sizeof *tensor);
+    int n = 0;
+    for (int i = 0; i < m->n_tensor; i++) {
+        TensorKind kind = m->tensor[i].kind;
+        if (kind == TENSOR_param || kind == TENSOR_state) tensor[n++] = &m->tensor[i];
+    }
+    return safetensors_write(mem, path, tensor, n, run->machine.context.arena, pairs.text, pairs.n);
+}
+
+// Makes `name` another name of the file: by a link, or a second copy where links don't exist.
+static const char *name_also(const Run *run, Mem *mem, const char *path, const char *name) {
+    char *temporary = mem_format(mem, "%s.tmp", name);
+    unlink(temporary);
+    if (link(path, temporary) < 0) return write_checkpoint(run, mem, name);
+    const char *error = rename(temporary, name) < 0 ? strerror(errno) : NULL;
+    unlink(temporary);  // still there where both were names of one file already
+    return error;
+}
+
+static void note_saved(Keeper *k, int64_t step, Mem *mem) {
+    if (k->n > 0 && k->step[k->n - 1] == step) return;
+    k->step[k->n++] = step;
+    if (k->n <= k->keep) return;
+    unlink(step_path(mem, k->folder, k->step[0]));
+    memmove(k->step, k->step + 1, (size_t)--k->n * sizeof *k->step);
+}
+
+void keeper_save(Keeper *k, Run *run, bool is_best) {
+    if (!k->folder) return;
+    Mem mem = {0};
+    const char *path = step_path(&mem, k->folder, run->session.step);
+    const char *best = checkpoint_path(&mem, k->folder, "best");
+    const char *error = write_checkpoint(run, &mem, path);
+    if (!error) error = name_also(run, &mem, path, checkpoint_path(&mem, k->folder, "last"));
+    if (!error && is_best) error = name_also(run, &mem, path, best);
+    if (!error && run->session.best_epoch == 0) unlink(best);  // of an earlier run
+    if (error) fail("%s: cannot write: %s; earlier checkpoints stand", path, error);
+    note_saved(k, run->session.step, &mem);
+    mem_free(&mem);
+}
+
+// ---- reading
+
+static void describe_dims(Buffer *b, const int64_t *dim, int rank) {
+    buffer_format(b, "[");
+    for (int i = 0; i < rank; i++) buffer_format(b, "%s%" PRId64, i ? ", " : "", dim[i]);
+    buffer_format(b, "]");
+}
+
+static bool same_shape(const StoredTensor *s, const Tensor *t) {
+    return s->rank == t->rank && memcmp(s->dim, t->dim, (size_t)t->rank * sizeof *t->dim) == 0;
+}
+
+enum { MAX_LISTED = 4 };
+
+// One phrase for each tensor that the file lacks or has in another shape, up to four of them.
+static int list_mismatch(Buffer *b, int n, const StoredTensor *s, const Tensor *t) {
+    if (n >= MAX_LISTED) return n + 1;
+    buffer_format(b, "%s%s %s", n ? ", " : "", s ? "" : "no", t->name);
+    if (s) {
+        describe_dims(b, s->dim, s->rank);
+        buffer_format(b, " %s where the model has %s", s->type, elem_name[t->elem]);
+    }
+    buffer_format(b, " ");
+    describe_dims(b, t->dim, t->rank);
+    return n + 1;
+}
+
+typedef enum Wanted { WANT_all, WANT_weights, WANT_parts } Wanted;
+
+// Copies tensors from the file: all of the model's, or the parameters and layers' states, or
+// the parameters and any states that are there.
+static void load_tensors(Run *run, const Safetensors *st, Wanted wanted) {
+    const Manifest *m = run->manifest;
+    Buffer wrong = {0};
+    int n = 0;
+    for (int i = 0; i < m->n_tensor; i++) {
+        const Tensor *t = &m->tensor[i];
+        bool is_param = t->kind == TENSOR_param;
+        if (!is_param && t->kind != TENSOR_state) continue;
+        if (wanted == WANT_weights && !is_param && !t->of_layer) continue;
+        const StoredTensor *s = safetensors_find(st, t->name);
+        if (!s && !is_param && wanted != WANT_all) continue;
+        if (!s || !same_shape(s, t) || !safetensors_load(s, t, machine_data(&run->machine, t))) {
+            n = list_mismatch(&wrong, n, s, t);
+        }
+    }
+    if (n > MAX_LISTED) buffer_format(&wrong, " and %d more", n - MAX_LISTED);
+    if (n) fail("%s: weights of another model: %s", st->path, wrong.data);
+}
+
+// Hypers are the checkpoint's where no flag gave them.
+static void load_hypers(Run *run, const Safetensors *st, Mem *mem) {
+    for (int i = 0; i < run->manifest->n_hyper; i++) {
+        const char *key = mem_format(mem, "hyper.%s", run->manifest->hyper[i].name);
+        if (!run->options.hyper_given[i] && meta_text(st, key)) {
+            run->machine.hyper[i] = meta_number(st, key);
+        }
+    }
+}
+
+static void check_origin(const Run *run, const Safetensors *st) {
+    const char *hash = meta_text(st, "hash");
+    if (hash && strcmp(hash, run->manifest->hash) != 0) {
+        warn("%s was written by a program of another source text", st->path);
+    }
+}
+
+static const int64_t no_bound = INT64_C(1) << 53;
+
+static void load_session(Run *run, const Safetensors *st) {
+    Session *s = &run->session;
+    const Options *o = &run->options;
+    s->step = meta_count(st, "step", no_bound);
+    s->epoch = meta_count(st, "epoch", no_bound);
+    s->batch = meta_count(st, "position", no_bound);
+    s->rows = meta_count(st, "rows", no_bound);
+    bool goes_further = flag_given(o, "epochs") || flag_given(o, "steps");
+    if (!goes_further) s->epochs = meta_count(st, "epochs", no_bound);
+    if (!goes_further) s->steps = meta_count(st, "steps", no_bound);
+    if (!flag_given(o, "batch-limit")) s->batch_limit = meta_count(st, "batch_limit", no_bound);
+    if (!flag_given(o, "overfit")) s->overfit = meta_count(st, "overfit", no_bound);
+    s->is_over = meta_count(st, "over", 2) && !goes_further;
+    s->best_epoch = meta_count(st, "best_epoch", no_bound);
+    s->best_loss = meta_number(st, "best_loss");
+    meta_figures(st, "train", &s->train);
+    meta_figures(st, "valid", &s->valid);
+    const char *history = meta_text(st, "history");
+    s->history.length = 0;
+    if (history) buffer_add(&s->history, history, strlen(history));
+    if (!flag_given(o, "seed")) {
+        run->machine.context.seed = (uint32_t)meta_count(st, "seed", INT64_C(1) << 32);
+    }
+}
+
+static void load_checkpoint(Run *run, const char *path, bool with_session) {
+    Safetensors st;
+    Mem mem = {0};
+    safetensors_read(&st, &mem, path);
+    load_tensors(run, &st, with_session ? WANT_all : WANT_parts);
+    load_hypers(run, &st, &mem);
+    if (with_session) load_session(run, &st);
+    check_origin(run, &st);
+    safetensors_free(&st);
+    mem_free(&mem);
+}
+
+void checkpoint_resume(Run *run, const char *path) {
+    load_checkpoint(run, path, true);
+}
+
+void checkpoint_load(Run *run, const char *path) {
+    load_checkpoint(run, path, false);
+}
+
+void weights_load(Run *run, const char *path, bool with_states) {
+    Safetensors st;
+    Mem mem = {0};
+    safetensors_read(&st, &mem, path);
+    load_tensors(run, &st, with_states ? WANT_parts : WANT_weights);
+    safetensors_free(&st);
+    mem_free(&mem);
+}
+
+void run_load_trained(Run *run) {
+    const Options *o = &run->options;
+    run_init(run);
+    if (o->load) {
+        weights_load(run, o->load, true);
+        return;
+    }
+    const char *path = checkpoint_folder(run, &run->mem);
+    if (path_is_folder(path)) {
+        const char *best = checkpoint_path(&run->mem, path, "best");
+        path = path_exists(best) ? best : checkpoint_path(&run->mem, path, "last");
+    }
+    if (!path_exists(path)) {
+        fail("%s: no checkpoint there: train first, or name one with --ckpt or --load", path);
+    }
+    checkpoint_load(run, path);
+}

@@ -1,0 +1,52 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/run.h"
+
+static int print_usage(const Run *run, const char *program) {
+    Buffer b = {0};
+    flags_usage(&b, run->manifest, program);
+    fputs(b.data, stdout);
+    buffer_free(&b);
+    return 0;
+}
+
+// What was printed must have arrived.
+static int flush_output(int code) {
+    if (fflush(stdout) == EOF || ferror(stdout)) fail("standard output: cannot write: %s", strerror(errno));
+    return code;
+}
+
+static void close_run(Run *run) {
+    machine_stop(&run->machine);
+    data_free(&run->data);
+    buffer_free(&run->session.history);
+    mem_free(&run->mem);
+}
+
+int nn_main(int argc, char **argv, const NnProgram *program) {
+    static int (*const command[N_COMMAND])(Run *) = {
+        [COMMAND_train] = run_train,         [COMMAND_eval] = run_eval,
+        [COMMAND_predict] = run_predict,     [COMMAND_gradcheck] = run_gradcheck,
+        [COMMAND_bench] = run_bench,         [COMMAND_summary] = run_summary,
+        [COMMAND_info] = run_info,
+    };
+    Run run = {0};
+    run.manifest = manifest_read(&run.mem, program);
+    flags_read(&run.options, &run.mem, run.manifest, argc, argv);
+    const Options *o = &run.options;
+    if (o->command == COMMAND_help) {
+        print_usage(&run, argv[0]);
+        mem_free(&run.mem);
+        return flush_output(0);
+    }
+    bool computes = o->command != COMMAND_summary && o->command != COMMAND_info;
+    machine_start(&run.machine, &run.mem, program, run.manifest, computes ? (int)o->threads : 1,
+                  (uint32_t)o->seed);
+    for (int i = 0; i < run.manifest->n_hyper; i++) run.machine.hyper[i] = o->hyper[i];
+    int code = command[o->command](&run);
+    close_run(&run);
+    return flush_output(code);
+}

@@ -1,0 +1,10 @@
+// curves.svg: how the loss and each metric went, from the log's lines.
+#ifndef NN_RUNTIME_CURVES_H
+#define NN_RUNTIME_CURVES_H
+
+#include "runtime/mem.h"
+
+void curves_draw(Buffer *svg, const char *title, const char *history);
+void curves_save(const char *folder, const char *title, const Buffer *history);
+
+#endif

@@ -1,0 +1,76 @@
+#include "runtime/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/output.h"
+
+static bool is_kept(const char *line, size_t length, int64_t until) {
+    Mem mem = {0};
+    JsonError error;
+    int64_t step;
+    const Json *json = json_parse(&mem, line, length, &error);
+    bool is_old = json && json_integer(json_get(json, "step"), &step) && step <= until;
+    bool is_test = json && strcmp(json_text(json_get(json, "split"), ""), "test") == 0;
+    mem_free(&mem);
+    return is_old && !is_test;
+}
+
+// The lines of an older log up to that step. One without an end was cut off.
+static Buffer read_kept(const char *path, int64_t until) {
+    Buffer kept = {0}, line = {0};
+    FILE *f = fopen(path, "r");
+    for (int c; f && (c = getc(f)) != EOF;) {
+        char byte = (char)c;
+        buffer_add(&line, &byte, 1);
+        if (c != '\n') continue;
+        if (is_kept(line.data, line.length, until)) buffer_add(&kept, line.data, line.length);
+        line.length = 0;
+    }
+    if (f) fclose(f);
+    buffer_free(&line);
+    return kept;
+}
+
+static _Noreturn void fail_write(const Log *log) {
+    fail("%s: cannot write: %s", log->path, strerror(errno));
+}
+
+void log_open(Log *log, const char *path, int64_t keep_until) {
+    *log = (Log){.path = path};
+    if (!path) return;
+    if (keep_until >= 0) {
+        Mem mem = {0};
+        Buffer kept = read_kept(path, keep_until);
+        output_save(&mem, path, &kept);
+        buffer_free(&kept);
+        mem_free(&mem);
+    }
+    log->file = fopen(path, keep_until >= 0 ? "a" : "w");
+    if (!log->file) fail_write(log);
+}
+
+void log_write(Log *log, const char *line) {
+    if (!log->file) return;
+    if (fputs(line, log->file) == EOF || fflush(log->file) == EOF) fail_write(log);
+}
+
+void log_close(Log *log) {
+    if (log->file && fclose(log->file) == EOF) fail_write(log);
+    log->file = NULL;
+}
+
+void log_line(Buffer *b, int64_t epoch, int64_t step, const char *split, const Figures *f) {
+    buffer_format(b, "{\"epoch\":%" PRId64 ",\"step\":%" PRId64 ",\"split\":", epoch, step);
+    json_write_text(b, split);
+    for (int i = 0; i < f->n; i++) {
+        buffer_format(b, ",");
+        json_write_text(b, f->name[i]);
+        buffer_format(b, ":");
+        json_write_number(b, figures_mean(f, i));
+    }
+    buffer_format(b, "}\n");
+}

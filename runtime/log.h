@@ -1,0 +1,22 @@
+// The log: JSON lines, one for each split and epoch. Each is whole on the disk's side of the
+// C library before training goes on.
+#ifndef NN_RUNTIME_LOG_H
+#define NN_RUNTIME_LOG_H
+
+#include "runtime/figures.h"
+
+typedef struct Log {
+    const char *path;
+    void *file;  // null: no log
+} Log;
+
+// Begins a new log; or, where `keep_until` is not negative, goes on after the lines of an
+// older one up to that step, dropping what a run that was cut off wrote after it.
+void log_open(Log *log, const char *path, int64_t keep_until);
+void log_write(Log *log, const char *line);
+void log_close(Log *log);
+
+// {"epoch":3,"step":1410,"split":"valid","loss":0.071,"accuracy":0.979} and a line end
+void log_line(Buffer *b, int64_t epoch, int64_t step, const char *split, const Figures *f);
+
+#endif
