@@ -29,9 +29,11 @@ train m on rows {
 END
 }
 
-while IFS='|' read -r name kind body loss; do
-    name=$(echo $name) kind=$(echo $kind)
-    case $name in '' | '#'*) continue ;; esac
+while IFS= read -r line; do
+    case $line in '' | '#'*) continue ;; esac
+    name=${line%% *} loss=${line##*:: }
+    rest=${line#*:: } kind=${rest%% *}
+    rest=${rest#*:: } body=${rest% :: *}
     program "$kind" "$body" "$loss" > "$name.nn"
     if ! "$nnc" --dtype=f64 "$name.nn" -o "$name" > "$name.out" 2>&1; then
         fail "grad/$name" "does not compile: $(first "$name.out")"
@@ -46,5 +48,5 @@ done < "$root/tests/grad/definitions"
 cat "$root"/compiler/std/activations.nn "$root"/compiler/std/layers.nn "$root"/compiler/std/losses.nn |
     sed -n 's/^\(fn\|layer\|loss\) \([a-z_0-9]*\).*/\2/p' | while read -r name; do
     check "grad/has-$name" "no line in tests/grad/definitions" \
-        grep -q "^$name[ .|]" "$root/tests/grad/definitions"
+        grep -q "^$name[ .:]" "$root/tests/grad/definitions"
 done
