@@ -86,7 +86,8 @@ END
               # Five standard errors of each.
               if ((m - mean)^2 > 25 * (sd^2 + 1e-12) / n || (d - sd)^2 > 25 * (sd^2 + 1e-12) / n ||
                   lo < low || hi > high || n != 40000) exit 1 }' init.values > init.says
-    check "library/$1" "$(cat init.says)" [ $? = 0 ]
+    code=$?
+    check "library/$1" "$(cat init.says)" [ $code = 0 ]
 }
 initializer glorot 'glorot' 0 0.0707107 -0.1224745 0.1224745
 initializer he 'he' 0 0.1 -0.54 0.54

@@ -33,8 +33,8 @@ def by_schedule(text, rate):  # rate(step from 1, epoch from 0); an epoch is a s
     return "sgd(lr = %s)" % text, lambda p: torch.optim.SGD(p, lr=1), rate
 
 
-def activation(text, f):
-    return "squared_error(%s, t)" % text, lambda y: F.mse_loss(f(y), t), sgd(0.5)
+def activation(text, f, lr=0.5):
+    return "squared_error(%s, t)" % text, lambda y: F.mse_loss(f(y), t), sgd(lr)
 
 
 def gauss(y):
@@ -49,7 +49,8 @@ cases = {
     "elu": activation("elu(1.5)(output)", lambda y: F.elu(y, 1.5)),
     "gelu": activation("gelu(output)", F.gelu),
     "silu": activation("silu(output)", F.silu),
-    "softplus": activation("softplus(20 * output)", lambda y: F.softplus(20 * y, threshold=1e9)),
+    "softplus": activation("softplus(20 * output)", lambda y: F.softplus(20 * y, threshold=1e9),
+                           lr=1e-4),
     "hard_tanh": activation("hard_tanh(output)", F.hardtanh),
     "sigmoid": activation("sigmoid(output)", torch.sigmoid),
     "tanh": activation("tanh(output)", torch.tanh),
