@@ -27,19 +27,19 @@ refuses csv-empty empty.csv $train empty.csv
 head -n 1 "$csv" > header.csv
 refuses csv-no-rows header.csv $train header.csv
 { head -n 100 "$csv"; sed -n 101p "$csv" | cut -d, -f 1-30; } > cut.csv
-refuses csv-cut 'cut.csv:101' $train cut.csv
+refuses csv-cut 'cut.csv: line 101' $train cut.csv
 sed '7s/^[^,]*,[^,]*,/0,nan,/' "$csv" > nan.csv
-refuses csv-nan 'nan.csv:7' $train nan.csv
+refuses csv-nan 'nan.csv: line 7' $train nan.csv
 sed '7s/^[^,]*,[^,]*,/0,,/' "$csv" > gap.csv
-refuses csv-missing-value 'gap.csv:7' $train gap.csv
+refuses csv-missing-value 'gap.csv: line 7' $train gap.csv
 sed '7s/^[^,]*,/three,/' "$csv" > word.csv
-refuses csv-no-number 'word.csv:7' $train word.csv
+refuses csv-no-number 'word.csv: line 7' $train word.csv
 sed '9s/,[0-9]*$/,10/' "$csv" > label.csv
-refuses csv-label 'label.csv:9' $train label.csv
+refuses csv-label 'label.csv: line 9' $train label.csv
 sed '9s/,[0-9]*$/,-1/' "$csv" > negative.csv
-refuses csv-label-negative 'negative.csv:9' $train negative.csv
+refuses csv-label-negative 'negative.csv: line 9' $train negative.csv
 sed '9s/,[0-9]*$/,1.5/' "$csv" > fraction.csv
-refuses csv-label-fraction 'fraction.csv:9' $train fraction.csv
+refuses csv-label-fraction 'fraction.csv: line 9' $train fraction.csv
 sed '1s/p17/q17/' "$csv" > column.csv
 refuses csv-no-column 'p17' $train column.csv
 refuses csv-folder 'c.d' sh -c "mkdir -p c.d; $train c.d"

@@ -23,7 +23,7 @@ typedef struct Workload {
     const char *name;
     int rows;
     double gain;
-    Tensor tensor[10];  // ends with a NULL name
+    Tensor tensor[11];  // ends with a NULL name
 } Workload;
 
 static const Workload workloads[] = {
@@ -36,9 +36,8 @@ static const Workload workloads[] = {
       {"conv2d#2.k", 5, {5, 5, 1, 6, 16}, 150}, {"conv2d#2.b", 1, {16}, 150},
       {"dense#1.w", 2, {400, 120}, 400}, {"dense#1.b", 1, {120}, 400},
       {"dense#2.w", 2, {120, 84}, 120}, {"dense#2.b", 1, {84}, 120},
-      {"dense#3.w", 2, {84, 10}, 84}}},
+      {"dense#3.w", 2, {84, 10}, 84}, {"dense#3.b", 1, {10}, 84}}},
 };
-// LeNet-5's last bias is left to the program's own first value, 0: loading may be partial.
 
 // The finalizer of SplitMix64. Steele, Lea and Flood 2014.
 static uint64_t hash(uint32_t stream, uint32_t i) {

@@ -54,8 +54,7 @@ def mlp(dtype):
 def lenet5(dtype):
     p = weights(2, [((5, 5, 1, 1, 6), 25), ((6,), 25), ((5, 5, 1, 6, 16), 150), ((16,), 150),
                     ((400, 120), 400), ((120,), 400), ((120, 84), 120), ((84,), 120),
-                    ((84, 10), 84)], dtype)
-    p.append(torch.zeros(10, dtype=dtype, requires_grad=True))
+                    ((84, 10), 84), ((10,), 84)], dtype)
 
     def filters(k):                                     # [u, v, 1, c, f] to [f, c, u, v]
         return k[:, :, 0].permute(3, 2, 0, 1)
