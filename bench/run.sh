@@ -46,7 +46,7 @@ torch_settings() {  # WORKLOAD: environment settings, then flags
             case $aten in avx512) grep -q avx512f /proc/cpuinfo || continue ;; esac
             for flags in "" "--foreach"; do
                 echo "$b aten=$aten $flags"
-                [ "$1" = w3 ] && echo "$b aten=$aten $flags --channels-last"
+                [ "$1" != w3 ] || echo "$b aten=$aten $flags --channels-last"
             done
         done
     done
@@ -67,7 +67,9 @@ torch_step() {  # WORKLOAD THREADS SETTING STEPS
     $run "$python" bench/torch_bench.py "$1" --threads "$2" --steps "$4" $flags 2>/dev/null | step_ms
 }
 
-record() { [ -n "$5" ] && printf '%s\t%s\t%s\t%s\t%s\n' "$@" >> "$work/times"; }
+record() {
+    [ -z "$5" ] || printf '%s\t%s\t%s\t%s\t%s\n' "$@" >> "$work/times"
+}
 
 # A first look at all settings, then rounds with the three fastest and the one as installed.
 for w in w1 w3; do

@@ -2,7 +2,7 @@
 # Runs the suites (all, or those named) and counts. V=1 shows every test, not only those that
 # failed or were skipped. The last line is `N passed, N failed`.
 cd "$(dirname "$0")/.." || exit 1
-suites="${*:-unit golden lang cli grad library train data}"
+suites="${*:-unit golden lang cli values grad library train data}"
 log=${BUILD:-build}/tests/log
 mkdir -p "$(dirname "$log")"
 : > "$log"

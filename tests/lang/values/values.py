@@ -1,0 +1,101 @@
+"""What index notation and its kin must give, by NumPy: values.tsv.
+
+    /usr/bin/python3 values.py > values.tsv            (python3-numpy)
+
+Each case is a model's body over a row x: [12] of rows.csv and its class k, with the number of
+results for a row, and the same in NumPy, one row at a time.
+"""
+import csv
+import math
+import os
+import numpy as np
+
+here = os.path.dirname(os.path.abspath(__file__))
+rows = [({n: float(v) for n, v in r.items()}) for r in csv.DictReader(open(os.path.join(here, "rows.csv")))]
+X = np.array([[r["x%d" % i] for i in range(12)] for r in rows])
+K = np.array([int(r["k"]) for r in rows])
+
+
+def at(x, i, otherwise=0.0):
+    return x[i] if 0 <= i < len(x) else otherwise
+
+
+img = "m[n, i < 3, j < 4] = x[n, (i, j)]"
+cases = [
+    ("identity", 12, "return x", lambda x, k: x),
+    ("precedence", 12, "return 2 + 3 * x ^ 2 - -x / 4", lambda x, k: 2 + 3 * x**2 + x / 4),
+    ("power", 12, "return 2 ^ x * 2 ^ -1", lambda x, k: 2**x / 2),
+    ("broadcast", 12, "y[j < 12] = j * 0.5; return x * y + 1", lambda x, k: x * np.arange(12) * 0.5 + 1),
+    ("functions", 12, "return exp(x) + tanh(x) + sigmoid(x) + erf(x) + sin(x) + cos(x)",
+     lambda x, k: np.exp(x) + np.tanh(x) + 1 / (1 + np.exp(-x)) + [math.erf(v) for v in x]
+     + np.sin(x) + np.cos(x)),
+    ("roots", 12, "return sqrt(abs(x)) + log(abs(x) + 1) + log1p(x ^ 2)",
+     lambda x, k: np.sqrt(abs(x)) + np.log(abs(x) + 1) + np.log1p(x**2)),
+    ("rounding", 12, "return floor(x) + 10 * round(x)", lambda x, k: np.floor(x) + 10 * np.round(x)),
+    ("min and max", 12, "return max(x, 0.5) + min(x, -0.5) + clamp(x, -1, 1)",
+     lambda x, k: np.maximum(x, 0.5) + np.minimum(x, -0.5) + np.clip(x, -1, 1)),
+    ("modulo", 12, "return mod(x, 0.75)", lambda x, k: x - 0.75 * np.floor(x / 0.75)),
+    ("reverse", 12, "y[n, i] = x[n, 11 - i]; return y", lambda x, k: x[::-1]),
+    ("shift", 12, "y[n, i < 12] = x[n, i - 2] else 0; return y",
+     lambda x, k: [at(x, i - 2) for i in range(12)]),
+    ("shift to", 12, "y[n, i < 12] = (x[n, i + 3] else -1) * 2; return y",
+     lambda x, k: [2 * at(x, i + 3, -1) for i in range(12)]),
+    ("stride", 4, "y[n, i < 4] = x[n, 3 * i + 1]; return y", lambda x, k: x[1::3]),
+    ("window sums", 5, "y[n, i < 5] = sum[a < 4] x[n, 2 * i + a]; return y",
+     lambda x, k: [x[2 * i:2 * i + 4].sum() for i in range(5)]),
+    ("sum and more", 2, "y[n, c < 2] = sum[i] x[n, i] * 2 + 1; return y",
+     lambda x, k: [2 * x.sum() + 1] * 2),
+    ("reductions", 4, "y[n, c < 4] = if c == 0 then sum[i] x[n, i] else if c == 1 then mean[i] x[n, i] "
+     "else if c == 2 then max[i] x[n, i] else min[i] x[n, i]; return y",
+     lambda x, k: [x.sum(), x.mean(), x.max(), x.min()]),
+    ("product", 1, "y[n, c < 1] = prod[i < 5] x[n, i]; return y", lambda x, k: [x[:5].prod()]),
+    ("arg", 2, "y[n, c < 2] = if c == 0 then argmax[i] x[n, i] else argmin[i] x[n, i]; return y",
+     lambda x, k: [x.argmax(), x.argmin()]),
+    ("any and all", 2, "y[n, c < 2] = if (if c == 0 then any[i] x[n, i] > 1.5 else all[i] x[n, i] > -1.9) "
+     "then 1 else 0; return y", lambda x, k: [(x > 1.5).any(), (x > -1.9).all()]),
+    ("filtered mean", 3, "y[n, c < 3] = mean[i where i >= c] x[n, i]; return y",
+     lambda x, k: [x[c:].mean() for c in range(3)]),
+    ("filtered by value", 1, "y[n, c < 1] = sum[i where x[n, i] > 0] x[n, i]; return y",
+     lambda x, k: [x[x > 0].sum()]),
+    ("causal", 4, img + "; s[n, q < 4] = sum[j where j <= q] m[n, 1, j]; return s",
+     lambda x, k: np.cumsum(x.reshape(3, 4)[1])),
+    ("split axes", 4, img + "; y[n, j] = sum[i] m[n, i, j] * (i + 1); return y",
+     lambda x, k: (x.reshape(3, 4) * [[1], [2], [3]]).sum(0)),
+    ("transposed", 12, img + "; y[n, (j, i)] = m[n, i, j]; return y", lambda x, k: x.reshape(3, 4).T.ravel()),
+    ("pooled", 3, "y[n, i] = max[a < 4] x[n, (i, a)]; return y", lambda x, k: x.reshape(3, 4).max(1)),
+    ("kept axes", 4, img + "; y[n, :] = m[n, 0, :] + m[n, 2]; return y",
+     lambda x, k: x.reshape(3, 4)[0] + x.reshape(3, 4)[2]),
+    ("matrix product", 2, "w[i < 12, u < 2] = i - 3 * u; return x @ w",
+     lambda x, k: x @ (np.arange(12)[:, None] - 3 * np.arange(2))),
+    ("gather", 3, "t[a < 4, c < 3] = a * 10 + c; y[n, c] = t[k[n], c]; return y",
+     lambda x, k: [k * 10 + c for c in range(3)]),
+    ("read at a class", 1, "y[n, c < 1] = x[n, k[n]]; return y", lambda x, k: [x[k]]),
+    ("one-hot", 4, "y[n, j < 4] = if j == k[n] then 1 else 0; return y", lambda x, k: np.eye(4)[k]),
+    ("concatenation", 6, "y[n, i < 6] = if i < 4 then x[n, i] else x[n, 15 - i]; return y",
+     lambda x, k: list(x[:4]) + [x[11], x[10]]),
+    ("unrolled", 12, "y = x; for i in [1, 2, 3] { y = y * i + x }; return y",
+     lambda x, k: ((x + x) * 2 + x) * 3 + x),
+    ("counted", 12, "y = x; for i < 3 { y = y + i }; return y", lambda x, k: x + 3),
+    ("chosen when compiled", 12, "a = 3; if a > 2 { return x * 2 } else { return x }", lambda x, k: 2 * x),
+    ("guarded division", 12, "y[n, i] = if x[n, i] != 0 then 1 / x[n, i] else 0; return y",
+     lambda x, k: [1 / v if v else 0 for v in x]),
+    ("convolution", 12, img + "; f[a < 3, b < 3] = a - 2 * b + 1; "
+     "c[n, i < 3, j < 4] = sum[a, b] (m[n, i + a - 1, j + b - 1] else 0) * f[a, b]; "
+     "y[n, (i, j)] = c[n, i, j]; return y",
+     lambda x, k: [sum(np.pad(x.reshape(3, 4), 1)[i + a, j + b] * (a - 2 * b + 1)
+                       for a in range(3) for b in range(3)) for i in range(3) for j in range(4)]),
+    ("derivative", 12, "s = sum[n, i] exp(x[n, i]) * x[n, i]; return grad(s, x)",
+     lambda x, k: np.exp(x) * (x + 1)),
+    ("second derivative", 12, "s = sum[n, i] x[n, i] ^ 3; d = grad(s, x); "
+     "e = sum[n, i] d[n, i]; return grad(e, x)", lambda x, k: 6 * x),
+    ("stopped", 12, "s = sum[n, i] x[n, i] * stop(x[n, i]); return grad(s, x)", lambda x, k: x),
+    ("kink", 12, "s = sum[n, i] max(x[n, i] - x[n, i], 0) + max(x[n, i], 0); return grad(s, x)",
+     lambda x, k: x > 0),
+    ("first winner", 12, "s = sum[n] max[i] max(x[n, i], -5) - max[i] (x[n, i] * 0); return grad(s, x)",
+     lambda x, k: np.arange(12) == x.argmax()),
+]
+print("# name\tresults\tbody\tvalues, row by row; made by values.py")
+for name, count, body, f in cases:
+    values = [np.asarray(f(x, k), dtype=float).ravel() for x, k in zip(X, K)]
+    assert all(len(v) == count for v in values), name
+    print("\t".join([name, str(count), body, " ".join("%.10g" % v for row in values for v in row)]))
