@@ -90,14 +90,21 @@ static bool is_kink(Check *c, const Tensor *t, int64_t i, double gradient) {
     return is_bent && gradient > fmin(left, right) - slack && gradient < fmax(left, right) + slack;
 }
 
+// What noise does not explain of the difference, against the larger of both, or a thousandth
+// of the parameter's largest gradient.
+static double relative_error(double d, double gradient, double scale, double noise) {
+    if (!isfinite(d) || !isfinite(gradient)) return INFINITY;
+    double excess = fmax(fabs(d - gradient) - noise, 0);
+    return excess / fmax(fmax(fabs(d), fabs(gradient)), 1e-3 * scale + DBL_MIN);
+}
+
 static void check_element(Check *c, const Tensor *t, int64_t i, double gradient, double scale,
                           Verdict *v) {
     double loss = evaluate(c), error = INFINITY, closest = NAN;
     for (int k = 0; k < N_WIDTH && error > c->tolerance; k++) {
         double h = c->width[k];
         double d = (4 * central(c, t, i, h) - central(c, t, i, 2 * h)) / 3;
-        double excess = fmax(fabs(d - gradient) - noise_at(c, loss, h), 0);
-        double e = excess / fmax(fmax(fabs(d), fabs(gradient)), 1e-3 * scale + DBL_MIN);
+        double e = relative_error(d, gradient, scale, noise_at(c, loss, h));
         if (isnan(closest) || e < error) closest = d;
         if (e < error) error = e;
     }

@@ -63,7 +63,7 @@ static inline char *read_file(const char *name, size_t *length) {
 }
 
 static inline bool same_files(const char *a, const char *b) {
-    size_t n, m;
+    size_t n = 0, m = 0;
     char *x = read_file(a, &n), *y = read_file(b, &m);
     bool same = x && y && n == m && memcmp(x, y, n) == 0;
     free(x);
@@ -133,8 +133,8 @@ enum { BATCH = 32, PIXELS = 64, CLASSES = 10 };
 typedef struct Arena {
     float image[BATCH][PIXELS];
     int32_t label[BATCH];
-    float w[PIXELS][CLASSES], b[CLASSES], mw[PIXELS][CLASSES], mb[CLASSES];
-    float gw[PIXELS][CLASSES], gb[CLASSES];
+    float w[PIXELS * CLASSES], b[CLASSES], mw[PIXELS * CLASSES], mb[CLASSES];
+    float gw[PIXELS * CLASSES], gb[CLASSES];
     float delta[BATCH][CLASSES], row_loss[BATCH], right[BATCH], logits[BATCH][CLASSES];
     float lr, inv_rows, stop_below, valid_loss, loss, accuracy;
     int32_t step, stop;
@@ -148,7 +148,7 @@ static inline void fixture_forward(const NnContext *c, int64_t begin, int64_t en
         float total = 0;
         for (int k = 0; k < CLASSES; k++) {
             z[k] = a->b[k];
-            for (int i = 0; i < PIXELS; i++) z[k] += a->image[n][i] / 16 * a->w[i][k];
+            for (int i = 0; i < PIXELS; i++) z[k] += a->image[n][i] / 16 * a->w[i * CLASSES + k];
             if (z[k] > z[best]) best = k;
             a->logits[n][k] = z[k];
         }
@@ -172,15 +172,17 @@ static inline void fixture_losses(const NnContext *c) {
     }
 }
 
+static bool fixture_is_wrong;  // the gradient is: gradcheck must see it
+
 static inline void fixture_gradient(const NnContext *c, int64_t begin, int64_t end) {
     Arena *a = (Arena *)c->arena;
     for (int64_t i = begin; i < end; i++) {
         for (int k = 0; k < CLASSES; k++) {
-            float g = 0;
+            float g = fixture_is_wrong && k == 3 ? 0.02f : 0;
             for (int64_t n = 0; n < c->extent[0]; n++) {
                 g += (i < PIXELS ? a->image[n][i] / 16 : 1) * a->delta[n][k];
             }
-            *(i < PIXELS ? &a->gw[i][k] : &a->gb[k]) = g;
+            *(i < PIXELS ? &a->gw[i * CLASSES + k] : &a->gb[k]) = g;
         }
     }
 }
@@ -191,7 +193,7 @@ static inline void fixture_init(const NnContext *c) {
     memset(a->mw, 0, sizeof a->mw);
     memset(a->mb, 0, sizeof a->mb);
     for (int i = 0; i < PIXELS * CLASSES; i++) {
-        a->w[0][i] = 0.01f * sinf((float)(i + 1) * (float)(c->seed + 1));
+        a->w[i] = 0.01f * sinf((float)(i + 1) * (float)(c->seed + 1));
     }
 }
 
@@ -206,8 +208,8 @@ static inline void fixture_train_step(const NnContext *c) {
     float lr = a->lr / (1 + 1e-4f * (float)a->step);
     fixture_gradients(c);
     for (int i = 0; i < PIXELS * CLASSES; i++) {
-        a->mw[0][i] = 0.9f * a->mw[0][i] + a->gw[0][i];
-        a->w[0][i] -= lr * a->mw[0][i];
+        a->mw[i] = 0.9f * a->mw[i] + a->gw[i];
+        a->w[i] -= lr * a->mw[i];
     }
     for (int k = 0; k < CLASSES; k++) {
         a->mb[k] = 0.9f * a->mb[k] + a->gb[k];
