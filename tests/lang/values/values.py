@@ -89,9 +89,9 @@ cases = [
     ("second derivative", 12, "s = sum[n, i] x[n, i] ^ 3; d = grad(s, x); "
      "e = sum[n, i] d[n, i]; return grad(e, x)", lambda x, k: 6 * x),
     ("stopped", 12, "s = sum[n, i] x[n, i] * stop(x[n, i]); return grad(s, x)", lambda x, k: x),
-    ("kink", 12, "s = sum[n, i] max(x[n, i] - x[n, i], 0) + max(x[n, i], 0); return grad(s, x)",
+    ("kink", 12, "s = sum[n, i] (max(x[n, i] - x[n, i], 0) + max(x[n, i], 0)); return grad(s, x)",
      lambda x, k: x > 0),
-    ("first winner", 12, "s = sum[n] max[i] max(x[n, i], -5) - max[i] (x[n, i] * 0); return grad(s, x)",
+    ("first winner", 12, "s = sum[n] ((max[i] max(x[n, i], -5)) - (max[i] (x[n, i] * 0))); return grad(s, x)",
      lambda x, k: np.arange(12) == x.argmax()),
 ]
 print("# name\tresults\tbody\tvalues, row by row; made by values.py")
