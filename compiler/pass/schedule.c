@@ -7,6 +7,7 @@
 
 #include "pass/access.h"
 #include "pass/fuse.h"
+#include "pass/layout.h"
 #include "pass/pass.h"
 #include "pass/plan.h"
 #include "pass/storage.h"
@@ -42,22 +43,26 @@ static void place_leaves(Schedule *s, Module *m) {
     }
 }
 
-static void place_members(Schedule *s, FunctionSchedule *fs, Region *region) {
+static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Layouts *layouts) {
     for (int n = 0; n < region->nests.n; n++) {
         Nest *nest = region->nests.at[n];
         for (int k = 0; k < nest->members.n; k++) {
             Member *member = &nest->members.at[k];
+            Value *target = map_get(fs->target_of, member->v);
+            bool is_kept = is_result(fs->fn, member->v);
+            bool planar = !target && !is_kept && is_planar(layouts, member->v);
             if (member->keep == KEEP_stored)
-                place_stored(s, member->v, map_get(fs->target_of, member->v),
-                             is_result(fs->fn, member->v));
+                place_stored(s, member->v, target, is_kept, planar);
             else if (member->keep == KEEP_scratch)
-                place_scratch(s, member->v, region->n_outer);
+                place_scratch(s, member->v, region->n_outer,
+                              planar && region->n_outer <= member->v->type.rank - 3);
         }
     }
 }
 
 static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
-    for (int i = 0; i < fs->regions.n; i++) place_members(s, fs, fs->regions.at[i]);
+    Layouts *layouts = layouts_new(fs, scratch);
+    for (int i = 0; i < fs->regions.n; i++) place_members(s, fs, fs->regions.at[i], layouts);
     // What is read or returned through reshapes.
     for (int i = 0; i < fs->regions.n; i++)
         for (int n = 0; n < fs->regions.at[i]->nests.n; n++) {

@@ -14,6 +14,15 @@ static void row_major(const Dim *dim, int rank, int64_t *stride) {
     }
 }
 
+static void set_strides(Storage *storage, const Type *t, int first, bool is_planar) {
+    row_major(t->dim + first, t->rank - first, storage->stride + first);
+    if (!is_planar) return;
+    int c = t->rank - 1, w = c - 1, h = w - 1;
+    storage->stride[w] = 1;
+    storage->stride[h] = dim_max(t->dim[w]);
+    storage->stride[c] = dim_max(t->dim[h]) * dim_max(t->dim[w]);
+}
+
 static Buffer *new_buffer(Schedule *s, Value *v, BufferKind kind, int64_t count, bool is_kept) {
     Buffer *b = NEW(s->m->arena, Buffer);
     *b = (Buffer){.id = s->buffers.n, .name = v->op <= VAL_state ? v->leaf.name : v->hint,
@@ -36,16 +45,16 @@ void place_leaf(Schedule *s, Value *v) {
     row_major(v->type.dim, v->type.rank, storage->stride);
 }
 
-void place_stored(Schedule *s, Value *v, Value *target, bool is_kept) {
+void place_stored(Schedule *s, Value *v, Value *target, bool is_kept, bool is_planar) {
     Storage *storage = new_storage(s, v);
-    row_major(v->type.dim, v->type.rank, storage->stride);
+    set_strides(storage, &v->type, 0, is_planar);
     storage->buffer = target ? storage_of(s, target)->buffer
                              : new_buffer(s, v, BUFFER_arena, type_count(&v->type), is_kept);
 }
 
-void place_scratch(Schedule *s, Value *v, int n_outer) {
+void place_scratch(Schedule *s, Value *v, int n_outer, bool is_planar) {
     Storage *storage = new_storage(s, v);
-    row_major(v->type.dim + n_outer, v->type.rank - n_outer, storage->stride + n_outer);
+    set_strides(storage, &v->type, n_outer, is_planar);
     int64_t count = 1;
     for (int i = n_outer; i < v->type.rank; i++) count *= dim_max(v->type.dim[i]);
     storage->buffer = new_buffer(s, v, BUFFER_scratch, count, false);

@@ -8,8 +8,9 @@
 Storage *storage_of(Schedule *s, Value *v);  // NULL for what lives in registers
 
 void place_leaf(Schedule *s, Value *v);      // once
-void place_stored(Schedule *s, Value *v, Value *target, bool is_kept);
-void place_scratch(Schedule *s, Value *v, int n_outer);
+// Planar: channels outside the two spatial axes before them (see layout.h).
+void place_stored(Schedule *s, Value *v, Value *target, bool is_kept, bool is_planar);
+void place_scratch(Schedule *s, Value *v, int n_outer, bool is_planar);
 void place_reshape(Schedule *s, Value *v);   // after its operand
 
 // Elements that a read moves by when a slot of its box moves by one.
