@@ -270,12 +270,13 @@ V emit_load(Gen *k, const Scalar *s) {
     const Load *l = s->load;
     V guard = emit_guards(k, l->guard, l->n_guard);
     bool known;
-    if (guard && const_bool(guard, &known) && !known) return emit_scalar(k, l->otherwise);
+    if (guard && const_bool(guard, &known) && !known)
+        return l->otherwise ? emit_scalar(k, l->otherwise) : const_elem(g, s->elem, 0);
     Address at = address_of(k, &l->access);
     V v = at.in_lanes ? load_lanes(k, l->access.buffer, &at, guard)
                       : load_one(k, l->access.buffer, at.pointer, guard);
     if (!guard) return v;
-    V otherwise = emit_scalar(k, l->otherwise);
+    V otherwise = l->otherwise ? emit_scalar(k, l->otherwise) : const_elem(g, s->elem, 0);
     bool wide = is_vector(v) || is_vector(otherwise) || is_vector(guard);
     if (wide) v = splat(g, v), otherwise = splat(g, otherwise);
     return LLVMBuildSelect(g->b, guard, v, otherwise, "");

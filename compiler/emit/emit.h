@@ -14,7 +14,9 @@
 
 typedef struct EmitOptions {
     const char *manifest;   // JSON that the program carries; NULL for "{}"
-    bool exports_entries;   // entry points are visible, as nn_NAME (tests)
+    // For tests: entry points are visible, as nn_NAME, and nn_parallel comes along: it runs a
+    // kernel in two parts, one after the other.
+    bool is_standalone;
     const char *source;     // path of the file compiled, for debug information
 } EmitOptions;
 

@@ -55,7 +55,7 @@ void write_output(const char *path, const void *data, size_t n, bool is_executab
     }
     Arena *arena = arena_new();
     char *temporary = arena_printf(arena, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
+    int fd = mkstemp(temporary);
     if (fd < 0) die("cannot write %s: %s", path, strerror(errno));
     bool is_written = write_all(fd, data, n) && fchmod(fd, file_mode(is_executable)) == 0;
     int why = errno;

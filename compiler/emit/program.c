@@ -50,10 +50,10 @@ static V new_function(Code *g, const char *name, T *param, unsigned n, bool is_i
     return fn;
 }
 
-static V kernel_function(Code *g, const Kernel *k) {
+static V kernel_function(Code *g, const char *fn, const Kernel *k) {
     T param[3] = {g->t_ptr, g->t_i64, g->t_i64};
-    return new_function(g, arena_printf(g->arena, "k%d_%s", k->id, k->name ? k->name : ""), param,
-                        3, true);
+    const char *name = arena_printf(g->arena, "%s.k%d_%s", fn, k->id, k->name ? k->name : "");
+    return new_function(g, name, param, 3, true);
 }
 
 typedef struct Shared {  // kernels with one key
@@ -88,11 +88,11 @@ static void count_shared(Code *g) {
         }
 }
 
-static V offsets_table(Code *g, const Kernel *k, Buffers buffers) {
+static V offsets_table(Code *g, V fn, Buffers buffers) {
     V *offset = NEW_ARRAY(g->arena, V, buffers.n + 1);
     for (int i = 0; i < buffers.n; i++) offset[i] = const_i64(g, buffers.at[i]->offset);
     V value = LLVMConstArray2(g->t_i64, offset, (uint64_t)buffers.n);
-    V table = LLVMAddGlobal(g->m, LLVMTypeOf(value), arena_printf(g->arena, "k%d.offsets", k->id));
+    V table = LLVMAddGlobal(g->m, LLVMTypeOf(value), arena_printf(g->arena, "%s.offsets", LLVMGetValueName(fn)));
     LLVMSetInitializer(table, value);
     LLVMSetGlobalConstant(table, true);
     LLVMSetLinkage(table, LLVMPrivateLinkage);
@@ -109,10 +109,10 @@ static V shared_body(Code *g, Shared *s) {
 }
 
 // A kernel whose code others have too calls it with a table of where its buffers lie.
-static V build_kernel(Code *g, const Kernel *k) {
+static V build_kernel(Code *g, const char *fn_name, const Kernel *k) {
     Buffers buffers = kernel_buffers(k, g->arena);
     Shared *s = map_get_int(g->body_of, hash_of(g, k, buffers));
-    V fn = kernel_function(g, k);
+    V fn = kernel_function(g, fn_name, k);
     if (s->n == 1) {
         emit_kernel(g, k, fn, false);
         return fn;
@@ -121,7 +121,7 @@ static V build_kernel(Code *g, const Kernel *k) {
     debug_end(g);
     LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
     V arg[4] = {LLVMGetParam(fn, 0), LLVMGetParam(fn, 1), LLVMGetParam(fn, 2),
-                offsets_table(g, k, buffers)};
+                offsets_table(g, fn, buffers)};
     V call = LLVMBuildCall2(g->b, LLVMGlobalGetValueType(body), body, arg, 4, "");
     LLVMSetTailCall(call, true);
     LLVMBuildRetVoid(g->b);
@@ -164,9 +164,9 @@ static void call_kernel(Code *g, V context, const Kernel *k, V fn) {
 
 static V build_entry(Code *g, const LoopFunction *f) {
     V *kernel = NEW_ARRAY(g->arena, V, f->kernels.n + 1);
-    for (int i = 0; i < f->kernels.n; i++) kernel[i] = build_kernel(g, f->kernels.at[i]);
+    for (int i = 0; i < f->kernels.n; i++) kernel[i] = build_kernel(g, f->name, f->kernels.at[i]);
     V fn = new_function(g, arena_printf(g->arena, "nn_%s", f->name), &g->t_ptr, 1,
-                        !g->opt.exports_entries);
+                        !g->opt.is_standalone);
     g->fn = fn;
     debug_end(g);
     LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
@@ -174,6 +174,21 @@ static V build_entry(Code *g, const LoopFunction *f) {
         call_kernel(g, LLVMGetParam(fn, 0), f->kernels.at[i], kernel[i]);
     LLVMBuildRetVoid(g->b);
     return fn;
+}
+
+// Half of the iterations, then the others.
+static void define_parallel(Code *g) {
+    V fn = g->runtime[0].fn;
+    V kernel = LLVMGetParam(fn, 0), context = LLVMGetParam(fn, 1), n = LLVMGetParam(fn, 2);
+    T param[3] = {g->t_ptr, g->t_i64, g->t_i64};
+    T type = LLVMFunctionType(g->t_void, param, 3, false);
+    LLVMSetVisibility(fn, LLVMHiddenVisibility);
+    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
+    V half = LLVMBuildSDiv(g->b, n, const_i64(g, 2), "");
+    V first[3] = {context, const_i64(g, 0), half}, second[3] = {context, half, n};
+    LLVMBuildCall2(g->b, type, kernel, first, 3, "");
+    LLVMBuildCall2(g->b, type, kernel, second, 3, "");
+    LLVMBuildRetVoid(g->b);
 }
 
 // ---- nn_program
@@ -238,6 +253,7 @@ Code *code_new(Compiler *c, const Program *p, const EmitOptions *o) {
     count_shared(g);
     V *entry = NEW_ARRAY(arena, V, p->fns.n + 1);
     for (int i = 0; i < p->fns.n; i++) entry[i] = build_entry(g, p->fns.at[i]);
+    if (o->is_standalone) define_parallel(g);
     build_program(g, entry);
     debug_finish(g);
     char *why = NULL;

@@ -1,0 +1,636 @@
+// Hand-built loops, compiled, loaded and held bit for bit against plain C or the evaluator.
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "emit/load.h"
+#include "ir/build.h"
+#include "ir/eval.h"
+
+enum { MAX_VAR = 16 };
+
+typedef struct World {
+    Compiler *c;
+    Module *m;
+    Program *p;
+    LoopFunction *f;
+    Kernel *k;
+    int n_temp;
+    int64_t at;  // bytes placed
+    Loaded *loaded;
+} World;
+
+static World world_new(Elem real, int opt_level) {
+    Arena *a = arena_new();
+    Compiler *c = NEW(a, Compiler);
+    c->arena = a;
+    c->names = names_new(a);
+    c->sources = sources_new(a);
+    c->diags = diags_new(a, c->sources);
+    c->opt.opt_level = opt_level;
+    World w = {.c = c, .m = module_new(c, name(c->names, "test"), real)};
+    w.m->is_frozen = true;
+    w.p = NEW(a, Program);
+    w.p->m = w.m;
+    w.p->scratch_bytes = 4096;
+    w.f = NEW(a, LoopFunction);
+    w.f->name = name(c->names, "run");
+    vec_push(a, &w.p->fns, w.f);
+    return w;
+}
+
+static void new_kernel(World *w, const char *label) {
+    Kernel *k = w->k = NEW(w->c->arena, Kernel);
+    k->id = w->f->kernels.n;
+    k->name = name(w->c->names, label);
+    Name *names = NEW_ARRAY(w->c->arena, Name, MAX_VAR);
+    Dim *extents = NEW_ARRAY(w->c->arena, Dim, MAX_VAR);
+    for (int i = 0; i < MAX_VAR; i++) {
+        names[i] = name(w->c->names, arena_printf(w->c->arena, "v%d", i));
+        extents[i] = dim_const(1 << 20);
+    }
+    k->n_var = MAX_VAR;
+    k->var_name = names;
+    k->var_extent = extents;
+    vec_push(w->c->arena, &w->f->kernels, k);
+}
+
+static Buffer *buffer(World *w, const char *label, Elem e, int64_t count) {
+    Buffer *b = NEW(w->c->arena, Buffer);
+    *b = (Buffer){w->p->buffers.n, name(w->c->names, label), BUFFER_arena, e, count, w->at, true};
+    w->at += (count * elem_size[e] + 63) / 64 * 64;
+    w->p->arena_bytes = w->at + 128;
+    vec_push(w->c->arena, &w->p->buffers, b);
+    return b;
+}
+
+static Stmt *add(World *w, Block *b, StmtKind kind) {
+    Stmt *s = NEW(w->c->arena, Stmt);
+    s->kind = kind;
+    vec_push(w->c->arena, b, s);
+    return s;
+}
+
+static Block *loop(World *w, Block *b, int var, Dim low, Dim high, int64_t step) {
+    Stmt *s = add(w, b, STMT_for);
+    s->loop.var = var;
+    s->loop.low = (Bound){low, 1};
+    s->loop.high = (Bound){high, 1};
+    s->loop.step = step;
+    return &s->loop.body;
+}
+
+static Block *count(World *w, Block *b, int var, int64_t n, int64_t step) {
+    return loop(w, b, var, dim_const(0), dim_const(n), step);
+}
+
+static Block *tile(World *w, Block *b, int p, int64_t points, int q, int64_t lanes) {
+    Stmt *s = add(w, b, STMT_tile);
+    if (points) s->tile.var[s->tile.n++] = (TileVar){p, points, false};
+    if (lanes) s->tile.var[s->tile.n++] = (TileVar){q, lanes, true};
+    return &s->tile.body;
+}
+
+static const Temp *let(World *w, Block *b, Elem e, Scalar *value) {
+    Temp *t = NEW(w->c->arena, Temp);
+    *t = (Temp){w->n_temp++, e, name(w->c->names, "t")};
+    Stmt *s = add(w, b, STMT_let);
+    s->set.temp = t;
+    s->set.value = value;
+    return t;
+}
+
+static void set(World *w, Block *b, const Temp *t, Scalar *value) {
+    Stmt *s = add(w, b, STMT_set);
+    s->set.temp = t;
+    s->set.value = value;
+}
+
+// at: terms as pairs slot, c; ends with -1.
+static Affine affine(World *w, int64_t k, const int *terms) {
+    Affine a = affine_const(k);
+    for (; *terms >= 0; terms += 2)
+        a = affine_add(w->m, a, affine_scale(w->m, affine_slot(w->m, terms[0]), terms[1]));
+    return a;
+}
+
+#define AT(w, k, ...) affine(w, k, (const int[]){__VA_ARGS__, -1})
+
+static Scalar *load(World *w, Buffer *b, Affine at) {
+    Access a = {b, at};
+    return scalar_load(w->m, &a, NULL, 0, NULL);
+}
+
+static Scalar *load_if(World *w, Buffer *b, Affine at, const Guard *g, int n, Scalar *otherwise) {
+    Access a = {b, at};
+    return scalar_load(w->m, &a, g, n, otherwise);
+}
+
+static Stmt *store(World *w, Block *b, Buffer *to, Affine at, Scalar *value) {
+    Stmt *s = add(w, b, STMT_store);
+    s->store.access = (Access){to, at};
+    s->store.value = value;
+    return s;
+}
+
+static void run(World *w, const int64_t *extent) {
+    if (!w->loaded) w->loaded = load_program(w->c, w->p);
+    ck_assert(load_run(w->loaded, "run", extent, 7, 3));
+}
+
+static void fill(World *w, Buffer *b, unsigned seed) {
+    if (!w->loaded) w->loaded = load_program(w->c, w->p);
+    for (int64_t i = 0; i < b->count; i++) {
+        seed = seed * 1664525 + 1013904223;
+        load_set(w->loaded, b, i, elem_is_real(b->elem) ? ((int)(seed >> 8) % 2000 - 1000) / 250.0
+                                                        : (seed >> 8) % 100);
+    }
+}
+
+static bool same(double a, double b) {
+    return (isnan(a) && isnan(b)) || (a == b && signbit(a) == signbit(b));
+}
+
+static void done(World *w) {
+    load_free(w->loaded);
+    arena_free(w->c->arena);
+}
+
+// ---- every operation of the table
+
+static const double reals[] = {
+    0, -0.0, 1, -1, 0.5, 2.5, -2.5, 3.5, 1e-3, 7.25, -100.75, 1e10, -3e9, 1e-40, -1e-42, 1e-300,
+    3e38, -3e38, 1e308, INFINITY, -INFINITY, NAN, 1.17e-38, 2147483648.0, 0.1, -0.1, 16777217, 1.5,
+    -7, 3, 2, 1e-45};
+static const double integers[] = {0, 1, -1, 2, -2, 3, 7, -7, 16, 100, -100, 2147483647,
+                                  -2147483648.0, 12345, -99999, 31, 64, -64, 5, 1000000,
+                                  0, 1, 2, 3, -149, -1074, 127, 1023, -127, 150, -1022, 300};
+enum { N_CASE = 32 };
+
+typedef struct OpTest {
+    Op op;
+    Elem elem, from[MAX_ARGS];
+} OpTest;
+
+static double sample(Elem e, int i) {
+    if (e == ELEM_bool) return i % 2;
+    if (e == ELEM_u8) return (i * 37) % 256;
+    if (e == ELEM_i32) return integers[i % N_CASE];
+    return e == ELEM_f32 ? (float)reals[i % N_CASE] : reals[i % N_CASE];
+}
+
+static void check_op(OpTest t, bool as_vector, int level) {
+    World w = world_new(t.elem == ELEM_f64 || t.from[0] == ELEM_f64 ? ELEM_f64 : ELEM_f32, level);
+    int n = op_info[t.op].arity;
+    Buffer *in[MAX_ARGS], *out = buffer(&w, "out", t.elem, N_CASE * N_CASE);
+    Scalar *arg[MAX_ARGS] = {0};
+    new_kernel(&w, "op");
+    Block *b = as_vector ? tile(&w, &w.k->body, 0, 0, 0, N_CASE * N_CASE)
+                         : count(&w, &w.k->body, 0, N_CASE * N_CASE, 1);
+    for (int i = 0; i < n; i++) {
+        in[i] = buffer(&w, "in", t.from[i], N_CASE * N_CASE);
+        arg[i] = load(&w, in[i], AT(&w, 0, 0, 1));
+    }
+    Scalar *s = scalar_op(w.m, t.op, arg[0], arg[1], arg[2]);
+    ck_assert_int_eq(s->elem, t.elem);
+    store(&w, b, out, affine_slot(w.m, 0), s);
+    w.loaded = load_program(w.c, w.p);
+    for (int i = 0; i < N_CASE * N_CASE; i++)
+        for (int j = 0; j < n; j++)
+            load_set(w.loaded, in[j], i,
+                     sample(t.from[j], j == 0 ? i % N_CASE : j == 1 ? i / N_CASE : i * 7 % N_CASE));
+    run(&w, NULL);
+    for (int i = 0; i < N_CASE * N_CASE; i++) {
+        double a[MAX_ARGS];
+        for (int j = 0; j < n; j++) a[j] = load_get(w.loaded, in[j], i);
+        double want = eval_op(t.op, t.elem, t.from[t.op == OP_select ? 1 : 0], a);
+        if (t.op == OP_exponent && (a[0] == 0 || !isfinite(a[0]))) continue;
+        double got = load_get(w.loaded, out, i);
+        bool agrees = elem_is_real(t.elem) ? same(got, want) : got == want;
+        ck_assert_msg(agrees, "%s %s %s of %a %a %a: %a, not %a", op_info[t.op].name,
+                      elem_name[t.elem], as_vector ? "vector" : "scalar", a[0], n > 1 ? a[1] : 0,
+                      n > 2 ? a[2] : 0, got, want);
+    }
+    done(&w);
+}
+
+static int op_tests(Op op, Elem real, OpTest *out) {
+    Elem r = real, i = ELEM_i32, b = ELEM_bool;
+    int n = 0;
+    switch ((Rule)op_info[op].rule) {
+    case RULE_NUMBER:
+        if (op != OP_idiv) out[n++] = (OpTest){op, r, {r, r, r}};
+        if (real == ELEM_f32) out[n++] = (OpTest){op, i, {i, i, i}};
+        break;
+    case RULE_REAL: out[n++] = (OpTest){op, r, {r, r, r}}; break;
+    case RULE_COMPARE:
+        out[n++] = (OpTest){op, b, {r, r}};
+        if (real == ELEM_f32) out[n++] = (OpTest){op, b, {i, i}};
+        break;
+    case RULE_LOGIC: if (real == ELEM_f32) out[n++] = (OpTest){op, b, {b, b}}; break;
+    case RULE_SELECT:
+        out[n++] = (OpTest){op, r, {b, r, r}};
+        if (real == ELEM_f32) out[n++] = (OpTest){op, i, {b, i, i}};
+        break;
+    case RULE_TO_REAL:
+        out[n++] = (OpTest){op, r, {b}};
+        out[n++] = (OpTest){op, r, {i}};
+        out[n++] = (OpTest){op, r, {ELEM_u8}};
+        break;
+    case RULE_TO_INT:
+        out[n++] = (OpTest){op, i, {r}};
+        if (real == ELEM_f32) out[n++] = (OpTest){op, i, {b}}, out[n++] = (OpTest){op, i, {ELEM_u8}};
+        break;
+    case RULE_SCALE: out[n++] = (OpTest){op, r, {r, i}}; break;
+    case RULE_EXPONENT: out[n++] = (OpTest){op, i, {r}}; break;
+    case RULE_LEAF: break;
+    }
+    return n;
+}
+
+START_TEST(every_operation) {
+    Op op = (Op)_i;
+    if (!(op_info[op].levels & LEVEL_L)) return;
+    for (Elem real = ELEM_f32; real <= ELEM_f64; real++) {
+        OpTest t[4];
+        int n = op_tests(op, real, t);
+        for (int i = 0; i < n; i++) {
+            check_op(t[i], true, 2);
+            check_op(t[i], false, 1);
+        }
+    }
+}
+END_TEST
+
+// ---- contractions
+
+static Scalar *relu_of(World *w, const Temp *acc, Scalar *bias) {
+    Scalar *sum = scalar_binary(w->m, OP_add, scalar_temp(w->m, acc), bias);
+    return scalar_binary(w->m, OP_max, sum, scalar_real(w->m, 0));
+}
+
+typedef struct Dense {
+    Buffer *x, *weight, *bias, *y;
+    int64_t rows, in, out;
+} Dense;
+
+// Variables 0 row, 1 column, 2 k; 3 and 4 in the tile.
+static void dense_tile(World *w, Block *b, const Dense *d, int64_t row, int64_t column,
+                       int64_t points, int64_t lanes) {
+    Block *t = tile(w, b, 3, points, 4, lanes);
+    int in = (int)d->in, out = (int)d->out;
+    Elem real = w->m->real;
+    const Temp *acc = let(w, t, real, scalar_real(w->m, 0));
+    Block *k = count(w, t, 2, d->in, 1);
+    Scalar *x = load(w, d->x, AT(w, row * in, 0, in, 3, in, 2, 1));
+    Scalar *f = load(w, d->weight, AT(w, column, 2, out, 1, 1, 4, 1));
+    set(w, k, acc, scalar_op(w->m, OP_fma, x, f, scalar_temp(w->m, acc)));
+    Scalar *bias = load(w, d->bias, AT(w, column, 1, 1, 4, 1));
+    store(w, t, d->y, AT(w, row * out + column, 0, out, 3, out, 1, 1, 4, 1), relu_of(w, acc, bias));
+}
+
+static void check_dense(Elem real, int level, int64_t rows, int64_t in, int64_t out) {
+    World w = world_new(real, level);
+    Dense d = {.rows = rows, .in = in, .out = out};
+    d.x = buffer(&w, "x", real, rows * in);
+    d.weight = buffer(&w, "w", real, in * out);
+    d.bias = buffer(&w, "b", real, out);
+    d.y = buffer(&w, "y", real, rows * out);
+    new_kernel(&w, "dense");
+    int64_t full = rows / 6 * 6, wide = out / 64 * 64;
+    Block *n = count(&w, &w.k->body, 0, full, 6);
+    if (wide) dense_tile(&w, count(&w, n, 1, wide, 64), &d, 0, 0, 6, 64);
+    Block *u = loop(&w, n, 1, dim_const(wide), dim_const(wide + 1), 1);
+    if (out > wide) dense_tile(&w, u, &d, 0, 0, 6, out - wide);
+    Block *rest = loop(&w, &w.k->body, 0, dim_const(full), dim_const(rows), 1);
+    Block *all = count(&w, rest, 1, 1, 1);
+    dense_tile(&w, all, &d, 0, 0, 1, out);
+    fill(&w, d.x, 1), fill(&w, d.weight, 2), fill(&w, d.bias, 3);
+    run(&w, NULL);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < out; j++) {
+            double acc = 0;
+            for (int64_t k = 0; k < in; k++) {
+                double a[3] = {load_get(w.loaded, d.x, i * in + k),
+                               load_get(w.loaded, d.weight, k * out + j), acc};
+                acc = eval_op(OP_fma, real, real, a);
+            }
+            double sum[2] = {acc, load_get(w.loaded, d.bias, j)};
+            double h[2] = {eval_op(OP_add, real, real, sum), 0};
+            double want = eval_op(OP_max, real, real, h), got = load_get(w.loaded, d.y, i * out + j);
+            ck_assert_msg(same(want, got), "[%d, %d]: %a, not %a", (int)i, (int)j, got, want);
+        }
+    done(&w);
+}
+
+START_TEST(dense_layers) {
+    check_dense(ELEM_f32, 2, 14, 37, 74);
+    check_dense(ELEM_f32, 0, 7, 5, 10);
+    check_dense(ELEM_f32, 3, 12, 64, 128);
+    check_dense(ELEM_f64, 2, 13, 6, 70);
+    check_dense(ELEM_f32, 1, 6, 1, 16);
+}
+END_TEST
+
+// ---- guards, gathers, lanes
+
+START_TEST(guarded_loads) {
+    enum { N = 50 };
+    for (int shift = -3; shift <= 3; shift++) {
+        World w = world_new(ELEM_f32, 2);
+        Buffer *x = buffer(&w, "x", ELEM_f32, N), *y = buffer(&w, "y", ELEM_f32, N);
+        Buffer *z = buffer(&w, "z", ELEM_f32, 4 * N);
+        new_kernel(&w, "shift");
+        Scalar *otherwise = scalar_real(w.m, -5);
+        Guard in_range[2] = {{AT(&w, shift, 0, 1), NULL, 0}, {AT(&w, N - 1 - shift, 0, -1), NULL, 0}};
+        Block *t = tile(&w, &w.k->body, 0, 0, 0, N);
+        store(&w, t, y, affine_slot(w.m, 0),
+              load_if(&w, x, AT(&w, shift, 0, 1), in_range, 2, otherwise));
+        // A guard that does not vary along the lanes: rows 1 and 2 of 4.
+        new_kernel(&w, "rows");
+        Block *rows = count(&w, &w.k->body, 1, 4, 1);
+        Block *u = tile(&w, rows, 0, 0, 0, N);
+        Guard rows_in[2] = {{AT(&w, -1, 1, 1), NULL, 0}, {AT(&w, 2, 1, -1), NULL, 0}};
+        store(&w, u, z, AT(&w, 0, 1, N, 0, 1),
+              load_if(&w, y, AT(&w, -100, 0, 1, 1, 50), rows_in, 2, otherwise));
+        w.loaded = load_program(w.c, w.p);
+        fill(&w, x, 9);
+        run(&w, NULL);
+        for (int i = 0; i < N; i++) {
+            bool in = i + shift >= 0 && i + shift < N;
+            ck_assert(load_get(w.loaded, y, i) == (in ? load_get(w.loaded, x, i + shift) : -5));
+        }
+        for (int i = 0; i < N; i++) {
+            ck_assert(load_get(w.loaded, z, i) == -5);
+            ck_assert(load_get(w.loaded, z, 3 * N + i) == -5);
+            ck_assert(load_get(w.loaded, z, 2 * N + i) == load_get(w.loaded, y, i));
+        }
+        done(&w);
+    }
+}
+END_TEST
+
+START_TEST(guarded_stores) {
+    World w = world_new(ELEM_f32, 2);
+    Buffer *y = buffer(&w, "y", ELEM_f32, 80);
+    new_kernel(&w, "fill");
+    store(&w, tile(&w, &w.k->body, 0, 0, 0, 80), y, affine_slot(w.m, 0), scalar_real(w.m, 1));
+    new_kernel(&w, "some");
+    Guard odd = {AT(&w, 1, 1, 1), NULL, 2}, below = {AT(&w, 4, 0, -1), NULL, 0};
+    Block *rows = count(&w, &w.k->body, 1, 8, 1);
+    Stmt *s = store(&w, tile(&w, rows, 0, 0, 0, 10), y, AT(&w, 0, 1, 10, 0, 1),
+                    scalar_affine(w.m, affine_const(2)));
+    s->store.value = scalar_unary(w.m, OP_to_real, scalar_affine(w.m, AT(&w, 100, 0, 1, 1, 10)));
+    Guard both[2] = {odd, below};
+    s->store.guard = both;
+    s->store.n_guard = 2;
+    run(&w, NULL);
+    for (int i = 0; i < 8; i++)
+        for (int j = 0; j < 10; j++)
+            ck_assert(load_get(w.loaded, y, 10 * i + j) ==
+                      (i % 2 == 1 && j <= 4 ? 100 + j + 10 * i : 1));
+    done(&w);
+}
+END_TEST
+
+START_TEST(gathers_and_strides) {
+    enum { N = 40 };
+    World w = world_new(ELEM_f32, 2);
+    Buffer *x = buffer(&w, "x", ELEM_f32, 3 * 100), *at = buffer(&w, "at", ELEM_u8, N);
+    Buffer *y = buffer(&w, "y", ELEM_f32, N), *z = buffer(&w, "z", ELEM_f32, 3 * N);
+    Buffer *row = buffer(&w, "row", ELEM_f32, N);
+    new_kernel(&w, "gather");
+    Block *t = tile(&w, &w.k->body, 0, 0, 0, N);
+    Scalar *number = scalar_unary(w.m, OP_to_int, load(&w, at, affine_slot(w.m, 0)));
+    struct Dyn dyn = {3, number};
+    Access gather = {x, affine_const(1), 1, &dyn};
+    store(&w, t, y, affine_slot(w.m, 0), scalar_load(w.m, &gather, NULL, 0, NULL));
+    store(&w, t, z, AT(&w, 2, 0, 3), load(&w, x, AT(&w, 0, 0, 3)));
+    // A gather that is the same for all lanes.
+    Scalar *first = scalar_unary(w.m, OP_to_int, load(&w, at, affine_const(5)));
+    struct Dyn same_dyn = {1, first};
+    Access window = {x, affine_slot(w.m, 0), 1, &same_dyn};
+    store(&w, t, row, affine_slot(w.m, 0), scalar_load(w.m, &window, NULL, 0, NULL));
+    w.loaded = load_program(w.c, w.p);
+    fill(&w, x, 4), fill(&w, at, 5);
+    run(&w, NULL);
+    for (int i = 0; i < N; i++) {
+        int g = (int)load_get(w.loaded, at, i);
+        ck_assert(load_get(w.loaded, y, i) == load_get(w.loaded, x, 3 * g + 1));
+        ck_assert(load_get(w.loaded, z, 3 * i + 2) == load_get(w.loaded, x, 3 * i));
+        ck_assert(load_get(w.loaded, row, i) ==
+                  load_get(w.loaded, x, i + (int)load_get(w.loaded, at, 5)));
+    }
+    done(&w);
+}
+END_TEST
+
+START_TEST(scatter_adds_in_order) {
+    enum { N = 60 };
+    World w = world_new(ELEM_f32, 2);
+    Buffer *at = buffer(&w, "at", ELEM_u8, N), *x = buffer(&w, "x", ELEM_f32, N);
+    Buffer *y = buffer(&w, "y", ELEM_f32, 100);
+    new_kernel(&w, "scatter");
+    Block *b = count(&w, &w.k->body, 0, N, 1);
+    struct Dyn dyn = {1, scalar_unary(w.m, OP_to_int, load(&w, at, affine_slot(w.m, 0)))};
+    Access to = {y, affine_const(0), 1, &dyn};
+    Stmt *s = add(&w, b, STMT_store);
+    s->store.access = to;
+    s->store.value = scalar_binary(w.m, OP_add, scalar_load(w.m, &to, NULL, 0, NULL),
+                                   load(&w, x, affine_slot(w.m, 0)));
+    w.loaded = load_program(w.c, w.p);
+    fill(&w, x, 4), fill(&w, at, 5);
+    run(&w, NULL);
+    float want[100] = {0};
+    for (int i = 0; i < N; i++)
+        want[(int)load_get(w.loaded, at, i)] += (float)load_get(w.loaded, x, i);
+    for (int i = 0; i < 100; i++) ck_assert(load_get(w.loaded, y, i) == want[i]);
+    done(&w);
+}
+END_TEST
+
+// ---- reductions along the lanes
+
+START_TEST(lanes_reduction) {
+    static const RedKind kinds[] = {RED_sum, RED_prod, RED_max, RED_min};
+    enum { ROWS = 3, N = 53 };
+    RedKind red = kinds[_i];
+    World w = world_new(ELEM_f32, 2);
+    Buffer *x = buffer(&w, "x", ELEM_f32, ROWS * N), *y = buffer(&w, "y", ELEM_f32, ROWS);
+    new_kernel(&w, "rows");
+    Block *row = count(&w, &w.k->body, 0, ROWS, 1);
+    Scalar *identity = red_identity(w.m, red, ELEM_f32);
+    const Temp *sum = let(&w, row, ELEM_f32, identity);
+    Block *t = tile(&w, row, 0, 0, 1, LANES);
+    const Temp *acc = let(&w, t, ELEM_f32, identity);
+    Op op = red == RED_sum ? OP_add : red == RED_prod ? OP_mul : red == RED_max ? OP_max : OP_min;
+    Block *k = count(&w, t, 2, N, LANES);
+    Guard tail = {AT(&w, N - 1, 1, -1, 2, -1), NULL, 0};
+    Scalar *point = load_if(&w, x, AT(&w, 0, 0, N, 1, 1, 2, 1), &tail, 1, identity);
+    set(&w, k, acc, scalar_binary(w.m, op, scalar_temp(w.m, acc), point));
+    Stmt *s = add(&w, t, STMT_combine);
+    s->combine.into = sum;
+    s->combine.from = acc;
+    s->combine.red = red;
+    s->combine.lane = 1;
+    store(&w, row, y, affine_slot(w.m, 0), scalar_temp(w.m, sum));
+    w.loaded = load_program(w.c, w.p);
+    fill(&w, x, 11);
+    run(&w, NULL);
+    for (int i = 0; i < ROWS; i++) {
+        double lane[LANES];
+        for (int l = 0; l < LANES; l++) {
+            lane[l] = identity->real;
+            for (int j = l; j < N; j += LANES) {
+                double a[2] = {lane[l], load_get(w.loaded, x, i * N + j)};
+                lane[l] = eval_op(op, ELEM_f32, ELEM_f32, a);
+            }
+        }
+        for (int half = 8; half; half /= 2)
+            for (int l = 0; l < half; l++) {
+                double a[2] = {lane[l], lane[l + half]};
+                lane[l] = eval_op(op, ELEM_f32, ELEM_f32, a);
+            }
+        ck_assert(load_get(w.loaded, y, i) == lane[0]);
+    }
+    done(&w);
+}
+END_TEST
+
+// ---- draws
+
+START_TEST(draws) {
+    enum { ROWS = 3, N = 150 };
+    World w = world_new(ELEM_f32, 2);
+    Buffer *even = buffer(&w, "even", ELEM_f32, ROWS * 128), *odd = buffer(&w, "odd", ELEM_f32, ROWS * N);
+    Buffer *one = buffer(&w, "one", ELEM_f32, N);
+    new_kernel(&w, "even");
+    Block *row = count(&w, &w.k->body, 0, ROWS, 1), *u = count(&w, row, 2, 128, 64);
+    Affine place = AT(&w, 0, 0, 128, 1, 1, 2, 1);
+    store(&w, tile(&w, u, 0, 0, 1, 64), even, place, scalar_rand(w.m, 21, scalar_affine(w.m, place)));
+    new_kernel(&w, "odd");
+    row = count(&w, &w.k->body, 0, ROWS, 1);
+    place = AT(&w, 0, 0, N, 1, 1);
+    store(&w, tile(&w, row, 0, 0, 1, N), odd, place, scalar_rand(w.m, 22, scalar_affine(w.m, place)));
+    new_kernel(&w, "one");
+    store(&w, count(&w, &w.k->body, 0, N, 1), one, affine_slot(w.m, 0),
+          scalar_rand(w.m, 23, scalar_iv(w.m, 0)));
+    run(&w, NULL);
+    for (unsigned i = 0; i < ROWS * 128; i++)
+        ck_assert(load_get(w.loaded, even, i) == eval_rand(7, 21, 3, i));
+    for (unsigned i = 0; i < ROWS * N; i++)
+        ck_assert(load_get(w.loaded, odd, i) == eval_rand(7, 22, 3, i));
+    for (unsigned i = 0; i < N; i++) ck_assert(load_get(w.loaded, one, i) == eval_rand(7, 23, 3, i));
+    done(&w);
+}
+END_TEST
+
+// ---- parallel kernels over the batch, reductions over it, shared code
+
+START_TEST(batch_at_run_time) {
+    enum { MAX = 40, N = 20 };
+    World w = world_new(ELEM_f32, 2);
+    Extent *batch = module_extent(w.m, "batch", MAX);
+    Buffer *x = buffer(&w, "x", ELEM_f32, MAX * N), *y = buffer(&w, "y", ELEM_f32, MAX * N);
+    Buffer *sum = buffer(&w, "sum", ELEM_f32, N);
+    new_kernel(&w, "twice");
+    w.k->is_parallel = true;
+    Block *row = loop(&w, &w.k->body, 0, dim_const(0), dim_of(batch), 1);
+    Affine at = AT(&w, 0, 0, N, 1, 1);
+    Scalar *twice = scalar_binary(w.m, OP_mul, load(&w, x, at), scalar_real(w.m, 2));
+    store(&w, tile(&w, row, 0, 0, 1, N), y, at, twice);
+    new_kernel(&w, "sum");
+    Block *t = tile(&w, &w.k->body, 0, 0, 1, N);
+    const Temp *acc = let(&w, t, ELEM_f32, scalar_real(w.m, 0));
+    Block *k = loop(&w, t, 0, dim_const(0), dim_of(batch), 1);
+    set(&w, k, acc, scalar_binary(w.m, OP_add, scalar_temp(w.m, acc), load(&w, y, at)));
+    store(&w, t, sum, affine_slot(w.m, 1), scalar_temp(w.m, acc));
+    w.loaded = load_program(w.c, w.p);
+    for (int64_t rows = 0; rows <= MAX; rows += rows < 10 ? 1 : 15) {
+        int64_t extent[4] = {rows};
+        fill(&w, x, 3);
+        for (int i = 0; i < MAX * N; i++) load_set(w.loaded, y, i, -1);
+        run(&w, extent);
+        for (int j = 0; j < N; j++) {
+            float want = 0;
+            for (int i = 0; i < rows; i++) want += 2 * (float)load_get(w.loaded, x, i * N + j);
+            ck_assert(load_get(w.loaded, sum, j) == want);
+        }
+        for (int i = 0; i < MAX * N; i++)
+            ck_assert(load_get(w.loaded, y, i) ==
+                      (i < rows * N ? 2 * (float)load_get(w.loaded, x, i) : -1));
+    }
+    done(&w);
+}
+END_TEST
+
+START_TEST(equal_kernels_share_code) {
+    World w = world_new(ELEM_f32, 2);
+    Buffer *x[3];
+    for (int i = 0; i < 3; i++) x[i] = buffer(&w, "x", ELEM_f32, 32);
+    for (int i = 0; i < 2; i++) {
+        new_kernel(&w, "add");
+        Scalar *more = scalar_binary(w.m, OP_add, load(&w, x[i], affine_slot(w.m, 0)),
+                                     scalar_real(w.m, 1));
+        store(&w, tile(&w, &w.k->body, 0, 0, 0, 32), x[i + 1], affine_slot(w.m, 0), more);
+    }
+    Code *code = code_new(w.c, w.p, &(EmitOptions){0});
+    const char *text = code_llvm(code, w.c->arena);
+    int bodies = 0;
+    for (const char *at = text; (at = strstr(at, "fadd")); at++) bodies++;
+    ck_assert_int_eq(bodies, 2);  // two groups of lanes, once
+    code_free(code);
+    fill(&w, x[0], 3);
+    run(&w, NULL);
+    for (int i = 0; i < 32; i++)
+        ck_assert(load_get(w.loaded, x[2], i) == (float)((float)load_get(w.loaded, x[0], i) + 1) + 1);
+    done(&w);
+}
+END_TEST
+
+// A value read before and after its buffer is stored is read twice; updates in a loop that
+// runs inside a tile are carried.
+START_TEST(stores_are_seen) {
+    World w = world_new(ELEM_f32, 2);
+    Buffer *x = buffer(&w, "x", ELEM_f32, 20), *y = buffer(&w, "y", ELEM_f32, 20);
+    new_kernel(&w, "again");
+    Block *t = tile(&w, &w.k->body, 0, 0, 0, 20);
+    Scalar *now = load(&w, x, affine_slot(w.m, 0));
+    store(&w, t, x, affine_slot(w.m, 0), scalar_binary(w.m, OP_add, now, scalar_real(w.m, 1)));
+    store(&w, t, y, affine_slot(w.m, 0), now);
+    Block *k = count(&w, t, 1, 3, 1);
+    store(&w, k, x, affine_slot(w.m, 0), scalar_binary(w.m, OP_mul, now, scalar_real(w.m, 2)));
+    w.loaded = load_program(w.c, w.p);
+    for (int i = 0; i < 20; i++) load_set(w.loaded, x, i, i);
+    run(&w, NULL);
+    for (int i = 0; i < 20; i++) {
+        ck_assert(load_get(w.loaded, y, i) == i + 1);
+        ck_assert(load_get(w.loaded, x, i) == 8 * (i + 1));
+    }
+    done(&w);
+}
+END_TEST
+
+int main(void) {
+    Suite *s = suite_create("emit");
+    TCase *t = tcase_create("kernels");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, every_operation, 0, N_OP);
+    tcase_add_test(t, dense_layers);
+    tcase_add_test(t, guarded_loads);
+    tcase_add_test(t, guarded_stores);
+    tcase_add_test(t, gathers_and_strides);
+    tcase_add_test(t, scatter_adds_in_order);
+    tcase_add_loop_test(t, lanes_reduction, 0, 4);
+    tcase_add_test(t, draws);
+    tcase_add_test(t, batch_at_run_time);
+    tcase_add_test(t, equal_kernels_share_code);
+    tcase_add_test(t, stores_are_seen);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
