@@ -25,10 +25,6 @@ static bool has_zero_arm(const Scalar *s) {
     return s->op == OP_neg && has_zero_arm(s->arg[0]);
 }
 
-Scalar *adjoint_select(Module *m, Scalar *condition, Scalar *then, Scalar *otherwise) {
-    return scalar_select(m, condition, then, otherwise);
-}
-
 static Scalar *scale_adjoint(Module *m, Op op, Scalar *dy, Scalar *local) {
     if (is_zero(dy)) return dy;
     if (dy->op == OP_select && has_zero_arm(dy))
@@ -182,10 +178,14 @@ static void derive_log(Derive *d, Scalar *y, Scalar *dy) {
     send(d, y->arg[0], over(d, dy, y->arg[0]));
 }
 
-// z of exp(-abs(z)), else NULL.
+// z of exp(-|z|), written with abs or min; else NULL.
 static Scalar *decay_of(const Scalar *e) {
-    if (e->op != OP_exp || e->arg[0]->op != OP_neg || e->arg[0]->arg[0]->op != OP_abs) return NULL;
-    return e->arg[0]->arg[0]->arg[0];
+    if (e->op != OP_exp) return NULL;
+    const Scalar *x = e->arg[0];
+    if (x->op == OP_neg && x->arg[0]->op == OP_abs) return x->arg[0]->arg[0];
+    if (x->op != OP_min) return NULL;
+    if (x->arg[0]->op == OP_neg && x->arg[0]->arg[0] == x->arg[1]) return x->arg[1];
+    return x->arg[1]->op == OP_neg && x->arg[1]->arg[0] == x->arg[0] ? x->arg[0] : NULL;
 }
 
 // log1p(exp(-|z|)) is what softplus(z) = max(z, 0) + log1p(exp(-|z|)) adds to its hinge. It

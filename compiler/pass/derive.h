@@ -25,6 +25,5 @@ ReadAdjoints derive_reads(Module *m, Arena *a, Scalar *body, Scalar *seed, Scala
 // dy * local and dy / local, with zero arms of selects in dy kept outermost.
 Scalar *adjoint_times(Module *m, Scalar *dy, Scalar *local);
 Scalar *adjoint_over(Module *m, Scalar *dy, Scalar *local);
-Scalar *adjoint_select(Module *m, Scalar *condition, Scalar *then, Scalar *otherwise);
 
 #endif

@@ -285,7 +285,10 @@ static bool plan_gathers(Solver *s) {
 
 static bool make_plan(Solver *s) {
     const Scatter *sc = s->scatter;
-    for (int u = 0; u < sc->n; u++) var_new(s, sc->extent[u]);
+    for (int u = 0; u < sc->n; u++) {
+        int v = var_new(s, sc->extent[u]);
+        if (dim_equal(sc->extent[u], dim_const(1))) s->solution[v] = affine_const(0);
+    }
     for (int j = 0; j < sc->type.rank; j++) {
         s->axis[j].q = var_new(s, sc->type.dim[j]);
         s->is_axis[s->axis[j].q] = true;

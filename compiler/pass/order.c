@@ -1,0 +1,138 @@
+// order: gives every rounded reduction the order that is part of its meaning, then freezes
+// the module's arithmetic.
+//
+// Needs a module after `fma`. From here on only bit-exact rewriting. The order follows from
+// the program's structure alone, never from the batch's extent, a tile or the number of
+// threads (docs/inside.md):
+//
+//   seq      contractions (products whose factors walk different parallel slots), short
+//            reductions (at most 16 points), and whatever the other rows don't name
+//   lanes16  longer reductions that walk one contiguous axis of what they read
+//   blocks   other reductions over the batch: leaves of one sample where a sample has at
+//            least 64 points, else of 16 samples
+#include "ir/build.h"
+#include "ir/rewrite.h"
+#include "pass/pass.h"
+
+enum { SHORT = 16, LARGE_SAMPLE = 64, SAMPLES_PER_LEAF = 16 };
+
+static bool is_rounded(const Index *x) {
+    return (x->red == RED_sum || x->red == RED_prod) && elem_is_real(x->body->elem);
+}
+
+static bool is_batch(Dim d) {
+    return d.by != NULL;
+}
+
+// ---- contractions
+
+static unsigned parallel_slots(const Index *x, const Scalar *s) {
+    unsigned set = 0;
+    for (int i = 0; i < x->np; i++)
+        if (scalar_uses_slot(s, i)) set |= 1u << i;
+    return set;
+}
+
+typedef struct Factors {
+    unsigned all, common;  // the parallel slots that some factor, and that every one, walks
+    int n;
+} Factors;
+
+// A factor that walks no slot at all scales the others and says nothing.
+static void add_factors(const Index *x, const Scalar *s, Factors *f) {
+    if (s->op == OP_mul || s->op == OP_mac) {
+        add_factors(x, s->arg[0], f);
+        add_factors(x, s->arg[1], f);
+        return;
+    }
+    if (s->op == OP_neg) return add_factors(x, s->arg[0], f);
+    if (s->op == OP_const) return;
+    unsigned set = parallel_slots(x, s);
+    f->all |= set;
+    f->common = f->n++ ? f->common & set : set;
+}
+
+// Every output reuses what others read: some parallel slot stands in one factor and not in
+// another.
+static bool is_contraction(const Index *x) {
+    Factors f = {0};
+    if (x->red != RED_sum || (x->body->op != OP_mul && x->body->op != OP_mac)) return false;
+    add_factors(x, x->body, &f);
+    return f.n >= 2 && f.all != f.common;
+}
+
+// ---- contiguous reductions
+
+// The reads' addresses step by one along the innermost reduced slot, and go on where they
+// stopped along the outer ones (adjacent reduced axes merge).
+static bool walks_contiguously(const Index *x, const Read *r) {
+    int axis = r->v->type.rank;
+    for (int slot = x->np + x->nr; slot-- > x->np;) {
+        if (--axis < 0) return false;
+        const Subscript *s = &r->sub[axis];
+        if (s->div != 1 || s->gather || affine_coef(s->a, slot) != 1) return false;
+        for (int i = 0; i < s->a.n; i++)
+            if (s->a.t[i].slot >= x->np && s->a.t[i].slot != slot) return false;
+        bool is_whole = dim_equal(r->v->type.dim[axis], x->extent[slot]);
+        if (slot > x->np && !is_whole) return false;
+    }
+    return true;
+}
+
+static bool uses_reduced(const Index *x, const Scalar *s) {
+    for (int i = x->np; i < x->np + x->nr; i++)
+        if (scalar_uses_slot(s, i)) return true;
+    return false;
+}
+
+// Some read walks the reduced axes as one run; the others do, too, or stay where they are
+// along the innermost slot.
+static bool is_contiguous(const Index *x, Arena *arena) {
+    Reads reads = scalar_reads(x->body, arena);
+    int inner = x->np + x->nr - 1;
+    bool some = false;
+    for (int i = 0; i < reads.n; i++) {
+        const Scalar *s = reads.at[i];
+        if (!uses_reduced(x, s) || !elem_is_real(s->elem)) continue;
+        if (walks_contiguously(x, s->read)) some = true;
+        else if (scalar_uses_slot(s, inner)) return false;
+    }
+    return some;
+}
+
+// ---- the choice
+
+static double points(const Index *x, int from) {
+    double n = 1;
+    for (int i = from; i < x->np + x->nr; i++) n *= (double)dim_max(x->extent[i]);
+    return n;
+}
+
+static bool has_run_time_extent(const Index *x) {
+    for (int i = x->np; i < x->np + x->nr; i++)
+        if (is_batch(x->extent[i])) return true;
+    return false;
+}
+
+static Order order_of(const Index *x, Arena *arena) {
+    Order seq = {.kind = ORDER_seq};
+    if (is_contraction(x)) return seq;
+    if (is_batch(x->extent[x->np]))
+        return (Order){ORDER_blocks, points(x, x->np + 1) >= LARGE_SAMPLE ? 1 : SAMPLES_PER_LEAF};
+    if (has_run_time_extent(x) || points(x, x->np) <= SHORT) return seq;
+    return is_contiguous(x, arena) ? (Order){.kind = ORDER_lanes16} : seq;
+}
+
+static Value *order_value(void *context, Module *m, Value *v) {
+    if (v->op != VAL_index || !is_rounded(&v->index)) return v;
+    Index x = v->index;
+    x.order = order_of(&x, context);
+    return build_index(m, &x, v->span, v->hint);
+}
+
+void pass_order(Pass *p) {
+    Arena *arena = arena_new();
+    for (int i = 0; i < p->m->fns.n; i++) function_rewrite(p->m->fns.at[i], order_value, arena);
+    arena_free(arena);
+    p->m->is_frozen = true;
+}
