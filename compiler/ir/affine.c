@@ -80,13 +80,18 @@ Affine affine_subst(Module *m, Affine a, const Affine *to) {
     return result;
 }
 
+static int64_t clamp(__int128 x) {
+    return x > INT64_MAX ? INT64_MAX : x < INT64_MIN ? INT64_MIN : (int64_t)x;
+}
+
 void affine_range(Affine a, const Dim *extent, int64_t *low, int64_t *high) {
-    *low = *high = a.k;
+    __int128 least = a.k, greatest = a.k;
     for (int i = 0; i < a.n; i++) {
         int64_t last = dim_max(extent[a.t[i].slot]) - 1;
-        if (last < 0) last = 0;
-        int64_t reach = checked_mul(a.t[i].c, last);
-        if (reach < 0) *low = checked_add(*low, reach);
-        else *high = checked_add(*high, reach);
+        __int128 reach = (__int128)a.t[i].c * (last < 0 ? 0 : last);
+        if (reach < 0) least += reach;
+        else greatest += reach;
     }
+    *low = clamp(least);
+    *high = clamp(greatest);
 }

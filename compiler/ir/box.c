@@ -18,8 +18,9 @@ static int64_t below_of_pair(const Scalar *s, const Dim *extent, int depth) {
     switch (s->op) {
         case OP_mod: return c > 0 ? c : 0;
         case OP_idiv: return a && c > 0 ? (a - 1) / c + 1 : 0;
-        case OP_add: return a && b ? a + b - 1 : 0;
-        case OP_mul: return a && b && a <= INT32_MAX && b <= INT32_MAX ? (a - 1) * (b - 1) + 1 : 0;
+        case OP_add: return a && b && a + b <= INT32_MAX ? a + b - 1 : 0;
+        case OP_mul:  // a, b <= 2^31
+            return a && b && (a - 1) * (b - 1) < INT32_MAX ? (a - 1) * (b - 1) + 1 : 0;
         case OP_min: return a && b ? (a < b ? a : b) : 0;
         case OP_max: return a && b ? (a > b ? a : b) : 0;
         default: return 0;
@@ -67,29 +68,26 @@ static bool affine_reach(const Scalar *s, const Dim *extent, int64_t *low, int64
             return true;
         case OP_neg:
             if (!affine_reach(s->arg[0], extent, &a, &b)) return false;
-            *low = -b;
-            *high = -a;
-            return true;
+            return !__builtin_sub_overflow(0, b, low) && !__builtin_sub_overflow(0, a, high);
         case OP_add:
         case OP_sub:
             if (!affine_reach(s->arg[0], extent, &a, &b)) return false;
             if (!affine_reach(s->arg[1], extent, &c, &d)) return false;
-            *low = s->op == OP_add ? a + c : a - d;
-            *high = s->op == OP_add ? b + d : b - c;
-            return true;
+            if (s->op == OP_add)
+                return !__builtin_add_overflow(a, c, low) && !__builtin_add_overflow(b, d, high);
+            return !__builtin_sub_overflow(a, d, low) && !__builtin_sub_overflow(b, c, high);
         case OP_mul:
             if (s->arg[1]->op != OP_const || !affine_reach(s->arg[0], extent, &a, &b)) return false;
             c = s->arg[1]->integer;
-            *low = c < 0 ? b * c : a * c;
-            *high = c < 0 ? a * c : b * c;
-            return true;
+            return !__builtin_mul_overflow(c, c < 0 ? b : a, low) &&
+                   !__builtin_mul_overflow(c, c < 0 ? a : b, high);
         default: return false;
     }
 }
 
 static int64_t below_of_affine(const Scalar *s, const Dim *extent) {
     int64_t low, high;
-    return affine_reach(s, extent, &low, &high) && low >= 0 ? high + 1 : 0;
+    return affine_reach(s, extent, &low, &high) && low >= 0 && high < INT32_MAX ? high + 1 : 0;
 }
 
 // ---- guards, divisions and comparisons that the box decides

@@ -56,6 +56,7 @@ Scalar *scalar_read_identity(Module *m, Value *v);                // v[slot 0, s
 // What is wrong with the elements of an operation's arguments, by its rule in ops.def; NULL
 // where nothing is. Leaves are not asked.
 const char *scalar_op_problem(const Module *m, Op op, Scalar *const *arg);
+Elem scalar_op_elem(const Module *m, Op op, Scalar *const *arg);  // of the result
 // An i32 s is in [0, result) over the box 0 <= slot < extent (NULL: slots unknown); 0 where
 // nothing is known.
 int64_t scalar_below(const Scalar *s, const Dim *extent);

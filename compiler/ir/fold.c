@@ -12,9 +12,22 @@ static bool is_integer_const(const Scalar *s) {
     return s->op == OP_const && s->elem == ELEM_i32;
 }
 
+static bool is_small(Affine a) {
+    const int64_t limit = (int64_t)1 << 32;
+    for (int i = 0; i < a.n; i++)
+        if (llabs(a.t[i].c) > limit) return false;
+    return llabs(a.k) <= limit;
+}
+
+static bool as_affine(Module *m, Scalar *s, Affine *out);
+
+// What would leave 32 bits by far stays as it is, so that no form overflows.
 bool scalar_as_affine(Module *m, Scalar *s, Affine *out) {
+    return s->elem == ELEM_i32 && as_affine(m, s, out) && is_small(*out);
+}
+
+static bool as_affine(Module *m, Scalar *s, Affine *out) {
     Affine a, b;
-    if (s->elem != ELEM_i32) return false;
     switch (s->op) {
         case OP_const: *out = affine_const(s->integer); return true;
         case OP_iv: *out = affine_slot(m, s->slot); return true;

@@ -8,6 +8,19 @@
 
 // ---- names, types
 
+// What the reader takes for something else than a name.
+static const char *const reserved[] = {
+    "module", "frozen", "extent", "param", "state", "function", "result", "update", "index",
+    "accumulate", "reshape", "join", "grad", "wrt", "axis", "fill", "at", "step", "from", "to",
+    "let", "where", "if", "then", "else", "or", "and", "not", "rand", "true", "false", "inf", "nan",
+    "bool", "u8", "i32", "f32", "f64", "sum", "prod", "max", "min", "any", "all", "argmax", "argmin"};
+
+static bool is_reserved(const char *s) {
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (!strcmp(s, reserved[i])) return true;
+    return false;
+}
+
 static bool is_word(const char *s) {
     if (!isalpha((unsigned char)*s) && *s != '_') return false;
     for (; *s; s++)
@@ -15,8 +28,16 @@ static bool is_word(const char *s) {
     return true;
 }
 
-void put_name(Printer *p, const char *text) {
-    if (is_word(text)) return text_add(p->out, text);
+static bool ends_with(const char *s, const char *end) {
+    size_t n = strlen(s), n_end = strlen(end);
+    return n >= n_end && !strcmp(s + n - n_end, end);
+}
+
+static bool is_reduction(const char *s) {  // sum.seq
+    return ends_with(s, ".seq") || ends_with(s, ".lanes16") || ends_with(s, ".blocks");
+}
+
+static void put_quoted(Printer *p, const char *text) {
     text_add(p->out, "\"");
     for (const char *s = text; *s; s++) {
         if ((unsigned char)*s < ' ' || *s == '"' || *s == '\\')
@@ -25,6 +46,17 @@ void put_name(Printer *p, const char *text) {
             text_add_n(p->out, s, 1);
     }
     text_add(p->out, "\"");
+}
+
+void put_name(Printer *p, const char *text) {
+    if (is_word(text) && !is_reserved(text) && !is_reduction(text)) text_add(p->out, text);
+    else put_quoted(p, text);
+}
+
+// Behind a % no word is reserved.
+static void put_leaf_name(Printer *p, const char *text) {
+    if (is_word(text)) text_add(p->out, text);
+    else put_quoted(p, text);
 }
 
 void put_slot(Printer *p, int slot) {
@@ -74,7 +106,7 @@ void put_value_ref(Printer *p, const Value *v) {
     text_add(p->out, "%");
     if (v->op <= VAL_state) {
         if (is_hidden(p, v)) text_printf(p->out, "%s:", value_op_name[v->op]);
-        return put_name(p, v->leaf.name);
+        return put_leaf_name(p, v->leaf.name);
     }
     int number = p->number ? (int)(intptr_t)map_get(p->number, v) - 1 : v->id;
     text_printf(p->out, "%d", number);

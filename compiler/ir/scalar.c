@@ -97,7 +97,7 @@ const char *scalar_op_problem(const Module *m, Op op, Scalar *const *arg) {
     return "has no rule";
 }
 
-static Elem result_elem(const Module *m, Op op, Scalar *const *arg) {
+Elem scalar_op_elem(const Module *m, Op op, Scalar *const *arg) {
     switch ((Rule)op_info[op].rule) {
         case RULE_COMPARE:
         case RULE_LOGIC: return ELEM_bool;
@@ -112,7 +112,7 @@ static Elem result_elem(const Module *m, Op op, Scalar *const *arg) {
 // ---- folding
 
 Scalar *scalar_op_plain(Module *m, Op op, Scalar *const *arg) {
-    Scalar s = {.op = op, .elem = result_elem(m, op, arg)};
+    Scalar s = {.op = op, .elem = scalar_op_elem(m, op, arg)};
     for (int i = 0; i < op_info[op].arity; i++) s.arg[i] = arg[i];
     return share_scalar(m, &s);
 }
@@ -132,7 +132,7 @@ static Scalar *fold_constants(Module *m, Op op, Scalar *const *arg) {
         x[i] = scalar_const_value(arg[i]);
         if (m->is_frozen && arg[i]->elem == ELEM_f32) x[i] = (float)x[i];
     }
-    Elem elem = result_elem(m, op, arg), from = arg[0]->elem;
+    Elem elem = scalar_op_elem(m, op, arg), from = arg[0]->elem;
     if (!has_value(op, elem, x)) return NULL;
     Elem at = !m->is_frozen && elem_is_real(elem) ? ELEM_f64 : elem;
     return scalar_const(m, elem, eval_op(op, at, from, x));

@@ -1,0 +1,426 @@
+#include "ir/verify.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ir/build.h"
+#include "ir/fold.h"
+#include "ir/print.h"
+#include "ir/prove.h"
+#include "ir/rewrite.h"
+#include "ir/share.h"
+
+typedef struct Check {
+    const Module *m;
+    const Function *fn;
+    unsigned level;
+    Arena *scratch;
+    Map *checked;     // values that are well formed
+    const Value *v;   // the one under way
+    Map *seen;        // its scalars
+    const Dim *extent;
+    int n_slot;
+    const Guard *where;
+    int n_where;
+    char *wrong;      // the first thing found
+} Check;
+
+__attribute__((format(printf, 2, 3))) static bool fail(Check *c, const char *format, ...) {
+    if (c->wrong) return false;
+    va_list args;
+    va_start(args, format);
+    char *what = arena_vprintf(c->m->arena, format, args);
+    va_end(args);
+    Text *shown = text_new(c->m->arena);
+    if (c->v) {
+        text_add(shown, "\n  in ");
+        print_value(shown, c->v);
+    }
+    const char *fn = c->fn ? c->fn->name : "the module";
+    c->wrong = arena_printf(c->m->arena, "%s: %s%s", fn, what, c->v ? shown->at : "");
+    return false;
+}
+
+// ---- dimensions and types
+
+static bool check_dim(Check *c, Dim d) {
+    if (d.n < 1 || dim_max(d) > INT32_MAX) return fail(c, "an extent out of range");
+    if (d.by && (d.by->id >= c->m->extents.n || c->m->extents.at[d.by->id] != d.by))
+        return fail(c, "an extent of another module");
+    return true;
+}
+
+static bool check_type(Check *c, const Type *t) {
+    if (t->rank < 0 || t->rank > MAX_RANK) return fail(c, "rank %d", t->rank);
+    if (elem_is_real(t->elem) && t->elem != c->m->real)
+        return fail(c, "%s in a module of %s", elem_name[t->elem], elem_name[c->m->real]);
+    if (t->below < 0 || (t->below && t->elem != ELEM_i32 && t->elem != ELEM_u8))
+        return fail(c, "a bound of elements that takes none");
+    for (int i = 0; i < t->rank; i++)
+        if (!check_dim(c, t->dim[i])) return false;
+    return true;
+}
+
+static bool check_box(Check *c, const Dim *extent, int n) {
+    if (n < 0 || n > MAX_SLOTS) return fail(c, "%d slots", n);
+    for (int i = 0; i < n; i++)
+        if (!check_dim(c, extent[i])) return false;
+    return true;
+}
+
+// ---- scalars
+
+static bool check_scalar(Check *c, Scalar *s);
+
+static bool check_affine(Check *c, Affine a) {
+    for (int i = 0; i < a.n; i++) {
+        if (!a.t[i].c) return fail(c, "an affine term with coefficient 0");
+        if (i && a.t[i].slot <= a.t[i - 1].slot) return fail(c, "affine terms out of order");
+        if (a.t[i].slot < 0 || a.t[i].slot >= c->n_slot) return fail(c, "slot %d", a.t[i].slot);
+    }
+    return true;
+}
+
+static bool check_integer(Check *c, Scalar *s, const char *what) {
+    if (!s) return true;
+    if (s->elem != ELEM_i32) return fail(c, "%s is no i32", what);
+    return check_scalar(c, s);
+}
+
+static bool check_guards(Check *c, const Guard *guard, int n) {
+    for (int i = 0; i < n; i++) {
+        if (guard[i].mod < 0) return fail(c, "a guard modulo %lld", (long long)guard[i].mod);
+        if (!check_affine(c, guard[i].e)) return false;
+        if (!check_integer(c, guard[i].s, "a guard's scalar")) return false;
+    }
+    return true;
+}
+
+// A gather's bound may prove the subscript wrong; where nothing is known, it is trusted.
+static bool gather_fits(const Check *c, const Subscript *s, Dim d, bool is_guarded) {
+    int64_t below = scalar_below(s->gather, c->extent), low, high;
+    if (!below || is_guarded || s->div != 1) return true;
+    affine_range(s->a, c->extent, &low, &high);
+    return low < 0 || below + low <= dim_max(d);
+}
+
+static bool check_subscripts(Check *c, const Subscript *sub, const Type *t, const Guard *guard,
+                             int n_guard, const char *what) {
+    Known known = {.extent = c->extent};
+    known_add(&known, guard, n_guard);
+    known_add(&known, c->where, c->n_where);
+    bool is_guarded = n_guard || c->n_where;
+    for (int i = 0; i < t->rank; i++) {
+        if (sub[i].div < 1) return fail(c, "a division by %lld", (long long)sub[i].div);
+        if (!check_affine(c, sub[i].a)) return false;
+        if (!check_integer(c, sub[i].gather, "a gather")) return false;
+        if (sub[i].gather ? !gather_fits(c, &sub[i], t->dim[i], is_guarded)
+                          : !prove_in_range(&known, sub[i].a, sub[i].div, t->dim[i]))
+            return fail(c, "%s, axis %d: not provably in range", what, i);
+    }
+    return true;
+}
+
+static bool is_known_leaf(const Check *c, const Value *v) {
+    if (v->op == VAL_input && v->leaf.fn != c->fn) return false;
+    int n = v->op == VAL_input ? c->fn->inputs.n
+          : v->op == VAL_param ? c->m->params.n : c->m->states.n;
+    Value *const *at = v->op == VAL_input ? c->fn->inputs.at
+                     : v->op == VAL_param ? c->m->params.at : c->m->states.at;
+    for (int i = 0; i < n; i++)
+        if (at[i] == v) return true;
+    return false;
+}
+
+static bool check_operand(Check *c, const Value *v) {
+    if (v->op <= VAL_state && !is_known_leaf(c, v))
+        return fail(c, "%s %s is not one of this function or module", value_op_name[v->op],
+                    v->leaf.name);
+    return true;
+}
+
+static bool check_read(Check *c, const Read *r, Elem elem) {
+    if (!check_operand(c, r->v)) return false;
+    if (elem != r->v->type.elem) return fail(c, "a read of another element");
+    if (!check_guards(c, r->guard, r->n_guard)) return false;
+    if ((r->n_guard > 0) != (r->otherwise != NULL))
+        return fail(c, "a guarded read lacks what stands outside");
+    if (r->otherwise && r->otherwise->elem != elem) return fail(c, "a guarded read of two elements");
+    if (r->otherwise && !check_scalar(c, r->otherwise)) return false;
+    const char *what = r->v->op <= VAL_state ? r->v->leaf.name : r->v->hint;
+    return check_subscripts(c, r->sub, &r->v->type, r->guard, r->n_guard, what ? what : "a read");
+}
+
+static bool check_leaf(Check *c, const Scalar *s) {
+    switch (s->op) {
+        case OP_iv:
+            if (s->slot < 0 || s->slot >= c->n_slot) return fail(c, "slot %d", s->slot);
+            return s->elem == ELEM_i32 || fail(c, "an index value of %s", elem_name[s->elem]);
+        case OP_read: return check_read(c, s->read, s->elem);
+        case OP_rand:
+            if (s->elem != c->m->real) return fail(c, "a draw of %s", elem_name[s->elem]);
+            return check_integer(c, s->arg[0], "a draw's place");
+        default: return true;
+    }
+}
+
+static bool check_scalar(Check *c, Scalar *s) {
+    if (map_has(c->seen, s)) return true;
+    map_set(c->seen, s, s);
+    const OpInfo *info = &op_info[s->op];
+    if (!(info->levels & c->level)) return fail(c, "%s may not stand at this level", info->name);
+    if (elem_is_real(s->elem) && s->elem != c->m->real)
+        return fail(c, "%s in a module of %s", elem_name[s->elem], elem_name[c->m->real]);
+    if (s->op == OP_mac) return fail(c, "mac stands elsewhere than at the root of a sum");
+    if (info->rule == RULE_LEAF && !check_leaf(c, s)) return false;
+    if (info->rule != RULE_LEAF) {
+        const char *problem = scalar_op_problem(c->m, s->op, s->arg);
+        if (problem) return fail(c, "%s %s", info->name, problem);
+        if (s->elem != scalar_op_elem(c->m, s->op, s->arg))
+            return fail(c, "%s has the element %s", info->name, elem_name[s->elem]);
+        for (int i = 0; i < info->arity; i++)
+            if (!check_scalar(c, s->arg[i])) return false;
+    }
+    return scalar_is_shared(c->m, s) || fail(c, "a scalar (%s) that is not shared", info->name);
+}
+
+// The body; at the root of a sum a mac may stand.
+static bool check_body(Check *c, Scalar *s, RedKind red) {
+    if (s->op != OP_mac || red != RED_sum) return check_scalar(c, s);
+    if (!(op_info[OP_mac].levels & c->level)) return fail(c, "mac may not stand at this level");
+    const char *problem = scalar_op_problem(c->m, OP_mac, s->arg);
+    if (problem) return fail(c, "mac %s", problem);
+    return check_scalar(c, s->arg[0]) && check_scalar(c, s->arg[1]);
+}
+
+// ---- values
+
+static bool red_takes(RedKind red, Elem e) {
+    bool is_number = elem_is_real(e) || e == ELEM_i32;
+    switch (red) {
+        case RED_none: return true;
+        case RED_any:
+        case RED_all: return e == ELEM_bool;
+        case RED_max:
+        case RED_min: return is_number || e == ELEM_u8;
+        default: return is_number;
+    }
+}
+
+static bool check_order(Check *c, const Index *x) {
+    bool is_rounded = (x->red == RED_sum || x->red == RED_prod) && elem_is_real(x->body->elem);
+    if (x->order.kind != ORDER_none && !is_rounded) return fail(c, "an order where nothing rounds");
+    if (x->order.kind == ORDER_none && is_rounded && c->m->is_frozen)
+        return fail(c, "a rounded reduction without an order in a frozen module");
+    if (x->order.kind == ORDER_blocks && x->order.leaf < 1) return fail(c, "blocks of no steps");
+    return true;
+}
+
+// The scalars of `where` are evaluated at every point, so that `where` itself helps the
+// proofs of none of them.
+static void begin_box(Check *c, const Dim *extent, int n) {
+    c->seen = map_new(c->scratch);
+    c->extent = extent;
+    c->n_slot = n;
+    c->n_where = 0;
+}
+
+static bool check_where(Check *c, const Guard *where, int n) {
+    if (!check_guards(c, where, n)) return false;
+    c->where = where;
+    c->n_where = n;
+    return true;
+}
+
+static bool check_index(Check *c, const Value *v) {
+    const Index *x = &v->index;
+    int n = x->np + x->nr;
+    if (x->np != v->type.rank || x->nr < 0) return fail(c, "%d parallel slots", x->np);
+    if (!check_box(c, x->extent, n)) return false;
+    for (int i = 0; i < x->np; i++)
+        if (!dim_equal(x->extent[i], v->type.dim[i])) return fail(c, "the type differs from the box");
+    if ((x->red == RED_none) != (x->nr == 0)) return fail(c, "reduced slots and no kind, or a kind and none");
+    if (x->red == RED_none && x->n_where) return fail(c, "`where` without a reduction");
+    if (!red_takes(x->red, x->body->elem))
+        return fail(c, "%s over %s", red_name[x->red], elem_name[x->body->elem]);
+    bool is_arg = x->red == RED_argmax || x->red == RED_argmin;
+    if (v->type.elem != (is_arg ? ELEM_i32 : x->body->elem)) return fail(c, "the type's element differs");
+    begin_box(c, x->extent, n);
+    return check_order(c, x) && check_where(c, x->where, x->n_where) &&
+           check_body(c, x->body, x->red);
+}
+
+static bool check_accumulate(Check *c, const Value *v) {
+    const Accumulate *x = &v->accumulate;
+    if (x->red != RED_sum && x->red != RED_max && x->red != RED_min)
+        return fail(c, "an accumulate by %s", red_name[x->red]);
+    if (!red_takes(x->red, x->body->elem) || x->body->elem != v->type.elem)
+        return fail(c, "%s over %s into %s", red_name[x->red], elem_name[x->body->elem],
+                    elem_name[v->type.elem]);
+    if (x->init && (!type_same_shape(&x->init->type, &v->type) || x->init->type.elem != v->type.elem))
+        return fail(c, "what it starts from has another type");
+    if (x->init && !check_operand(c, x->init)) return false;
+    if (!check_box(c, x->extent, x->n)) return false;
+    begin_box(c, x->extent, x->n);
+    return check_where(c, x->where, x->n_where) && check_body(c, x->body, x->red) &&
+           check_subscripts(c, x->target, &v->type, NULL, 0, "the target");
+}
+
+// The product of extents: a number, and how often each run-time extent stands in it.
+static bool same_count(const Type *a, const Type *b) {
+    Type rest = *b;
+    int64_t n_a = 1, n_b = 1;
+    for (int i = 0; i < b->rank; i++) n_b *= b->dim[i].n;
+    for (int i = 0; i < a->rank; i++) {
+        n_a *= a->dim[i].n;
+        if (!a->dim[i].by) continue;
+        int j = 0;
+        while (j < rest.rank && rest.dim[j].by != a->dim[i].by) j++;
+        if (j == rest.rank) return false;
+        rest.dim[j].by = NULL;
+    }
+    for (int j = 0; j < rest.rank; j++)
+        if (rest.dim[j].by) return false;
+    return n_a == n_b;
+}
+
+static bool check_reshape(Check *c, const Value *v) {
+    if (!check_operand(c, v->of)) return false;
+    if (v->of->type.elem != v->type.elem) return fail(c, "a reshape to another element");
+    return same_count(&v->of->type, &v->type) || fail(c, "a reshape to another count of elements");
+}
+
+static int64_t gcd(int64_t a, int64_t b) {
+    return b ? gcd(b, a % b) : a;
+}
+
+static bool is_apart(const Piece *p, int64_t n_p, const Piece *q, int64_t n_q) {
+    int64_t last_p = p->start + (n_p - 1) * p->step, last_q = q->start + (n_q - 1) * q->step;
+    if (last_p < q->start || last_q < p->start) return true;
+    if ((p->start - q->start) % gcd(p->step, q->step)) return true;
+    int64_t at = p->start, end = last_p < last_q ? last_p : last_q;
+    if (at < q->start) at += (q->start - at + p->step - 1) / p->step * p->step;
+    for (; at <= end; at += p->step)
+        if ((at - q->start) % q->step == 0) return false;
+    return true;
+}
+
+static bool check_piece(Check *c, const Value *v, int number) {
+    const Piece *p = &v->join.piece[number];
+    int axis = v->join.axis;
+    Dim whole = v->type.dim[axis];
+    if (!check_operand(c, p->v)) return false;
+    if (p->v->type.elem != v->type.elem || p->v->type.rank != v->type.rank)
+        return fail(c, "piece %d has another type", number);
+    for (int i = 0; i < v->type.rank; i++)
+        if (i != axis && !dim_equal(p->v->type.dim[i], v->type.dim[i]))
+            return fail(c, "piece %d has another extent on axis %d", number, i);
+    Dim d = p->v->type.dim[axis];
+    if (p->start < 0 || p->step < 1) return fail(c, "piece %d starts or steps wrongly", number);
+    if (dim_equal(d, whole) && p->start == 0 && p->step == 1) return true;
+    if (d.by || p->step > INT32_MAX || p->start + (d.n - 1) * p->step >= whole.n)
+        return fail(c, "piece %d reaches outside", number);
+    return true;
+}
+
+static bool check_join(Check *c, const Value *v) {
+    const Join *j = &v->join;
+    if (j->axis < 0 || j->axis >= v->type.rank || j->n < 1) return fail(c, "a join along axis %d", j->axis);
+    for (int i = 0; i < j->n; i++)
+        if (!check_piece(c, v, i)) return false;
+    for (int i = 0; i < j->n; i++)
+        for (int k = 0; k < i; k++) {
+            const Piece *p = &j->piece[i], *q = &j->piece[k];
+            if (!is_apart(p, dim_max(p->v->type.dim[j->axis]), q, dim_max(q->v->type.dim[j->axis])))
+                return fail(c, "pieces %d and %d overlap", k, i);
+        }
+    return true;
+}
+
+static bool check_grad(Check *c, const Value *v) {
+    if (!(c->level & LEVEL_G)) return fail(c, "a gradient may not stand at this level");
+    if (v->grad.of->type.rank || !elem_is_real(v->grad.of->type.elem))
+        return fail(c, "a gradient of what is no real of rank 0");
+    if (!elem_is_real(v->grad.wrt->type.elem)) return fail(c, "a gradient by what is not real");
+    return type_same_shape(&v->type, &v->grad.wrt->type) || fail(c, "a gradient of another shape");
+}
+
+static bool check_value(Check *c, Value *v) {
+    if (v->op <= VAL_state && !check_operand(c, v)) return false;
+    if (map_has(c->checked, v)) return true;
+    map_set(c->checked, v, v);
+    c->v = v;
+    if (!check_type(c, &v->type)) return false;
+    if (!value_is_shared(c->m, v)) return fail(c, "a value that is not shared");
+    switch (v->op) {
+        case VAL_index: return check_index(c, v);
+        case VAL_accumulate: return check_accumulate(c, v);
+        case VAL_reshape: return check_reshape(c, v);
+        case VAL_join: return check_join(c, v);
+        case VAL_grad: return check_grad(c, v);
+        default: return true;
+    }
+}
+
+// ---- functions and modules
+
+static bool check_update(Check *c, const Function *f, int number) {
+    const Update *u = &f->updates.at[number];
+    const Type *to = &u->target->type, *from = &u->v->type;
+    if (u->target->op != VAL_param && u->target->op != VAL_state)
+        return fail(c, "an update of what is neither param nor state");
+    Name target = u->target->leaf.name;
+    if (!is_known_leaf(c, u->target)) return fail(c, "an update of %s, which is not of this module", target);
+    if (to->elem != from->elem || !type_same_shape(to, from))
+        return fail(c, "the update of %s has another type", target);
+    if (to->below && (!from->below || from->below > to->below))
+        return fail(c, "the update of %s may leave its bound", target);
+    for (int i = 0; i < number; i++)
+        if (f->updates.at[i].target == u->target) return fail(c, "two updates of %s", target);
+    return true;
+}
+
+static bool check_function(Check *c, const Function *f) {
+    c->fn = f;
+    Values order = function_order(f, c->scratch);
+    for (int i = 0; i < order.n; i++)
+        if (!check_value(c, order.at[i])) return false;
+    c->v = NULL;
+    for (int i = 0; i < f->results.n; i++)
+        for (int k = 0; k < i; k++)
+            if (f->results.at[i].name == f->results.at[k].name)
+                return fail(c, "two results %s", f->results.at[i].name);
+    for (int i = 0; i < f->updates.n; i++)
+        if (!check_update(c, f, i)) return false;
+    return true;
+}
+
+static bool check_leaves(Check *c, Value *const *at, int n, ValueOp op) {
+    for (int i = 0; i < n; i++) {
+        if (at[i]->op != op || !check_type(c, &at[i]->type))
+            return fail(c, "%s is no %s", at[i]->leaf.name, value_op_name[op]);
+        for (int k = 0; k < i; k++)
+            if (at[i]->leaf.name == at[k]->leaf.name)
+                return fail(c, "two of the name %s", at[i]->leaf.name);
+    }
+    return true;
+}
+
+const char *verify_module(const Module *m, unsigned level) {
+    Check c = {.m = m, .level = level, .scratch = arena_new()};
+    c.checked = map_new(c.scratch);
+    bool is_well = check_leaves(&c, m->params.at, m->params.n, VAL_param) &&
+                   check_leaves(&c, m->states.at, m->states.n, VAL_state);
+    for (int i = 0; is_well && i < m->fns.n; i++) {
+        c.fn = m->fns.at[i];
+        is_well = check_leaves(&c, c.fn->inputs.at, c.fn->inputs.n, VAL_input) &&
+                  check_function(&c, m->fns.at[i]);
+        for (int k = 0; is_well && k < i; k++)
+            if (m->fns.at[i]->name == m->fns.at[k]->name)
+                is_well = fail(&c, "two functions of one name");
+        c.v = NULL;
+    }
+    arena_free(c.scratch);
+    return c.wrong;
+}
