@@ -129,15 +129,15 @@ static void put_value(Printer *p, const Value *v) {
 }
 
 void print_value(Text *out, const Value *v) {
-    Printer p = {.out = out, .let_line = " "};
+    Printer p = {.out = out, .let_line = ""};
     put_value(&p, v);
 }
 
 void print_scalar(Text *out, const Scalar *s, int np) {
-    Printer p = {.out = out, .np = np, .let_line = " "};
+    Printer p = {.out = out, .np = np, .let_line = ""};
     Arena *scratch = arena_new();
     const Scalar *root[] = {s};
-    put_lets(&p, root, 1, scratch);
+    if (put_lets(&p, root, 1, scratch)->n) text_add(out, " ");
     put_scalar(&p, s);
     arena_free(scratch);
 }

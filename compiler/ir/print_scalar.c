@@ -355,7 +355,7 @@ const Map *put_lets(Printer *p, const Scalar *const *root, int n, Arena *scratch
     p->let = h.let;
     for (int i = 0; i < h.let->n; i++) {
         const Scalar *s = (const Scalar *)(uintptr_t)h.let->key[i];
-        text_printf(p->out, "%slet t%d = ", p->let_line, i);
+        text_printf(p->out, "%s let t%d = ", p->let_line, i);
         put_unnamed(p, s, P_choose);
         text_add(p->out, ";");
     }
