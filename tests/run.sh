@@ -1,24 +1,25 @@
 #!/bin/sh
-# Runs the suites (all, or those named) and counts. V=1 shows every test, not only those that
-# failed or were skipped. The last line is `N passed, N failed`.
+# Runs the suites (all, or those named), as many at a time as there are cores, and counts. V=1
+# shows every test, not only those that failed or were skipped. The last line is `N passed, N
+# failed`.
 cd "$(dirname "$0")/.." || exit 1
-suites="${*:-unit golden lang cli values grad library train data}"
-log=${BUILD:-build}/tests/log
-mkdir -p "$(dirname "$log")"
-: > "$log"
+suites="${*:-train unit grad library values cli data lang golden}"  # the longest first
+logs=${BUILD:-build}/tests/log
+rm -rf "$logs"
+mkdir -p "$logs"
+export logs
 
-for suite in $suites; do
+# Each suite ends with a line of its own, so that one that breaks off is seen.
+echo "$suites" | tr ' ' '\n' | xargs -P "$(nproc)" -I SUITE sh -c '
     start=$(date +%s)
-    # Each suite ends with a line of its own, so that one that breaks off is seen.
-    { sh "tests/$suite.sh" && echo "end $suite"; } 2>&1 | tee -a "$log" |
-        if [ "${V-}" ]; then cat; else grep -v '^ok \|^end ' || true; fi
-    grep -q "^end $suite\$" "$log" || echo "FAIL $suite: the suite broke off" | tee -a "$log"
-    echo "    $suite: $(($(date +%s) - start)) s"
-done
+    { sh tests/SUITE.sh && echo "end SUITE"; } > "$logs/SUITE" 2>&1
+    grep -q "^end SUITE\$" "$logs/SUITE" || echo "FAIL SUITE: the suite broke off" >> "$logs/SUITE"
+    if [ "${V-}" ]; then cat "$logs/SUITE"; else grep -v "^ok \|^end " "$logs/SUITE"; fi
+    echo "    SUITE: $(grep -c "^ok " "$logs/SUITE") passed, $(($(date +%s) - start)) s"'
 
-passed=$(grep -c '^ok ' "$log")
-failed=$(grep -c '^FAIL ' "$log")
-skipped=$(grep -c '^skip ' "$log")
+passed=$(cat "$logs"/* | grep -c '^ok ')
+failed=$(cat "$logs"/* | grep -c '^FAIL ')
+skipped=$(cat "$logs"/* | grep -c '^skip ')
 [ "$skipped" = 0 ] && skipped= || skipped=", $skipped skipped"
 echo "$passed passed, $failed failed$skipped"
 [ "$failed" = 0 ]

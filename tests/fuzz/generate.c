@@ -135,18 +135,24 @@ Value *add_value(Gen *g, Value *v) {
     return v;
 }
 
+// Parameters are real and of a known shape.
+static ValueOp leaf_op(Gen *g, Elem elem, int rank, const Dim *dim) {
+    bool is_param = elem_is_real(elem);
+    for (int i = 0; i < rank; i++) is_param &= dim[i].by == NULL;
+    int64_t how = pick(g, 10);
+    return how < 5 || (how < 8 && !is_param) ? VAL_input : how < 8 ? VAL_param : VAL_state;
+}
+
 Value *new_leaf(Gen *g, Elem elem, int rank, const Dim *dim, int64_t below) {
     char text[64];
     Type t = type_tensor(elem, rank, dim);
     t.below = below;
-    int64_t how = pick(g, 10);
-    bool is_runtime = false;
-    for (int i = 0; i < rank; i++) is_runtime |= dim[i].by != NULL;
-    snprintf(text, sizeof text, "s%llu%c%d", (unsigned long long)g->made->seed,
-             "xps"[how < 5 || is_runtime ? 0 : how < 8 && elem_is_real(elem) ? 1 : 2], g->n_leaf);
-    Value *v = how < 5 || is_runtime                ? build_input(g->f, text, t, (Span){0})
-               : how < 8 && elem_is_real(elem) ? build_param(g->m, text, t, (Span){0})
-                                               : build_state(g->m, text, t, (Span){0});
+    ValueOp op = leaf_op(g, elem, rank, dim);
+    snprintf(text, sizeof text, "s%llu%c%d", (unsigned long long)g->made->seed, "xps"[op],
+             g->n_leaf);
+    Value *v = op == VAL_input   ? build_input(g->f, text, t, (Span){0})
+               : op == VAL_param ? build_param(g->m, text, t, (Span){0})
+                                 : build_state(g->m, text, t, (Span){0});
     Tensor *data = random_tensor(g, &t);
     g->n_leaf++;
     vec_push(g->a, &g->made->leaves, ((LeafData){v, data}));
@@ -225,6 +231,16 @@ Made *generate(Module *m, Arena *a, const Request *r) {
     return made;
 }
 
+// The leaf of that name in m, which may be another module than the one generated.
+static Value *leaf_in(const Made *made, Module *m, Value *v) {
+    if (made->f->m == m) return v;
+    Function *f = module_function(m, made->f->name);
+    const char *text = v->leaf.name;
+    if (v->op == VAL_input) return build_input(f, text, v->type, v->span);
+    return v->op == VAL_param ? build_param(m, text, v->type, v->span)
+                              : build_state(m, text, v->type, v->span);
+}
+
 Eval *made_eval(const Made *made, Module *m, Arena *a, EvalMode mode, double nudge, uint64_t salt) {
     Eval *e = eval_new(m, a, mode, made->extent, FUZZ_SEED, FUZZ_STEP);
     Random r = random_from(salt, 7);
@@ -237,7 +253,7 @@ Eval *made_eval(const Made *made, Module *m, Arena *a, EvalMode mode, double nud
                 moved->at[k] = t->at[k] * (1 + nudge * (2 * random_unit(&r) - 1));
             t = moved;
         }
-        eval_bind(e, l->v, t);
+        eval_bind(e, leaf_in(made, m, l->v), t);
     }
     return e;
 }

@@ -38,14 +38,18 @@ typedef struct LeafData {
     Tensor *data;
 } LeafData;
 
+// The result `grad` is the derivative of the result `loss`.
+typedef struct Derivative {
+    const char *loss, *grad;
+    Value *wrt;
+} Derivative;
+
 typedef struct Made {
     uint64_t seed;
     Function *f;
     int64_t extent[N_EXTENT];  // actual, by Extent.id
     VEC(LeafData) leaves;
-    Value *loss;               // NULL for none
-    int n_grad;                // of results "grad0" ..: the gradients of loss by wrt[0] ..
-    Value *wrt[4];
+    VEC(Derivative) derivatives;
     int n_output;              // results and updates before any was left out
     int n_value;               // of the pool
     Arena *arena;

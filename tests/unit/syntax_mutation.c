@@ -7,7 +7,7 @@
 
 #include "syntax/tree.h"
 
-enum { N_MUTATION = 1500, MAX_TEXT = 1 << 15, MAX_TREE_DEPTH = 500 };
+enum { N_MUTATION = 600, MAX_TEXT = 1 << 15, MAX_TREE_DEPTH = 500 };
 
 static const char *const programs[] = {"tests/syntax/kinds.nn", "tests/syntax/hard.nn",
                                        "tests/syntax/training.nn"};
