@@ -34,6 +34,9 @@ void code_free(Code *code);
 // All of it at once: false (and a message through die) never returns.
 void emit_object(Compiler *c, const Program *p, const EmitOptions *o, const char *path);
 
+// What scheduling wants to know of the processor that the options name.
+Machine emit_machine(const Options *o);
+
 // "22.1.8", and the processor and target that the options mean, for --version.
 const char *emit_llvm_version(Arena *arena);
 const char *emit_host(Arena *arena);

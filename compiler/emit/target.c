@@ -1,6 +1,7 @@
 // The processor that code is made for, LLVM's passes, and machine code in memory.
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
@@ -150,6 +151,29 @@ void code_assembly(Code *g, Text *out) {
 
 void code_object(Code *g, Text *out) {
     generate(g, LLVMObjectFile, out);
+}
+
+static int64_t cache_bytes(int which, int64_t otherwise) {
+    long n = sysconf(which);
+    return n > 0 ? n : otherwise;
+}
+
+Machine emit_machine(const Options *o) {
+    Arena *arena = arena_new();
+    Compiler c = {.opt = *o};
+    Code g = {.c = &c, .arena = arena};
+    g.triple = o->triple ? (char *)o->triple : take(arena, LLVMGetDefaultTargetTriple());
+    choose_cpu(&g);
+    Machine m = {.vector_bytes = 16, .n_register = 32};
+    if (is_x86(&g)) {
+        m.n_register = g.has_avx512 ? 32 : 16;
+        m.vector_bytes = g.has_avx512 ? 64 : g.has_fma ? 32 : 16;  // who has fma has AVX
+    }
+    bool is_here = is_native(o);
+    m.l1 = is_here ? cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 0) : 0;
+    m.l2 = is_here ? cache_bytes(_SC_LEVEL2_CACHE_SIZE, 0) : 0;
+    arena_free(arena);
+    return m;
 }
 
 const char *emit_llvm_version(Arena *arena) {

@@ -123,11 +123,33 @@ static bool is_fixed(const Walk *w, const Buffer *b) {
     return b->kind == BUFFER_arena && (b->is_kept || (l && l->of.n > 1));
 }
 
+static bool is_input(const Buffer *b) {
+    return b->v && b->v->op == VAL_input && b->kind == BUFFER_arena;
+}
+
+// Inputs of one name are given once for all entry points, so they have one place.
+static bool is_same_input(const Buffer *a, const Buffer *b) {
+    return is_input(a) && is_input(b) && a->v->leaf.name == b->v->leaf.name && a->elem == b->elem;
+}
+
+static Buffer *earlier_input(const Program *p, int before) {
+    Buffer *b = p->buffers.at[before];
+    for (int i = 0; i < before && is_input(b); i++)
+        if (is_same_input(p->buffers.at[i], b)) return p->buffers.at[i];
+    return NULL;
+}
+
 static int64_t place_fixed(const Walk *w, Program *p) {
     int64_t end = 0;
     for (int i = 0; i < p->buffers.n; i++) {
         Buffer *b = p->buffers.at[i];
         if (!is_fixed(w, b)) continue;
+        const Buffer *same = earlier_input(p, i);
+        if (same && same->count == b->count) {
+            b->offset = same->offset;
+            continue;
+        }
+        if (same) BUG("memory: the input %s has two sizes", b->name);
         b->offset = end;
         end += buffer_bytes(b);
     }
@@ -212,7 +234,7 @@ const char *verify_memory(const Program *p) {
         for (int j = 0; j < i && !wrong; j++) {
             Lives *x = w->all.at[i], *y = w->all.at[j];
             const Buffer *a = x->buffer, *b = y->buffer;
-            if (a->kind != b->kind) continue;
+            if (a->kind != b->kind || is_same_input(a, b)) continue;
             bool share = a->offset < b->offset + buffer_bytes(b) &&
                          b->offset < a->offset + buffer_bytes(a);
             if (share && (is_fixed(w, a) || is_fixed(w, b) || lives_meet(x, y)))
@@ -303,7 +325,8 @@ void print_memory(Text *out, const Program *p) {
         if (peak > bound) bound = peak;
     }
     for (int i = 0; i < p->buffers.n; i++)
-        if (is_fixed(w, p->buffers.at[i])) fixed += buffer_bytes(p->buffers.at[i]);
+        if (is_fixed(w, p->buffers.at[i]) && !earlier_input(p, i))
+            fixed += buffer_bytes(p->buffers.at[i]);
     text_printf(out, "arena: %lld bytes, %lld of them kept; no plan needs less than %lld\n",
                 (long long)p->arena_bytes, (long long)fixed,
                 (long long)(fixed + bound + MEMORY_SLACK));

@@ -1,0 +1,338 @@
+#include "driver/manifest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "driver/version.h"
+#include "ir/rewrite.h"
+
+typedef struct Entry {  // of "tensors"
+    const char *name, *kind;
+    const Buffer *buffer;
+    const Value *v;
+    bool is_of_layer;
+} Entry;
+
+typedef struct Manifest {
+    Text *out;
+    Arena *arena;
+    const Program *p;
+    const ModelSpec *spec;
+    VEC(Entry) tensors;
+    Map *kept_by_model;  // states that eval_step or predict read
+} Manifest;
+
+static void quote(Text *out, const char *s) {
+    text_add(out, "\"");
+    for (; s && *s; s++) {
+        if (*s == '"' || *s == '\\') text_printf(out, "\\%c", *s);
+        else if ((unsigned char)*s < 32) text_printf(out, "\\u%04x", *s);
+        else text_add_n(out, s, 1);
+    }
+    text_add(out, "\"");
+}
+
+static void key(Text *out, const char *k) {
+    quote(out, k);
+    text_add(out, ": ");
+}
+
+static void text_field(Text *out, const char *k, const char *value) {
+    key(out, k);
+    quote(out, value);
+}
+
+void print_dim(Text *out, Dim d) {
+    if (!d.by) text_printf(out, "%lld", (long long)d.n);
+    else if (d.n == 1) text_printf(out, "\"%s\"", d.by->name);
+    else text_printf(out, "\"%lld*%s\"", (long long)d.n, d.by->name);
+}
+
+static void dims_field(Text *out, const char *k, const Type *t) {
+    key(out, k);
+    text_add(out, "[");
+    for (int i = 0; i < t->rank; i++) {
+        if (i) text_add(out, ", ");
+        print_dim(out, t->dim[i]);
+    }
+    text_add(out, "]");
+}
+
+// ---- tensors
+
+static bool starts_with(const char *s, const char *prefix) {
+    return !strncmp(s, prefix, strlen(prefix));
+}
+
+static const char *input_kind(const Manifest *m, const char *input) {
+    if (starts_with(input, "run.") || starts_with(input, "valid.")) return "run";
+    for (int i = 0; m->spec && i < m->spec->hypers.n; i++)
+        if (m->spec->hypers.at[i].name == input) return "hyper";
+    return "input";
+}
+
+// An input has one place in all entry points that use it (see pass/memory.c).
+static int add_tensor(Manifest *m, const char *name, const char *kind, const Value *v) {
+    const Buffer *b = map_get(m->p->buffer_of, v);
+    if (!b) return -1;
+    bool is_input = v->op == VAL_input;
+    for (int i = 0; i < m->tensors.n; i++) {
+        const Entry *e = &m->tensors.at[i];
+        bool is_it = is_input ? e->v->op == VAL_input && e->name == name : e->buffer == b && e->v == v;
+        if (is_it && !strcmp(e->name, name)) return i;
+    }
+    bool is_of_layer = v->op == VAL_state && map_has(m->kept_by_model, v);
+    vec_push(m->arena, &m->tensors, ((Entry){name, kind, b, v, is_of_layer}));
+    return m->tensors.n - 1;
+}
+
+static const char *result_kind(const Value *v, const Manifest *m) {
+    if (v->op == VAL_param) return "param";
+    if (v->op == VAL_state) return "state";
+    return v->op == VAL_input ? input_kind(m, v->leaf.name) : "result";
+}
+
+static int result_tensor(Manifest *m, const Result *r) {
+    bool is_leaf = r->v->op <= VAL_state;
+    return add_tensor(m, is_leaf ? r->v->leaf.name : r->name, result_kind(r->v, m), r->v);
+}
+
+static void find_states_of_model(Manifest *m) {
+    static const char *const forward[] = {"eval_step", "predict"};
+    m->kept_by_model = map_new(m->arena);
+    for (int i = 0; i < m->p->fns.n; i++)
+        for (int k = 0; k < 2; k++) {
+            const Function *f = m->p->fns.at[i]->fn;
+            if (!f || strcmp(f->name, forward[k])) continue;
+            Values order = function_order(f, m->arena);
+            for (int v = 0; v < order.n; v++)
+                if (order.at[v]->op == VAL_state) map_set(m->kept_by_model, order.at[v], m);
+        }
+}
+
+static void find_tensors(Manifest *m) {
+    const Module *module = m->p->m;
+    for (int i = 0; i < module->params.n; i++)
+        add_tensor(m, module->params.at[i]->leaf.name, "param", module->params.at[i]);
+    for (int i = 0; i < module->states.n; i++)
+        add_tensor(m, module->states.at[i]->leaf.name, "state", module->states.at[i]);
+    for (int i = 0; i < m->p->fns.n; i++) {
+        const Function *f = m->p->fns.at[i]->fn;
+        for (int k = 0; f && k < f->inputs.n; k++) {
+            const Value *v = f->inputs.at[k];
+            add_tensor(m, v->leaf.name, input_kind(m, v->leaf.name), v);
+        }
+        for (int k = 0; f && k < f->results.n; k++) result_tensor(m, &f->results.at[k]);
+    }
+}
+
+static void print_tensors(Manifest *m) {
+    Text *out = m->out;
+    text_add(out, "  \"tensors\": [");
+    for (int i = 0; i < m->tensors.n; i++) {
+        const Entry *e = &m->tensors.at[i];
+        text_add(out, i ? ",\n    {" : "\n    {");
+        text_field(out, "name", e->name);
+        text_add(out, ", ");
+        text_field(out, "kind", e->kind);
+        text_add(out, ", ");
+        text_field(out, "elem", elem_name[e->buffer->elem]);
+        text_add(out, ", ");
+        dims_field(out, "dims", &e->v->type);
+        text_printf(out, ", \"offset\": %lld", (long long)e->buffer->offset);
+        if (e->is_of_layer) text_add(out, ", \"of\": \"layer\"");
+        if (e->v->type.below && e->v->op == VAL_input)
+            text_printf(out, ", \"below\": %lld", (long long)e->v->type.below);
+        text_add(out, "}");
+    }
+    text_add(out, "\n  ]");
+}
+
+// ---- entries, hypers
+
+static void print_entry(Manifest *m, const Function *f) {
+    Text *out = m->out;
+    key(out, f->name);
+    text_add(out, "{\"inputs\": [");
+    bool is_first = true;
+    for (int i = 0; i < f->inputs.n; i++) {
+        const Value *v = f->inputs.at[i];
+        int t = add_tensor(m, v->leaf.name, "", v);
+        if (t < 0) continue;
+        text_printf(out, "%s%d", is_first ? "" : ", ", t);
+        is_first = false;
+    }
+    text_add(out, "], \"results\": [");
+    is_first = true;
+    for (int i = 0; i < f->results.n; i++) {
+        int t = result_tensor(m, &f->results.at[i]);
+        if (t < 0) BUG("manifest: the result %s of %s has no memory", f->results.at[i].name, f->name);
+        text_add(out, is_first ? "{" : ", {");
+        text_field(out, "name", f->results.at[i].name);
+        text_printf(out, ", \"tensor\": %d}", t);
+        is_first = false;
+    }
+    text_add(out, "]}");
+}
+
+static void print_entries(Manifest *m) {
+    text_add(m->out, ",\n  \"entries\": {");
+    for (int i = 0; i < m->p->fns.n; i++) {
+        text_add(m->out, i ? ",\n    " : "\n    ");
+        print_entry(m, m->p->fns.at[i]->fn);
+    }
+    text_add(m->out, "\n  }");
+}
+
+static int input_tensor(const Manifest *m, const char *input) {
+    for (int i = 0; i < m->tensors.n; i++)
+        if (m->tensors.at[i].v->op == VAL_input && m->tensors.at[i].name == input) return i;
+    return -1;
+}
+
+static void print_hypers(Manifest *m) {
+    Text *out = m->out;
+    bool is_first = true;
+    for (int i = 0; i < m->spec->hypers.n; i++) {
+        const HyperSpec *h = &m->spec->hypers.at[i];
+        int t = input_tensor(m, h->name);
+        if (t < 0) continue;  // nothing that is left depends on it
+        text_add(out, is_first ? ",\n  \"hypers\": [\n    {" : ",\n    {");
+        text_field(out, "name", h->name);
+        text_printf(out, ", \"tensor\": %d, \"default\": ", t);
+        text_real(out, h->value);
+        text_printf(out, ", \"integer\": %s}", h->is_integer ? "true" : "false");
+        is_first = false;
+    }
+    if (!is_first) text_add(out, "\n  ]");
+}
+
+// ---- data, training, summary
+
+static void print_field(Manifest *m, const FieldSpec *f, int tensor) {
+    Text *out = m->out;
+    text_field(out, "name", f->name);
+    text_printf(out, ", \"tensor\": %d", tensor);
+    if (f->part) {
+        text_add(out, ", ");
+        text_field(out, "part", f->part);
+    } else {
+        text_add(out, ", \"columns\": [");
+        for (int i = 0; i < f->n_column; i++) {
+            if (i) text_add(out, ", ");
+            quote(out, f->column[i]);
+        }
+        text_add(out, "]");
+    }
+    text_printf(out, ", \"class\": %lld}", (long long)f->classes);
+}
+
+static void print_split(Manifest *m) {
+    Text *out = m->out;
+    text_add(out, "    \"split\": {");
+    for (int i = 0; i < m->spec->splits.n; i++) {
+        const SplitSpec *s = &m->spec->splits.at[i];
+        if (i) text_add(out, ", ");
+        key(out, s->name);
+        if (s->share > 0) {
+            text_add(out, "{\"share\": ");
+            text_real(out, s->share);
+            text_add(out, "}");
+        } else {
+            text_printf(out, "{\"rows\": %lld}", (long long)s->rows);
+        }
+    }
+    text_add(out, "}\n");
+}
+
+static void print_data(Manifest *m) {
+    Text *out = m->out;
+    const ModelSpec *spec = m->spec;
+    text_add(out, ",\n  \"data\": {\n    ");
+    text_field(out, "name", spec->data);
+    text_add(out, ", ");
+    text_field(out, "from", spec->format);
+    text_add(out, ", ");
+    text_field(out, "path", spec->path);
+    text_printf(out, ", \"seed\": %lld,\n    \"fields\": [", (long long)spec->split_seed);
+    bool is_first = true;
+    for (int i = 0; i < spec->fields.n; i++) {
+        int t = input_tensor(m, spec->fields.at[i].name);
+        if (t < 0) continue;  // no entry point reads it
+        text_add(out, is_first ? "\n      {" : ",\n      {");
+        print_field(m, &spec->fields.at[i], t);
+        is_first = false;
+    }
+    text_add(out, "\n    ],\n");
+    print_split(m);
+    text_add(out, "  },\n  \"train\": {");
+    text_field(out, "data", spec->data);
+    text_printf(out, ", \"epochs\": %lld, \"steps\": %lld, \"metrics\": [", (long long)spec->epochs,
+                (long long)spec->steps);
+    for (int i = 0; i < spec->metrics.n; i++) {
+        if (i) text_add(out, ", ");
+        quote(out, spec->metrics.at[i]);
+    }
+    text_add(out, "]}");
+}
+
+static int line_of(const Compiler *c, Span span) {
+    int line = 0, column;
+    if (span.file) source_line(c->sources, span.file, span.begin, &line, &column);
+    return line;
+}
+
+static void print_layers(Manifest *m) {
+    Text *out = m->out;
+    text_add(out, ",\n  \"summary\": [");
+    for (int i = 0; i < m->spec->layers.n; i++) {
+        const LayerSpec *l = &m->spec->layers.at[i];
+        text_add(out, i ? ",\n    {" : "\n    {");
+        text_field(out, "layer", l->path);
+        text_add(out, ", ");
+        dims_field(out, "output", &l->output);
+        text_printf(out, ", \"params\": %lld, \"multiply_adds\": %lld, \"line\": %d}",
+                    (long long)l->params, (long long)l->multiply_adds, line_of(m->p->m->c, l->span));
+    }
+    text_add(out, "\n  ]");
+}
+
+static int64_t largest_batch(const Module *m) {
+    for (int i = 0; i < m->extents.n; i++)
+        if (!strcmp(m->extents.at[i]->name, "batch")) return m->extents.at[i]->max;
+    return 1;
+}
+
+static void print_head(Manifest *m, const Source *source) {
+    Text *out = m->out;
+    const char *slash = strrchr(source->path, '/');
+    char *folder = realpath(slash ? arena_printf(m->arena, "%.*s", (int)(slash - source->path) + 1,
+                                                 source->path) : ".", NULL);
+    text_add(out, "{\n  ");
+    text_field(out, "nnc", NNC_VERSION);
+    text_add(out, ",\n  ");
+    text_field(out, "name", m->spec && m->spec->model ? m->spec->model : m->p->m->name);
+    text_add(out, ",\n  ");
+    text_field(out, "source", slash ? slash + 1 : source->path);
+    text_add(out, ", ");
+    text_field(out, "source_dir", folder ? folder : "");
+    text_printf(out, ", \"hash\": \"%016llx\",\n  ",
+                (unsigned long long)hash_bytes(source->text, (size_t)source->length));
+    text_field(out, "real", elem_name[m->p->m->real]);
+    text_printf(out, ",\n  \"batch\": %lld,\n", (long long)largest_batch(m->p->m));
+    free(folder);
+}
+
+void print_manifest(Text *out, const Program *p, const ModelSpec *spec, const Source *source) {
+    Manifest m = {.out = out, .arena = out->arena, .p = p, .spec = spec};
+    find_states_of_model(&m);
+    find_tensors(&m);
+    print_head(&m, source);
+    print_tensors(&m);
+    print_entries(&m);
+    if (spec) print_hypers(&m);
+    if (spec && spec->data) print_data(&m);
+    if (spec) print_layers(&m);
+    text_add(out, "\n}\n");
+}

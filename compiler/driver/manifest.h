@@ -1,0 +1,18 @@
+// The manifest: what a compiled program tells the runtime about itself (docs/manifest.md).
+#ifndef NNC_DRIVER_MANIFEST_H
+#define NNC_DRIVER_MANIFEST_H
+
+#include "base/text.h"
+#include "ir/loops.h"
+#include "sema/sema.h"
+
+// spec is NULL where the program comes from textual IR: then there is no data and no training.
+void print_manifest(Text *out, const Program *p, const ModelSpec *spec, const Source *source);
+
+// --emit=summary: a table of layers with shapes, parameters and work.
+void print_summary(Text *out, const Compiler *c, const ModelSpec *spec);
+
+// "batch", "4*batch" or a number.
+void print_dim(Text *out, Dim d);
+
+#endif
