@@ -121,7 +121,7 @@ static void insert(Shaper *s, int kind) {
     const Token *before = last(s, 0);
     int at = before ? before->span.end : 0;
     char text[2] = {kind == T_NL ? '\n' : (char)kind, 0};
-    emit(s, (Token){kind, {s->file, at, at + 1}, name(s->c->names, text), true, 0});
+    emit(s, (Token){kind, {s->file, at, at}, name(s->c->names, text), true, 0});
 }
 
 static char closer_of_top(const Shaper *s) {

@@ -2,6 +2,7 @@
 // parser returns a well-formed tree or errors that can be shown. The mutations are a fixed
 // sequence; the sanitizers' build makes the most of it.
 #include <check.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,17 +133,19 @@ START_TEST(deep_programs_do_no_harm) {
                                          "a * ", "a |> ", "sum[i] ", "if a then b else ", "a and ",
                                          "(a, ", "a[", "a ", "else ", ".. ", "@", "}", ")"};
     for (size_t i = 0; i < sizeof middle / sizeof *middle; i++)
-        parse_repeated("y = ", middle[i], 30000, "1\n");
-    parse_repeated("y = f", "(1)", 30000, "\n");
-    parse_repeated("y = f", ".g", 30000, "\n");
-    parse_repeated("fn f(x) { if a { x = 1 }", " else if a { x = 1 }", 30000, "\n}\n");
-    parse_repeated("fn f(x) {", "if a {", 30000, "}\n");
+        parse_repeated("y = ", middle[i], 12000, "1\n");
+    parse_repeated("y = f", "(1)", 12000, "\n");
+    parse_repeated("y = f", ".g", 12000, "\n");
+    parse_repeated("fn f(x) { if a { x = 1 }", " else if a { x = 1 }", 12000, "\n}\n");
+    parse_repeated("fn f(x) {", "if a {", 12000, "}\n");
     parse_repeated("fn f(x) {\n", "y = = 3\n", 3000, "}\n");
-    parse_repeated("", "fn f(", 30000, "\n");
+    parse_repeated("", "fn f(", 12000, "\n");
 }
 END_TEST
 
 int main(void) {
+    mallopt(M_MMAP_THRESHOLD, 1 << 28);  // memory is kept between parses, not given back
+    mallopt(M_TRIM_THRESHOLD, 1 << 28);
     TCase *t = tcase_create("mutation");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, damaged_programs_do_no_harm, 0, 3);
