@@ -111,7 +111,7 @@ $(BUILD)/tests/%: tests/train/reference/%.c
 	$(CC) $(FLAGS) -o $@ $< -lm
 
 .PHONY: test bless asan fuzz valgrind
-test: all $(UNITS) $(TOOLS) ## all tests; SUITES="lang grad" for some of them
+test: all $(UNITS) $(TOOLS) ## all tests; SUITES="lang grad" for some, V=1 to list them
 	@BUILD=$(BUILD) sh tests/run.sh $(SUITES)
 
 bless: all ## rewrite the expected output of the text tests: read the difference
@@ -119,8 +119,10 @@ bless: all ## rewrite the expected output of the text tests: read the difference
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan: ## all tests under the address and undefined behaviour sanitizers
-	+$(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)" \
-	    NNC_LINK="$(SANITIZE)" test
+	@mkdir -p $(BUILD)/asan
+	@printf '#!/bin/sh\nexec $(CC) $(SANITIZE) "$$@"\n' > $(BUILD)/asan/cc  # links the programs
+	@chmod +x $(BUILD)/asan/cc
+	+$(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)" test
 
 valgrind: all ## the compiler on the examples under valgrind
 	@BUILD=$(BUILD) sh tests/run.sh valgrind

@@ -9,6 +9,9 @@ rm -rf "$work"
 mkdir -p "$work"
 data=${NNC_DATA:-$root/../shared/data}  # real data sets; tests that want one skip without it
 
+# `make asan` leaves a linker driver here, by which nnc links programs with the sanitizers.
+[ ! -x "$build/cc" ] || export CC="$build/cc"
+
 # Sanitizers stop with a code of their own.
 export ASAN_OPTIONS="detect_leaks=0:exitcode=99${ASAN_OPTIONS:+:$ASAN_OPTIONS}"
 export UBSAN_OPTIONS="print_stacktrace=1:exitcode=99${UBSAN_OPTIONS:+:$UBSAN_OPTIONS}"
