@@ -82,7 +82,8 @@ RUNTIME = $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c))
 $(BUILD)/libnnrt.a: $(RUNTIME)
 	@rm -f $@
 	ar rcs $@ $^
-$(RUNTIME): FLAGS += -ffunction-sections -fdata-sections
+# It is part of every program: small. Nothing of it is where the time goes.
+$(RUNTIME): FLAGS += -Os -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
 
 # ---- unit tests: tests/unit/LAYER_*.c sees the layers up to LAYER; runtime_*.c the runtime
 
