@@ -128,8 +128,15 @@ asan: ## all tests under the address and undefined behaviour sanitizers
 valgrind: all ## the compiler on the examples under valgrind
 	@BUILD=$(BUILD) sh tests/run.sh valgrind
 
-fuzz: $(BUILD)/unit/emit_fuzz ## N random functions against the interpreter
-	NNC_FUZZ=$(N) $(BUILD)/unit/emit_fuzz
+# Objects of the fuzzer; kernels that it loads call its nn_parallel.
+FUZZ = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/run_compiled.c,$(wildcard tests/fuzz/*.c)))
+$(BUILD)/fuzz: $(FUZZ) $(foreach l,emit pass ir base,$(call lib,$(l)))
+	$(CC) $(CFLAGS) -rdynamic -o $@ $(FUZZ) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
+
+SEED ?= 1
+fuzz: $(BUILD)/fuzz ## N random functions (from SEED on) against the interpreter
+	$(BUILD)/fuzz --seed=$(SEED) --count=$(N)
 
 # ---- benchmarks, demo, installation
 

@@ -224,6 +224,8 @@ Made *generate(Module *m, Arena *a, const Request *r) {
     choose_extents(&g);
     g.eval = eval_new(m, a, EVAL_wide, made->extent, FUZZ_SEED, FUZZ_STEP);
     g.budget = 30000;
+    g.allows_stop = chance(&g, 8);
+    made->is_differentiable = !g.allows_stop;
     int n_block = (int)between(&g, 1, chance(&g, 20) ? 7 : 4);
     for (int i = 0; i < n_block; i++) add_block(&g, r->only >= 0 ? r->only : pick(&g, N_KIND));
     add_ends(&g, r);

@@ -50,6 +50,7 @@ typedef struct Made {
     int64_t extent[N_EXTENT];  // actual, by Extent.id
     VEC(LeafData) leaves;
     VEC(Derivative) derivatives;
+    bool is_differentiable;    // no `stop` hides a dependence
     int n_output;              // results and updates before any was left out
     int n_value;               // of the pool
     Arena *arena;

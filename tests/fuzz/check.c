@@ -1,0 +1,337 @@
+#include "tests/fuzz/check.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "ir/print.h"
+#include "ir/read.h"
+#include "ir/verify.h"
+#include "pass/pipeline.h"
+#include "tests/fuzz/differences.h"
+#include "tests/fuzz/outputs.h"
+#include "tests/fuzz/in_parts.h"
+
+typedef struct Session {
+    Batch *batch;
+    Compiler *c;
+    Module *m;
+    Arena *a;
+    int n;
+    Made **made;
+    bool *has_failed;
+    Outputs *before;  // of each function, in f64, after the pass before
+    bool seen_grad;
+} Session;
+
+// Says what is wrong with a function, the first time.
+__attribute__((format(printf, 3, 4))) static void complain(Session *s, int i, const char *format,
+                                                           ...) {
+    if (s->has_failed[i]) return;
+    s->has_failed[i] = true;
+    s->batch->n_failed++;
+    va_list args;
+    va_start(args, format);
+    fprintf(s->batch->out, "seed %llu: ", (unsigned long long)s->made[i]->seed);
+    vfprintf(s->batch->out, format, args);
+    fprintf(s->batch->out, "\n");
+    va_end(args);
+    if (s->batch->failed) s->batch->failed(s->batch->context, s->made[i]->seed);
+}
+
+// ---- before the arithmetic is frozen
+
+enum { TRIALS = 6 };
+
+// Is the difference no larger than what tiny changes of the data make (a comparison near a
+// tie, cancellation)?
+static bool is_excused(Session *s, int i, const Output *was, const Output *is, int64_t k,
+                       double nudge) {
+    double moved = 0, base = was->t->at[k], wrong = fabs(base - is->t->at[k]);
+    for (int trial = 0; trial < TRIALS; trial++) {
+        Arena *a = arena_new();
+        Eval *e = made_eval(s->made[i], s->m, a, EVAL_wide, nudge * pow(4, trial % 3),
+                            (uint64_t)trial + 1);
+        moved = fmax(moved, fabs(eval_value(e, was->v)->at[k] - base));
+        arena_free(a);
+    }
+    return wrong <= 100 * moved;
+}
+
+static void compare_output(Session *s, int i, const char *pass, const Output *was,
+                           const Output *is, double tolerance, double nudge) {
+    enum { MAX_EXCUSED = 40 };
+    if (!was->t || !is->t) return;
+    int excused = 0;
+    for (int64_t k = -1; (k = first_difference(was->t, is->t, tolerance, k + 1)) >= 0;) {
+        if (++excused < MAX_EXCUSED && is_excused(s, i, was, is, k, nudge)) continue;
+        if (excused >= MAX_EXCUSED) return;
+        complain(s, i, "%s changes %s, element %lld: from %.17g to %.17g", pass, was->name,
+                 (long long)k, was->t->at[k], is->t->at[k]);
+        return;
+    }
+}
+
+static void compare_stage(Session *s, const char *pass, double tolerance, double nudge) {
+    for (int i = 0; i < s->n; i++) {
+        if (s->has_failed[i]) continue;
+        Arena *scratch = arena_new();
+        Outputs after = outputs_of(s->made[i], s->m, s->a);
+        Eval *e = made_eval(s->made[i], s->m, s->a, EVAL_wide, 0, 0);
+        evaluate(&after, e, scratch);
+        for (int k = 0; k < after.n; k++)
+            compare_output(s, i, pass, &s->before[i].at[k], &after.at[k], tolerance, nudge);
+        s->before[i] = after;
+        arena_free(scratch);
+    }
+}
+
+static void check_derivatives(Session *s) {
+    for (int i = 0; i < s->n; i++) {
+        const Made *made = s->made[i];
+        if (!made->is_differentiable || s->has_failed[i]) continue;
+        for (int k = 0; k < made->derivatives.n; k++) {
+            const char *wrong = check_derivative(made, s->m, &s->before[i],
+                                                 &made->derivatives.at[k], &s->batch->tally);
+            if (wrong) complain(s, i, "%s", wrong);
+        }
+    }
+}
+
+static bool is_before_order(const char *pass) {
+    return !strcmp(pass, "grad") || !strcmp(pass, "simplify") || !strcmp(pass, "expand") ||
+           !strcmp(pass, "fma") || !strcmp(pass, "order");
+}
+
+static void after_pass(void *context, Pass *p, const PassInfo *info) {
+    Session *s = context;
+    (void)p;
+    if (!is_before_order(info->name)) return;
+    // The polynomials of f32 have f32's accuracy.
+    bool is_rough = !strcmp(info->name, "expand") && s->m->real == ELEM_f32;
+    compare_stage(s, info->name, is_rough ? 3e-5 : 1e-10, is_rough ? 1e-6 : 1e-11);
+    if (!strcmp(info->name, "grad")) check_derivatives(s);
+}
+
+// ---- text
+
+static char *module_text(Session *s, const Module *m) {
+    Text *t = text_new(s->a);
+    print_module(t, m);
+    return t->at;
+}
+
+static void compare_text(Session *s, const char *stage, const char *a, const char *b) {
+    int line = 1;
+    while (*a && *a == *b) line += *a++ == '\n', b++;
+    if (!*a && !*b) return;
+    while (line > 1 && a[-1] != '\n') a--, b--;
+    complain(s, 0, "%s: printed again, line %d is\n%.*s, not\n%.*s", stage, line,
+             (int)strcspn(b, "\n"), b, (int)strcspn(a, "\n"), a);
+}
+
+// print, read, print: the same text, and the same values.
+static void check_text(Session *s, const char *stage) {
+    char *text = module_text(s, s->m);
+    int file = source_add(s->c->sources, stage, text, (int)strlen(text), false);
+    Module *m = read_module(s->c, file);
+    if (!m) {
+        diag_show(s->c->diags, s->batch->out);
+        complain(s, 0, "%s: the text does not read back", stage);
+        return;
+    }
+    compare_text(s, stage, text, module_text(s, m));
+    for (int i = 0; i < s->n && !s->has_failed[i]; i++) {
+        Arena *a = arena_new();
+        Outputs x = outputs_of(s->made[i], m, a);
+        evaluate(&x, made_eval(s->made[i], m, a, EVAL_wide, 0, 0), a);
+        for (int k = 0; k < x.n; k++) {
+            const Output *was = &s->before[i].at[k];
+            if (!was->t || !x.at[k].t) continue;
+            int64_t at = first_difference(was->t, x.at[k].t, 0, 0);
+            if (at >= 0)
+                complain(s, i, "%s: read back, %s, element %lld is %.17g, not %.17g", stage,
+                         was->name, (long long)at, x.at[k].t->at[at], was->t->at[at]);
+        }
+        arena_free(a);
+    }
+}
+
+// ---- compiled
+
+// What a function was before the passes that change it.
+typedef struct Saved {
+    Result *results;
+    Update *updates;
+    int n_result, n_update;
+} Saved;
+
+static Saved save(Session *s, const Function *f) {
+    Saved x = {.n_result = f->results.n, .n_update = f->updates.n};
+    x.results = arena_copy(s->a, f->results.at, sizeof *x.results * (size_t)x.n_result);
+    x.updates = arena_copy(s->a, f->updates.at, sizeof *x.updates * (size_t)x.n_update);
+    return x;
+}
+
+static void restore(Session *s, Function *f, const Saved *x) {
+    f->results.n = f->updates.n = 0;
+    for (int i = 0; i < x->n_result; i++) vec_push(s->a, &f->results, x->results[i]);
+    for (int i = 0; i < x->n_update; i++) vec_push(s->a, &f->updates, x->updates[i]);
+}
+
+static void put_leaves(Session *s, Loaded *x) {
+    loaded_clear(x);
+    for (int i = 0; i < s->n; i++)
+        for (int k = 0; k < s->made[i]->leaves.n; k++)
+            loaded_put(x, s->made[i]->leaves.at[k].v, s->made[i]->leaves.at[k].data);
+}
+
+static void compare_bits(Session *s, int i, const char *how, const char *what, const Tensor *is,
+                         const Tensor *expected) {
+    if (!is) {
+        complain(s, i, "%s: %s has no memory", how, what);
+        return;
+    }
+    int64_t k = first_difference(expected, is, 0, 0);
+    s->batch->tally.elements += tensor_count(expected);
+    if (k < 0) return;
+    complain(s, i, "%s: %s, element %lld is %.17g (%a), not %.17g (%a)", how, what, (long long)k,
+             is->at[k], is->at[k], expected->at[k], expected->at[k]);
+}
+
+// Leaves that no update names keep what they held.
+static const Tensor *expected_leaf(const Outputs *expected, const LeafData *leaf) {
+    for (int k = 0; k < expected->n; k++)
+        if (expected->at[k].target == leaf->v) return expected->at[k].t;
+    return leaf->data;
+}
+
+static void check_run(Session *s, Loaded *x, int i, const Outputs *expected, const char *how,
+                      int parts) {
+    Made *made = s->made[i];
+    Arena *a = arena_new();
+    put_leaves(s, x);
+    loaded_run(x, made->f->name, made->extent, FUZZ_SEED, FUZZ_STEP, parts);
+    if (!loaded_is_intact(x)) complain(s, i, "%s: a store behind the program's memory", how);
+    for (int k = 0; k < expected->n; k++) {
+        const Output *e = &expected->at[k];
+        if (e->target) continue;
+        Value *v = NULL;
+        for (int r = 0; r < made->f->results.n; r++)
+            if (made->f->results.at[r].name == e->name) v = made->f->results.at[r].v;
+        Tensor *t = v ? loaded_get(x, v, made->extent, a) : NULL;
+        compare_bits(s, i, how, e->name, t, e->t);
+    }
+    for (int f = 0; f < s->n; f++)
+        for (int k = 0; k < s->made[f]->leaves.n; k++) {
+            const LeafData *leaf = &s->made[f]->leaves.at[k];
+            const Tensor *e = f == i ? expected_leaf(expected, leaf) : leaf->data;
+            // Inputs are the caller's; what a function does not use has no memory.
+            Tensor *t = loaded_get(x, leaf->v, s->made[f]->extent, a);
+            if (t && (f == i || first_difference(e, t, 0, 0) >= 0))
+                compare_bits(s, i, how, leaf->v->leaf.name, t, e);
+        }
+    arena_free(a);
+}
+
+typedef struct Variant {
+    const char *name, *skip;
+    Machine machine;
+    int opt_level;
+} Variant;
+
+static void check_variant(Session *s, const Variant *v, const Outputs *expected) {
+    Saved *saved = NEW_ARRAY(s->a, Saved, s->n);
+    for (int i = 0; i < s->n; i++) saved[i] = save(s, s->made[i]->f);
+    s->c->opt.machine = v->machine;
+    s->c->opt.opt_level = v->opt_level;
+    Pass p = {.c = s->c, .m = s->m};
+    PipelineRun run = {.skip = v->skip};
+    pipeline_run(&p, &run);
+    for (int f = 0; f < p.program->fns.n; f++) s->batch->tally.kernels += p.program->fns.at[f]->kernels.n;
+    Loaded *x = load_in_parts(s->c, p.program);
+    static const int parts[] = {1, 2, 3, 7};
+    for (int i = 0; i < s->n; i++)
+        for (int k = 0; k < 4 && !s->has_failed[i]; k++) {
+            char how[64];
+            snprintf(how, sizeof how, "compiled (%s, in %d parts)", v->name, parts[k]);
+            check_run(s, x, i, &expected[i], how, parts[k]);
+        }
+    loaded_free(x);
+    for (int i = 0; i < s->n; i++) restore(s, s->made[i]->f, &saved[i]);
+}
+
+static void check_compiled(Session *s, uint64_t group) {
+    static const Variant variants[] = {
+        {"default", NULL, {0}, 2},
+        {"no share, 4 floats wide", "share", {.vector_bytes = 16, .n_register = 16, .l1 = 4096, .l2 = 16384}, 1},
+        {"8 floats wide", NULL, {.vector_bytes = 32, .n_register = 16, .l1 = 2048}, 1},
+        {"few registers, -O0", "share", {.n_register = 6, .l2 = 8192}, 0},
+    };
+    Outputs *expected = NEW_ARRAY(s->a, Outputs, s->n);
+    Arena *scratch = arena_new();
+    for (int i = 0; i < s->n; i++) {
+        expected[i] = outputs_of(s->made[i], s->m, s->a);
+        evaluate(&expected[i], made_eval(s->made[i], s->m, s->a, EVAL_exact, 0, 0), scratch);
+    }
+    arena_free(scratch);
+    check_variant(s, &variants[0], expected);
+    check_variant(s, &variants[1 + group % 3], expected);
+}
+
+// ---- a batch
+
+static Compiler *new_compiler(void) {
+    Arena *a = arena_new();
+    Compiler *c = NEW(a, Compiler);
+    c->arena = a;
+    c->names = names_new(a);
+    c->sources = sources_new(a);
+    c->diags = diags_new(a, c->sources);
+    return c;
+}
+
+static Session *session_new(Batch *b) {
+    Compiler *c = new_compiler();
+    Session *s = NEW(c->arena, Session);
+    uint64_t group = b->request[0].seed / GROUP;
+    c->opt.is_f64 = group % 3 == 2;
+    *s = (Session){.batch = b, .c = c, .a = c->arena, .n = b->n};
+    s->m = module_new(c, name(c->names, "fuzz"), c->opt.is_f64 ? ELEM_f64 : ELEM_f32);
+    make_extents(s->m);
+    s->made = NEW_ARRAY(s->a, Made *, b->n);
+    s->has_failed = NEW_ARRAY(s->a, bool, b->n);
+    s->before = NEW_ARRAY(s->a, Outputs, b->n);
+    for (int i = 0; i < b->n; i++) s->made[i] = generate(s->m, s->a, &b->request[i]);
+    return s;
+}
+
+void check_batch(Batch *b) {
+    Session *s = session_new(b);
+    b->tally.functions += b->n;
+    const char *wrong = verify_module(s->m, LEVEL_G);
+    if (wrong) BUG("generated: %s", wrong);
+    Arena *scratch = arena_new();
+    for (int i = 0; i < s->n; i++) {
+        s->before[i] = outputs_of(s->made[i], s->m, s->a);
+        evaluate(&s->before[i], made_eval(s->made[i], s->m, s->a, EVAL_wide, 0, 0), scratch);
+    }
+    arena_free(scratch);
+    check_text(s, "generated");
+    Pass p = {.c = s->c, .m = s->m};
+    PipelineRun run = {.stop_after = "order", .after = after_pass, .context = s};
+    pipeline_run(&p, &run);
+    check_text(s, "after order");
+    check_compiled(s, b->request[0].seed / GROUP);
+    arena_free(s->a);
+}
+
+void describe(const Request *r, int *n_value, int *n_output, FILE *out) {
+    Batch b = {.request = r, .n = 1};
+    Session *s = session_new(&b);
+    if (n_value) *n_value = s->made[0]->n_value;
+    if (n_output) *n_output = s->made[0]->n_output;
+    if (out) fputs(module_text(s, s->m), out);
+    arena_free(s->a);
+}
