@@ -108,7 +108,7 @@ static Scalar *with_simple_arguments(Algebra *a, Scalar *s) {
 
 static void keep_cheaper(Algebra *a, Scalar **best, double *cost, Scalar *s, double gain) {
     if (s == *best) return;
-    double c = scalar_cost(a, s);
+    double c = algebra_cost(a, s);
     if (c > *cost - gain) return;
     *best = s;
     *cost = c;
@@ -118,7 +118,7 @@ static void keep_cheaper(Algebra *a, Scalar **best, double *cost, Scalar *s, dou
 static Scalar *simplify_arithmetic(Algebra *a, Scalar *s) {
     Poly p, wide;
     Scalar *best = s;
-    double cost = scalar_cost(a, s);
+    double cost = algebra_cost(a, s);
     poly_of(a, s, &p);
     if (p.is_too_large) return s;
     keep_cheaper(a, &best, &cost, poly_emit(a, &p), 0.01);

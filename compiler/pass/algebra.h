@@ -58,8 +58,7 @@ unsigned scalar_slots(Algebra *a, Scalar *s);
 
 // Estimated work for one point. Operations that use fewer slots than the whole of s count
 // less, since they are computed once for many points.
-double scalar_cost(Algebra *a, Scalar *s);
-double op_cost(Op op);
+double algebra_cost(Algebra *a, Scalar *s);
 bool scalar_has_costly(Scalar *s);  // an operation that is never duplicated
 
 // ---- whole values

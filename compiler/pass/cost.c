@@ -34,7 +34,7 @@ unsigned scalar_slots(Algebra *a, Scalar *s) {
 }
 
 // In additions of a vector processor, roughly (performance.md).
-double op_cost(Op op) {
+static double op_cost(Op op) {
     if (op_info[op].traits & TRAIT_COSTLY) return 20;
     switch (op) {
         case OP_const:
@@ -70,7 +70,7 @@ static void count_cost(Count *c, Scalar *s) {
     for (int i = 0; i < op_info[s->op].arity; i++) count_cost(c, s->arg[i]);
 }
 
-double scalar_cost(Algebra *a, Scalar *s) {
+double algebra_cost(Algebra *a, Scalar *s) {
     Arena *scratch = arena_new();
     Count c = {.a = a, .seen = map_new(scratch), .whole = scalar_slots(a, s)};
     count_cost(&c, s);

@@ -12,6 +12,7 @@
 //            least 64 points, else of 16 samples
 #include "ir/build.h"
 #include "ir/rewrite.h"
+#include "pass/access.h"
 #include "pass/pass.h"
 
 enum { SHORT = 16, LARGE_SAMPLE = 64, SAMPLES_PER_LEAF = 16 };
@@ -22,43 +23,6 @@ static bool is_rounded(const Index *x) {
 
 static bool is_batch(Dim d) {
     return d.by != NULL;
-}
-
-// ---- contractions
-
-static unsigned parallel_slots(const Index *x, const Scalar *s) {
-    unsigned set = 0;
-    for (int i = 0; i < x->np; i++)
-        if (scalar_uses_slot(s, i)) set |= 1u << i;
-    return set;
-}
-
-typedef struct Factors {
-    unsigned all, common;  // the parallel slots that some factor, and that every one, walks
-    int n;
-} Factors;
-
-// A factor that walks no slot at all scales the others and says nothing.
-static void add_factors(const Index *x, const Scalar *s, Factors *f) {
-    if (s->op == OP_mul || s->op == OP_mac) {
-        add_factors(x, s->arg[0], f);
-        add_factors(x, s->arg[1], f);
-        return;
-    }
-    if (s->op == OP_neg) return add_factors(x, s->arg[0], f);
-    if (s->op == OP_const) return;
-    unsigned set = parallel_slots(x, s);
-    f->all |= set;
-    f->common = f->n++ ? f->common & set : set;
-}
-
-// Every output reuses what others read: some parallel slot stands in one factor and not in
-// another.
-static bool is_contraction(const Index *x) {
-    Factors f = {0};
-    if (x->red != RED_sum || (x->body->op != OP_mul && x->body->op != OP_mac)) return false;
-    add_factors(x, x->body, &f);
-    return f.n >= 2 && f.all != f.common;
 }
 
 // ---- contiguous reductions
@@ -102,31 +66,30 @@ static bool is_contiguous(const Index *x, Arena *arena) {
 
 // ---- the choice
 
-static double points(const Index *x, int from) {
-    double n = 1;
-    for (int i = from; i < x->np + x->nr; i++) n *= (double)dim_max(x->extent[i]);
-    return n;
-}
-
 static bool has_run_time_extent(const Index *x) {
     for (int i = x->np; i < x->np + x->nr; i++)
         if (is_batch(x->extent[i])) return true;
     return false;
 }
 
-static Order order_of(const Index *x, Arena *arena) {
+static Order order_of(const Value *v, Arena *arena) {
+    const Index *x = &v->index;
+    const Dim *reduced = x->extent + x->np;
     Order seq = {.kind = ORDER_seq};
-    if (is_contraction(x)) return seq;
-    if (is_batch(x->extent[x->np]))
-        return (Order){ORDER_blocks, points(x, x->np + 1) >= LARGE_SAMPLE ? 1 : SAMPLES_PER_LEAF};
-    if (has_run_time_extent(x) || points(x, x->np) <= SHORT) return seq;
+    if (is_contraction(v)) return seq;
+    if (is_batch(reduced[0])) {
+        double sample = box_points(reduced + 1, x->nr - 1);
+        return (Order){ORDER_blocks, sample >= LARGE_SAMPLE ? 1 : SAMPLES_PER_LEAF};
+    }
+    bool is_long = dim_max(reduced[x->nr - 1]) > SHORT;  // lanes lie on the innermost slot
+    if (has_run_time_extent(x) || !is_long) return seq;
     return is_contiguous(x, arena) ? (Order){.kind = ORDER_lanes16} : seq;
 }
 
 static Value *order_value(void *context, Module *m, Value *v) {
     if (v->op != VAL_index || !is_rounded(&v->index)) return v;
     Index x = v->index;
-    x.order = order_of(&x, context);
+    x.order = order_of(v, context);
     return build_index(m, &x, v->span, v->hint);
 }
 
