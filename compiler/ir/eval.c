@@ -166,7 +166,7 @@ static void reduce(Eval *e, const Index *x, Code *c, Body body, Tensor *out) {
 
 static void eval_index(Eval *e, const Value *v, Tensor *out) {
     const Index *x = &v->index;
-    Code *c = code_new(e, v, x->extent, x->np + x->nr, x->where, x->n_where);
+    Code *c = eval_code_new(e, v, x->extent, x->np + x->nr, x->where, x->n_where);
     Body body = code_body(c, x->body);
     if (x->red != RED_none) {
         reduce(e, x, c, body, out);
@@ -175,12 +175,12 @@ static void eval_index(Eval *e, const Value *v, Tensor *out) {
         for (int n; (n = code_next(c)); to += n)
             memcpy(to, code_register(c, body.a), sizeof *to * (size_t)n);
     }
-    code_free(c);
+    eval_code_free(c);
 }
 
 static void eval_accumulate(Eval *e, const Value *v, Tensor *out) {
     const Accumulate *x = &v->accumulate;
-    Code *c = code_new(e, v, x->extent, x->n, x->where, x->n_where);
+    Code *c = eval_code_new(e, v, x->extent, x->n, x->where, x->n_where);
     Elem elem = eval_elem(e, v->type.elem);
     int64_t place[CHUNK], count = tensor_count(out);
     double start = scalar_const_value(red_identity(e->m, x->red, v->type.elem));
@@ -194,7 +194,7 @@ static void eval_accumulate(Eval *e, const Value *v, Tensor *out) {
             if (code_takes_part(c, i))
                 out->at[place[i]] = step_sum(x->red, elem, c, body, i, out->at[place[i]]);
     }
-    code_free(c);
+    eval_code_free(c);
 }
 
 static void eval_join(Eval *e, const Value *v, Tensor *out) {

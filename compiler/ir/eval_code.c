@@ -40,8 +40,8 @@ double eval_round(const Eval *e, Elem elem, double x) {
     return eval_elem(e, elem) == ELEM_f32 ? (float)x : x;
 }
 
-Code *code_new(Eval *e, const Value *owner, const Dim *extent, int n, const Guard *where,
-               int n_where) {
+Code *eval_code_new(Eval *e, const Value *owner, const Dim *extent, int n, const Guard *where,
+                    int n_where) {
     Arena *scratch = arena_new();
     Code *c = NEW(scratch, Code);
     *c = (Code){.e = e, .owner = owner, .scratch = scratch, .number = map_new(scratch),
@@ -56,7 +56,7 @@ Code *code_new(Eval *e, const Value *owner, const Dim *extent, int n, const Guar
     return c;
 }
 
-void code_free(Code *c) {
+void eval_code_free(Code *c) {
     arena_free(c->scratch);
 }
 
@@ -222,7 +222,7 @@ static void advance(Code *c) {
     c->done += c->n;
 }
 
-// The scalars of `where` come first (code_new), evaluated at every point: a read in one has
+// The scalars of `where` come first (eval_code_new), evaluated at every point: a read in one has
 // to be in range everywhere.
 int code_next(Code *c) {
     advance(c);

@@ -18,9 +18,9 @@ struct Eval {
 typedef struct Code Code;
 
 // Code for a box of n slots whose `where` guards say which points take part.
-Code *code_new(Eval *e, const Value *owner, const Dim *extent, int n, const Guard *where,
-               int n_where);
-void code_free(Code *c);
+Code *eval_code_new(Eval *e, const Value *owner, const Dim *extent, int n, const Guard *where,
+                    int n_where);
+void eval_code_free(Code *c);
 int64_t code_points(const Code *c);
 
 // Adds a scalar (or what subscripts need); the register that will hold it.
