@@ -57,10 +57,14 @@ static void read_quoted(Csv *csv) {
          csv->cell_line);
 }
 
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
+
 static void trim(Buffer *b) {
     size_t from = 0;
-    while (b->length > 0 && strchr(" \t", b->data[b->length - 1])) b->length--;
-    while (from < b->length && strchr(" \t", b->data[from])) from++;
+    while (b->length > 0 && is_blank(b->data[b->length - 1])) b->length--;
+    while (from < b->length && is_blank(b->data[from])) from++;
     if (b->data) {
         memmove(b->data, b->data + from, b->length - from);
         b->length -= from;

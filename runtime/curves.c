@@ -80,9 +80,9 @@ static double tick_step(double span, int n) {
     return power * (rest < 1.5 ? 1 : rest < 3.5 ? 2 : rest < 7.5 ? 5 : 10);
 }
 
-// Widens the range to whole ticks; a span of two decades or more is drawn by logarithms.
+// Widens the range to whole ticks; a wide span is drawn by logarithms.
 static void settle_axis(Panel *p) {
-    p->is_log = p->low > 0 && p->high > 100 * p->low;
+    p->is_log = p->low > 0 && p->high > 30 * p->low;
     if (p->is_log) {
         p->low = pow(10, floor(log10(p->low)));
         p->high = pow(10, ceil(log10(p->high)));

@@ -1,0 +1,118 @@
+// nn_parallel: every iteration once, in contiguous ranges, with each thread's own scratch.
+#include "runtime_fixture.h"
+
+#include "runtime/progress.h"
+#include "runtime/threads.h"
+
+enum { MOST = 4096, STRIDE = 4096 };
+
+typedef struct Seen {
+    int32_t times[MOST], thread[MOST];
+} Seen;
+
+static void note(const NnContext *c, int64_t begin, int64_t end) {
+    Seen *seen = (Seen *)c->arena;
+    ck_assert_int_eq(c->extent[0], 7);
+    ck_assert_uint_eq(c->step, 5);
+    int64_t thread = (c->scratch - (char *)(seen + 1)) / STRIDE;
+    memset(c->scratch, (int)thread, STRIDE);
+    for (int64_t i = begin; i < end; i++) {
+        seen->times[i]++;
+        seen->thread[i] = (int32_t)thread;
+    }
+}
+
+typedef struct Team {
+    NnContext context;
+    Seen *seen;
+} Team;
+
+static Team start(int threads) {
+    Team t = {.seen = calloc(1, sizeof(Seen) + (size_t)threads * STRIDE)};
+    t.context = (NnContext){.arena = (char *)t.seen, .scratch = (char *)(t.seen + 1),
+                            .extent = {7}, .step = 5};
+    t.context.pool = threads_start(threads, t.context.scratch, STRIDE);
+    return t;
+}
+
+static void stop(Team *t) {
+    threads_stop(t->context.pool);
+    free(t->seen);
+}
+
+START_TEST(covers_every_iteration_once) {
+    for (int threads = 1; threads <= 9; threads += 2) {
+        Team t = start(threads);
+        for (int n = 0; n <= 64; n++) {
+            memset(t.seen, 0, sizeof *t.seen);
+            nn_parallel(note, &t.context, n);
+            for (int i = 0; i < MOST; i++) ck_assert_int_eq(t.seen->times[i], i < n);
+            for (int i = 1; i < n; i++) ck_assert_int_ge(t.seen->thread[i], t.seen->thread[i - 1]);
+        }
+        nn_parallel(note, &t.context, MOST);
+        if (threads > 1) ck_assert_int_eq(t.seen->thread[MOST - 1], threads - 1);
+        stop(&t);
+    }
+}
+END_TEST
+
+START_TEST(survives_many_jobs_and_pauses) {
+    Team t = start(3);
+    for (int i = 0; i < 3000; i++) {
+        memset(t.seen->times, 0, 8 * sizeof(int32_t));
+        nn_parallel(note, &t.context, 8);
+        for (int k = 0; k < 8; k++) ck_assert_int_eq(t.seen->times[k], 1);
+        if (i % 1000 == 0) usleep(5000);  // long enough to fall asleep
+    }
+    stop(&t);
+}
+END_TEST
+
+static void nested(const NnContext *c, int64_t begin, int64_t end) {
+    (void)begin;
+    (void)end;
+    ck_assert_ptr_null(c->pool);
+}
+
+START_TEST(kernels_run_alone_what_they_call_themselves) {
+    Team t = start(2);
+    nn_parallel(nested, &t.context, 2);
+    stop(&t);
+}
+END_TEST
+
+START_TEST(stops_asleep_and_awake) {
+    for (int i = 0; i < 20; i++) {
+        Team t = start(4);
+        if (i & 1) usleep(3000);
+        stop(&t);
+    }
+}
+END_TEST
+
+static void nothing(const NnContext *c, int64_t begin, int64_t end) {
+    (void)c;
+    (void)begin;
+    (void)end;
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1) {  // prints microseconds to fork and join so many threads
+        Team t = start(atoi(argv[1]));
+        for (int i = 0; i < 10000; i++) nn_parallel(nothing, &t.context, 2);
+        double begin = seconds_now();
+        for (int i = 0; i < 100000; i++) nn_parallel(nothing, &t.context, 2);
+        printf("%.3f us\n", (seconds_now() - begin) * 10);
+        stop(&t);
+        return 0;
+    }
+    Suite *s = suite_create("threads");
+    TCase *t = tcase_create("threads");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, covers_every_iteration_once);
+    tcase_add_test(t, survives_many_jobs_and_pauses);
+    tcase_add_test(t, kernels_run_alone_what_they_call_themselves);
+    tcase_add_test(t, stops_asleep_and_awake);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
