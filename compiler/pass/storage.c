@@ -25,7 +25,10 @@ static void set_strides(Storage *storage, const Type *t, int first, bool is_plan
 
 static Buffer *new_buffer(Schedule *s, Value *v, BufferKind kind, int64_t count, bool is_kept) {
     Buffer *b = NEW(s->m->arena, Buffer);
-    *b = (Buffer){.id = s->buffers.n, .name = v->op <= VAL_state ? v->leaf.name : v->hint,
+    const char *number = arena_printf(s->m->arena, "v%d", v->id);
+    Name label = v->op <= VAL_state ? v->leaf.name
+               : v->hint ? v->hint : name(s->m->c->names, number);
+    *b = (Buffer){.id = s->buffers.n, .name = label,
                   .kind = kind, .elem = v->type.elem, .count = count, .offset = -1,
                   .is_kept = is_kept, .v = v};
     vec_push(s->m->arena, &s->buffers, b);
