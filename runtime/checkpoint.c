@@ -215,12 +215,11 @@ enum { MAX_LISTED = 4 };
 // One phrase for each tensor that the file lacks or has in another shape, up to four of them.
 static int list_mismatch(Buffer *b, int n, const StoredTensor *s, const Tensor *t) {
     if (n >= MAX_LISTED) return n + 1;
-    buffer_format(b, "%s%s %s", n ? ", " : "", s ? "" : "no", t->name);
+    buffer_format(b, "%s%s%s ", n ? ", " : "", s ? "" : "no ", t->name);
     if (s) {
         describe_dims(b, s->dim, s->rank);
-        buffer_format(b, " %s where the model has %s", s->type, elem_name[t->elem]);
+        buffer_format(b, " %s where the model has %s ", s->type, elem_name[t->elem]);
     }
-    buffer_format(b, " ");
     describe_dims(b, t->dim, t->rank);
     return n + 1;
 }
