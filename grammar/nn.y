@@ -79,7 +79,8 @@ skipped
 decl
     : HYPER NAME '=' expr values { $$ = named(node(p, NODE_hyper, @$, 2, $4, $5), $2, @2); }
     | DATA NAME entries          { $$ = named($3, $2, @2); $$->kind = NODE_data; $$->span = @$; }
-    | GENERATE NAME entries      { $$ = named($3, $2, @2); $$->kind = NODE_generate; $$->span = @$; }
+    | GENERATE NAME entries
+        { $$ = named($3, $2, @2); $$->kind = NODE_generate; $$->span = @$; }
     | TRAIN NAME ON NAME entries
         { $$ = named($5, $2, @2); $$->kind = NODE_train; $$->text = $4; $$->span = @$; }
     | callable NAME params returns body gradient

@@ -20,7 +20,7 @@ struct Diag {
     Diags *diags;
     Diag *next_here;  // another one that begins at the same place
     bool is_error;
-    int order;        // of its report
+    int order;  // of its report
     Span at;
     const char *message, *here;
     VEC(Part) labels, notes;
@@ -139,8 +139,8 @@ static void add_header(Text *out, const Diags *d, Span at, const char *kind, con
     source_line(d->sources, at.file, at.begin, &line, &column);
     const char *bold = colour ? "\033[1m" : "", *plain = colour ? "\033[0m" : "";
     if (at.file)
-        text_printf(out, "%s%s:%d:%d:%s ", bold, source_of(d->sources, at.file)->path, line,
-                    column, plain);
+        text_printf(out, "%s%s:%d:%d:%s ", bold, source_of(d->sources, at.file)->path, line, column,
+                    plain);
     else
         text_printf(out, "%snnc:%s ", bold, plain);
     text_printf(out, "%s%s:%s ", colour ? code : "", kind, plain);

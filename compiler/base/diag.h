@@ -5,7 +5,10 @@
 //      12 |     y = x @ w
 //         |         ^   ~ 512 here
 //         |         784 here
-//   model.nn:4:20: note: 784 comes from here
+//   model.nn:4:26: note: 784 comes from here
+//       4 | model mlp(image: [batch, 784]) {
+//         |                          ^^^
+//   1 error
 #ifndef NNC_BASE_DIAG_H
 #define NNC_BASE_DIAG_H
 

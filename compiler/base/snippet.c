@@ -12,12 +12,16 @@ enum { TAB_STOP = 4, MAX_WIDTH = 110, CONTEXT = 40 };  // columns
 typedef struct Cells {
     VEC(const char *) at;  // the bytes of each cell
     VEC(int) length;
-    int *column;           // of each byte of the line, and of the place behind it
+    int *column;  // of each byte of the line, and of the place behind it
 } Cells;
 
 // The number of bytes of the UTF-8 character at s, 0 where there is none.
 static int character_length(const unsigned char *s, int n) {
-    int length = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
+    int length = s[0] < 0x80       ? 1
+                 : s[0] >> 5 == 6  ? 2
+                 : s[0] >> 4 == 14 ? 3
+                 : s[0] >> 3 == 30 ? 4
+                                   : 0;
     if (length > n) return 0;
     for (int i = 1; i < length; i++)
         if (s[i] >> 6 != 2) return 0;
@@ -36,8 +40,8 @@ static Cells cells_of(Arena *a, const char *line, int n) {
         bool is_visible = length > 1 || (length == 1 && line[i] >= ' ' && line[i] != 127);
         if (!length) length = 1;
         for (int k = 0; k < length; k++) cells.column[i + k] = cells.at.n;
-        if (line[i] == '\t')
-            do add_cell(a, &cells, " ", 1);
+        if (line[i] == '\t') do
+                add_cell(a, &cells, " ", 1);
             while (cells.at.n % TAB_STOP);
         else
             add_cell(a, &cells, is_visible ? line + i : "?", is_visible ? length : 1);

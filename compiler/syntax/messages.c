@@ -39,8 +39,8 @@ static void drop(Expected *e, const int *kind) {
 }
 
 static void drop_operators(Expected *e) {
-    drop(e, (int[]){'+', '-', '*', '/', '@', '^', '<', '>', T_LE, T_GE, T_EQ, T_NE, T_AND, T_OR,
-                    T_PIPE, '(', '[', '.', T_RANGE, 0});
+    drop(e, (int[]){'+',  '-',  '*',   '/',  '@',    '^', '<', '>', T_LE,    T_GE,
+                    T_EQ, T_NE, T_AND, T_OR, T_PIPE, '(', '[', '.', T_RANGE, 0});
     // Unless `else` is the one way on, it could only begin what a read gives outside.
     if (e->token[T_NL] || e->token[','] || e->token[')']) e->token[T_ELSE] = false;
 }
@@ -50,50 +50,84 @@ static void drop_operand(Expected *e) {
 }
 
 static const int statement_words[] = {T_PARAM, T_STATE, T_RETURN, T_FOR, T_SCAN, 0};
-static const int declaration_words[] = {T_HYPER, T_DATA, T_MODEL, T_LAYER, T_FN, T_LOSS, T_METRIC,
-                                        T_OPTIMIZER, T_TRAIN, T_GENERATE, 0};
+static const int declaration_words[] = {T_HYPER,  T_DATA,      T_MODEL, T_LAYER,    T_FN, T_LOSS,
+                                        T_METRIC, T_OPTIMIZER, T_TRAIN, T_GENERATE, 0};
+
+// Those without a group, in the order of a message.
+static const struct Spelled {
+    int kind;
+    const char *phrase;
+} words[] = {
+    {T_NAME, "a name"},
+    {T_NUMBER, "a number"},
+    {T_STRING, "a string"},
+    {T_ON, "`on`"},
+    {T_AT, "`at`"},
+    {T_OVER, "`over`"},
+    {T_IN, "`in`"},
+    {T_FOR, "`for`"},
+    {T_FROM, "`from`"},
+    {T_WHERE, "`where`"},
+    {T_THEN, "`then`"},
+    {T_ELSE, "`else`"},
+    {T_GRADIENT, "`gradient`"},
+    {T_ARROW, "`->`"},
+    {T_PACK, "`...`"},
+    {T_RANGE, "`..`"},
+    {T_ADD_TO, "`+=`"},
+    {'<', "`<`"},
+    {'=', "`=`"},
+    {':', "`:`"},
+    {',', "`,`"},
+    {'.', "`.`"},
+    {'(', "`(`"},
+    {'[', "`[`"},
+    {'{', "`{`"},
+    {')', "`)`"},
+    {']', "`]`"},
+    {'}', "`}`"},
+    {T_NL, "the end of the line"},
+};
+
+// Takes the groups out of what is expected, as one phrase each.
+static void group(const Parser *p, Expected *e, Phrases *out) {
+    Arena *a = p->c->arena;
+    if (has_any(e, declaration_words) && !e->token['(']) {
+        vec_push(a, out,
+                 "a declaration (`hyper`, `data`, `model`, `layer`, `fn`, `loss`, "
+                 "`metric`, `optimizer`, `train`, `generate`)");
+        *e = (Expected){0};
+        return;
+    }
+    if (e->token[T_PARAM]) {
+        vec_push(a, out, "a statement");
+        drop_operand(e);
+        drop(e, statement_words);
+    } else if (e->token[T_FROM] && e->token[T_WHERE] && e->token[T_NAME] && !e->token['*']) {
+        vec_push(a, out, "an entry");
+        drop(e, (int[]){T_NAME, T_FROM, T_WHERE, T_GRADIENT, 0});
+    } else if (e->token[T_NUMBER] && e->token['(']) {
+        vec_push(a, out, "an expression");
+        drop_operand(e);
+    } else if (e->token[T_NAME] && e->token['[']) {
+        vec_push(a, out, "a type such as `[n]` or `class(10)`");
+        drop(e, (int[]){T_NAME, '[', 0});
+    }
+    if (e->token['='] && e->token['.']) {  // behind the left side of an assignment
+        drop_operators(e);
+        drop(e, (int[]){',', ':', T_ADD_TO, T_ELSE, 0});
+    }
+    if (e->token['*'] && e->token['.']) {
+        vec_push(a, out, "an operator");
+        drop_operators(e);
+    }
+}
 
 // Groups of tokens are named by one phrase; what is left is spelled out.
 static void phrases_of(const Parser *p, Expected e, Phrases *out) {
-    Arena *a = p->c->arena;
-    if (has_any(&e, declaration_words) && !e.token['(']) {
-        vec_push(a, out, "a declaration (`hyper`, `data`, `model`, `layer`, `fn`, `loss`, "
-                         "`metric`, `optimizer`, `train`, `generate`)");
-        return;
-    }
-    if (e.token[T_PARAM]) {
-        vec_push(a, out, "a statement");
-        drop_operand(&e);
-        drop(&e, statement_words);
-    } else if (e.token[T_FROM] && e.token[T_WHERE] && e.token[T_NAME] && !e.token['*']) {
-        vec_push(a, out, "an entry");
-        drop(&e, (int[]){T_NAME, T_FROM, T_WHERE, T_GRADIENT, 0});
-    } else if (e.token[T_NUMBER] && e.token['(']) {
-        vec_push(a, out, "an expression");
-        drop_operand(&e);
-    } else if (e.token[T_NAME] && e.token['[']) {
-        vec_push(a, out, "a type such as `[n]` or `class(10)`");
-        drop(&e, (int[]){T_NAME, '[', 0});
-    }
-    if (e.token['='] && e.token['.']) {  // behind the left side of an assignment
-        drop_operators(&e);
-        drop(&e, (int[]){',', ':', T_ADD_TO, T_ELSE, 0});
-    }
-    if (e.token['*'] && e.token['.']) {
-        vec_push(a, out, "an operator");
-        drop_operators(&e);
-    }
-    const struct { int kind; const char *phrase; } words[] = {
-        {T_NAME, "a name"}, {T_NUMBER, "a number"}, {T_STRING, "a string"},
-        {T_ON, "`on`"}, {T_AT, "`at`"}, {T_OVER, "`over`"}, {T_IN, "`in`"}, {T_FOR, "`for`"},
-        {T_FROM, "`from`"}, {T_WHERE, "`where`"}, {T_THEN, "`then`"}, {T_ELSE, "`else`"},
-        {T_GRADIENT, "`gradient`"}, {T_ARROW, "`->`"}, {T_PACK, "`...`"}, {T_RANGE, "`..`"},
-        {T_ADD_TO, "`+=`"}, {'<', "`<`"}, {'=', "`=`"}, {':', "`:`"}, {',', "`,`"}, {'.', "`.`"},
-        {'(', "`(`"}, {'[', "`[`"}, {'{', "`{`"}, {')', "`)`"}, {']', "`]`"}, {'}', "`}`"},
-        {T_NL, "the end of the line"},
-    };
+    group(p, &e, out);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (e.token[words[i].kind]) vec_push(a, out, words[i].phrase);
+        if (e.token[words[i].kind]) vec_push(p->c->arena, out, words[i].phrase);
 }
 
 static void add_quoted(Text *out, const char *text) {
@@ -172,8 +206,7 @@ static const char *advice(const Parser *p, const Expected *e, const Token *found
     bool begins = ends_statement(token_at(p, 2)->kind);
     if (before->kind == T_NAME && begins && is_declaration_word(before->text) &&
         found->kind == T_NAME)
-        return arena_printf(p->c->arena, "a `%s` is declared outside of all braces",
-                            before->text);
+        return arena_printf(p->c->arena, "a `%s` is declared outside of all braces", before->text);
     if (before->kind == T_NAME && is_reduction_word(before->text) && e->token['('])
         return arena_printf(p->c->arena, "a reduction names its indices: `%s[i] ...`",
                             before->text);

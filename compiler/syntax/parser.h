@@ -9,7 +9,7 @@
 #include "syntax/tree.h"
 
 typedef struct Token {
-    int kind;          // T_... of grammar/nn.y, or a character
+    int kind;  // T_... of grammar/nn.y, or a character
     Span span;
     Name text;         // as written
     bool is_inserted;  // not in the source: a newline before `}`, a bracket that was missing

@@ -24,14 +24,17 @@ static const struct Foreign {
     const char *bytes, *instead;
     int kind;
 } foreign[] = {
-    {"\u2212", "-", '-'},      {"\u2013", "-", '-'},       {"\u2014", "-", '-'},
-    {"\u00d7", "*", '*'},      {"\u00b7", "*", '*'},       {"\u22c5", "*", '*'},
-    {"\u00f7", "/", '/'},      {"\u2264", "<=", T_LE},     {"\u2265", ">=", T_GE},
-    {"\u2260", "!=", T_NE},    {"\u2192", "->", T_ARROW},  {"\u2026", "...", T_PACK},
-    {"\u2211", "sum[i]", 0},   {"\u03a3", "sum[i]", 0},    {"\u220f", "prod[i]", 0},
-    {"\u221e", "inf", T_NAME}, {"\u221a", "sqrt(x)", 0},   {"\u201c", "\"", 0},
-    {"\u201d", "\"", 0},       {"\u2018", "\"", 0},        {"\u2019", "\"", 0},
-    {"\u00a0", "a plain space", 0},
+    {"\u2212", "-", '-'},      {"\u2013", "-", '-'},
+    {"\u2014", "-", '-'},      {"\u00d7", "*", '*'},
+    {"\u00b7", "*", '*'},      {"\u22c5", "*", '*'},
+    {"\u00f7", "/", '/'},      {"\u2264", "<=", T_LE},
+    {"\u2265", ">=", T_GE},    {"\u2260", "!=", T_NE},
+    {"\u2192", "->", T_ARROW}, {"\u2026", "...", T_PACK},
+    {"\u2211", "sum[i]", 0},   {"\u03a3", "sum[i]", 0},
+    {"\u220f", "prod[i]", 0},  {"\u221e", "inf", T_NAME},
+    {"\u221a", "sqrt(x)", 0},  {"\u201c", "\"", 0},
+    {"\u201d", "\"", 0},       {"\u2018", "\"", 0},
+    {"\u2019", "\"", 0},       {"\u00a0", "a plain space", 0},
 };
 
 int scan_foreign(Scan *s, const char *bytes) {
@@ -44,8 +47,8 @@ int scan_foreign(Scan *s, const char *bytes) {
             scan_error(s, "`%s` is written `%s`", bytes, foreign[i].instead);
         return foreign[i].kind;
     }
-    Diag *d = scan_error(s, "unexpected character%s outside of ASCII",
-                         s->end - s->begin > 4 ? "s" : "");
+    Diag *d =
+        scan_error(s, "unexpected character%s outside of ASCII", s->end - s->begin > 4 ? "s" : "");
     diag_help(d, "names are letters a to z, digits and `_`; anything may stand in a comment");
     return T_NAME;
 }

@@ -12,18 +12,18 @@
 typedef struct Open {  // a bracket that waits for its closing one
     int token;         // its index in `out`
     char closer;
-    bool is_binders;   // of a reduction
+    bool is_binders;  // of a reduction
 } Open;
 
 typedef struct Shaper {
     Compiler *c;
     int file;
     Tokens raw, *out;
-    int at;               // in raw
-    int declaration;      // the word that the current declaration begins with
-    bool after_binders;   // the last token closed a reduction's brackets
-    bool lacks_brace;     // the file has more `{` than `}`
-    int n_broken;         // errors reported while shaping
+    int at;              // in raw
+    int declaration;     // the word that the current declaration begins with
+    bool after_binders;  // the last token closed a reduction's brackets
+    bool lacks_brace;    // the file has more `{` than `}`
+    int n_broken;        // errors reported while shaping
     VEC(Open) open;
 } Shaper;
 
@@ -33,20 +33,30 @@ typedef struct Word {
 } Word;
 
 static const Word declarations[] = {
-    {"hyper", T_HYPER}, {"data", T_DATA}, {"model", T_MODEL}, {"layer", T_LAYER},
-    {"fn", T_FN}, {"loss", T_LOSS}, {"metric", T_METRIC}, {"optimizer", T_OPTIMIZER},
-    {"train", T_TRAIN}, {"generate", T_GENERATE}, {0},
+    {"hyper", T_HYPER},
+    {"data", T_DATA},
+    {"model", T_MODEL},
+    {"layer", T_LAYER},
+    {"fn", T_FN},
+    {"loss", T_LOSS},
+    {"metric", T_METRIC},
+    {"optimizer", T_OPTIMIZER},
+    {"train", T_TRAIN},
+    {"generate", T_GENERATE},
+    {0},
 };
 static const Word keywords[] = {
     {"param", T_PARAM}, {"state", T_STATE}, {"return", T_RETURN}, {"if", T_IF},
-    {"then", T_THEN}, {"else", T_ELSE}, {"for", T_FOR}, {"in", T_IN}, {"scan", T_SCAN},
-    {"where", T_WHERE}, {"from", T_FROM}, {"gradient", T_GRADIENT}, {"and", T_AND},
-    {"or", T_OR}, {"not", T_NOT}, {0},
+    {"then", T_THEN},   {"else", T_ELSE},   {"for", T_FOR},       {"in", T_IN},
+    {"scan", T_SCAN},   {"where", T_WHERE}, {"from", T_FROM},     {"gradient", T_GRADIENT},
+    {"and", T_AND},     {"or", T_OR},       {"not", T_NOT},       {0},
 };
 static const Word reductions[] = {
-    {"sum", T_REDUCE}, {"mean", T_REDUCE}, {"prod", T_REDUCE}, {"max", T_REDUCE},
-    {"min", T_REDUCE}, {"argmax", T_REDUCE}, {"argmin", T_REDUCE}, {"any", T_REDUCE},
-    {"all", T_REDUCE}, {0},
+    {"sum", T_REDUCE},    {"mean", T_REDUCE},
+    {"prod", T_REDUCE},   {"max", T_REDUCE},
+    {"min", T_REDUCE},    {"argmax", T_REDUCE},
+    {"argmin", T_REDUCE}, {"any", T_REDUCE},
+    {"all", T_REDUCE},    {0},
 };
 
 static int word_kind(const Word *words, const char *text) {
@@ -240,19 +250,22 @@ static void close_block(Shaper *s, const Token *t) {
 // ---- lines
 
 // After these a line goes on.
+static const int continuing[] = {'{',   '=',  ',',  '+',     '-',      '*',   '/',    '@',
+                                 '^',   '<',  '>',  T_LE,    T_GE,     T_EQ,  T_NE,   T_PIPE,
+                                 T_AND, T_OR, T_NL, T_ARROW, T_ADD_TO, T_NOT, T_ELSE, T_THEN};
+
 static bool continues(int kind) {
-    switch (kind) {
-        case T_NL: case '{': case '=': case ',': case '+': case '-': case '*': case '/': case '@':
-        case '^': case '<': case '>': case T_LE: case T_GE: case T_EQ: case T_NE: case T_PIPE:
-        case T_ARROW: case T_ADD_TO: case T_AND: case T_OR: case T_NOT: case T_THEN: case T_ELSE:
-            return true;
-        default: return false;
-    }
+    for (size_t i = 0; i < sizeof continuing / sizeof *continuing; i++)
+        if (continuing[i] == kind) return true;
+    return false;
 }
 
 static bool ends_operand(const Shaper *s) {
     switch (last_kind(s, 0)) {
-        case T_NAME: case T_NUMBER: case T_STRING: case ')': return true;
+        case T_NAME:
+        case T_NUMBER:
+        case T_STRING:
+        case ')': return true;
         case ']': return !s->after_binders;
         default: return false;
     }
@@ -287,9 +300,8 @@ static bool bracket_was_forgotten(const Shaper *s) {
 // A declaration at the start of a line, while a `{` is open that nothing closes.
 static bool brace_was_forgotten(const Shaper *s) {
     const Token *next = next_word(s, s->at);
-    return s->lacks_brace && s->open.n && next->kind == T_NAME &&
-           is_declaration_word(next->text) && indent_of(s, next->span) == 0 &&
-           raw_at(s, (int)(next - s->raw.at) + 1)->kind == T_NAME;
+    return s->lacks_brace && s->open.n && next->kind == T_NAME && is_declaration_word(next->text) &&
+           indent_of(s, next->span) == 0 && raw_at(s, (int)(next - s->raw.at) + 1)->kind == T_NAME;
 }
 
 // Even behind an operator, these can't continue a line: its other half is missing.
@@ -350,10 +362,13 @@ static bool shape(Shaper *s) {
         switch (t->kind) {
             case T_NL: end_line(s, t); break;
             case ';': end_statement(s, t); break;
-            case '(': case '[': case '{':
+            case '(':
+            case '[':
+            case '{':
                 if (!open_bracket(s, t)) return false;
                 break;
-            case ')': case ']': close_bracket(s, t); break;
+            case ')':
+            case ']': close_bracket(s, t); break;
             case '}': close_block(s, t); break;
             case T_NAME:
                 word.kind = kind_of_word(s, t);

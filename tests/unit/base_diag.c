@@ -13,7 +13,8 @@ static const char text[] =
     "layer dense(units)(x: [n]) {\n"
     "    param w: [512, units] = he\n"
     "    y = x @ w\n"
-    "\tz =\tgr\xC3\xB6\xC3\x9F" "e + y\n"
+    "\tz =\tgr\xC3\xB6\xC3\x9F"
+    "e + y\n"
     "    return f(y,\n"
     "             z)\n"
     "}";
@@ -25,7 +26,9 @@ static void setup(void) {
     file = source_add(sources, "model.nn", text, (int)strlen(text), false);
 }
 
-static void teardown(void) { arena_free(a); }
+static void teardown(void) {
+    arena_free(a);
+}
 
 // The place of `word`, from the first occurrence of `from` on.
 static Span place(const char *from, const char *word) {
@@ -50,7 +53,8 @@ START_TEST(nothing_is_shown_of_nothing) {
 END_TEST
 
 START_TEST(two_sides_of_a_mismatch) {
-    Diag *d = diag_error(diags, place("x @", "x"), "the inner sizes of `@` differ: %d and %d", 784, 512);
+    Diag *d =
+        diag_error(diags, place("x @", "x"), "the inner sizes of `@` differ: %d and %d", 784, 512);
     diag_here(d, "784 here");
     diag_label(d, place("x @", "w"), "512 here");
     diag_note(d, place("x: [n]", "n"), "784 comes from here");
@@ -105,7 +109,8 @@ START_TEST(sorted_by_place_and_counted) {
         "   1 | layer dense(units)(x: [n]) {\n"
         "     |       ^^^^^\n"
         "model.nn:4:2: warning: `z` is not used\n"
-        "   4 |     z = gr\xC3\xB6\xC3\x9F" "e + y\n"
+        "   4 |     z = gr\xC3\xB6\xC3\x9F"
+        "e + y\n"
         "     |     ^\n"
         "model.nn:5:12: error: no function `f`\n"
         "   5 |     return f(y,\n"
@@ -142,7 +147,8 @@ START_TEST(tabs_and_letters_of_two_bytes) {
     diag_error(diags, place("+ y", "y"), "here");
     check_shown(
         "model.nn:4:16: error: here\n"
-        "   4 |     z = gr\xC3\xB6\xC3\x9F" "e + y\n"
+        "   4 |     z = gr\xC3\xB6\xC3\x9F"
+        "e + y\n"
         "     |                 ^\n"
         "1 error\n");
 }

@@ -4,8 +4,12 @@
 #include "base/name.h"
 
 static Arena *a;
-static void setup(void) { a = arena_new(); }
-static void teardown(void) { arena_free(a); }
+static void setup(void) {
+    a = arena_new();
+}
+static void teardown(void) {
+    arena_free(a);
+}
 
 START_TEST(empty_map_has_nothing) {
     Map *m = map_new(a);

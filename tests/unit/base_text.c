@@ -7,8 +7,12 @@
 #include "base/text.h"
 
 static Arena *a;
-static void setup(void) { a = arena_new(); }
-static void teardown(void) { arena_free(a); }
+static void setup(void) {
+    a = arena_new();
+}
+static void teardown(void) {
+    arena_free(a);
+}
 
 static const char *real(double x) {
     Text *t = text_new(a);
@@ -45,7 +49,7 @@ END_TEST
 
 START_TEST(reals_read_back) {
     double x[] = {DBL_MAX, DBL_MIN, DBL_EPSILON, 4.9406564584124654e-324, 123456789012345678.0,
-                  -2.5e17, 1e22, 1e23};
+                  -2.5e17, 1e22,    1e23};
     for (size_t i = 0; i < sizeof x / sizeof *x; i++) {
         ck_assert_double_eq(strtod(real(x[i]), NULL), x[i]);
         ck_assert_ptr_nonnull(strpbrk(real(x[i]), ".e"));

@@ -10,7 +10,9 @@ static void setup(void) {
     c.sources = sources_new(c.arena);
     c.diags = diags_new(c.arena, c.sources);
 }
-static void teardown(void) { arena_free(c.arena); }
+static void teardown(void) {
+    arena_free(c.arena);
+}
 
 static Node *parse(const char *text) {
     int file = source_add(c.sources, "test.nn", text, (int)strlen(text), false);
@@ -93,8 +95,7 @@ END_TEST
 
 START_TEST(reductions_take_a_product) {
     check_form("sum[i] a * b + c", "(+ (sum (binders (i -)) - (* a b)) c)");
-    check_form("2 * sum[i < n, ... where i > 0] a",
-               "(* 2 (sum (binders (i n) pack) (> i 0) a))");
+    check_form("2 * sum[i < n, ... where i > 0] a", "(* 2 (sum (binders (i n) pack) (> i 0) a))");
     check_form("a / (sum[j] b * c)", "(/ a (sum (binders (j -)) - (* b c)))");
     check_form("a / sum[j] (b * c)", "(/ a (sum (binders (j -)) - (* b c)))");
     check_form("-sum[j] b - -max[k] c",
