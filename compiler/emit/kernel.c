@@ -59,8 +59,8 @@ static void set_temp(Gen *k, TempState *t, const Scalar *value) {
     touch(k, temp_bit(k, t->temp));
 }
 
-static void emit_let(Gen *k, const Stmt *s) {
-    TempState *t = temp_state(k, s->set.temp);
+// The tile variables that a temp declared here varies over.
+static void declare_temp(Gen *k, TempState *t) {
     t->n_slot = 0;
     t->is_vector = false;
     for (int i = 0; i < k->n_slot; i++) {
@@ -69,6 +69,11 @@ static void emit_let(Gen *k, const Stmt *s) {
         t->is_vector |= k->slot[i].is_lanes;
     }
     t->n_point = count_points(k, t->varies);
+}
+
+static void emit_let(Gen *k, const Stmt *s) {
+    TempState *t = temp_state(k, s->set.temp);
+    declare_temp(k, t);
     set_temp(k, t, s->set.value);
 }
 
@@ -78,13 +83,17 @@ static void emit_set(Gen *k, const Stmt *s) {
     set_temp(k, t, s->set.value);
 }
 
-// All points are computed before the first is stored: they are in lockstep.
-static void emit_store_stmt(Gen *k, const Stmt *s) {
-    uint64_t *set = NEW_ARRAY(k->arena, uint64_t, k->n_word);
+static void deps_of_store(Gen *k, const Stmt *s, uint64_t *set) {
     deps_of_access(k, &s->store.access, set);
     deps_of_guards(k, s->store.guard, s->store.n_guard, set);
     const uint64_t *more = scalar_deps(k, s->store.value);
     for (int i = 0; i < k->n_word; i++) set[i] |= more[i];
+}
+
+// All points are computed before the first is stored: they are in lockstep.
+static void emit_store_stmt(Gen *k, const Stmt *s) {
+    uint64_t *set = NEW_ARRAY(k->arena, uint64_t, k->n_word);
+    deps_of_store(k, s, set);
     int n = count_points(k, set), i = 0;
     Place *place = NEW_ARRAY(k->arena, Place, n);
     V *value = NEW_ARRAY(k->arena, V, n);
@@ -95,6 +104,109 @@ static void emit_store_stmt(Gen *k, const Stmt *s) {
     } while (next_point(k, set));
     for (i = 0; i < n; i++) emit_store(k, s->store.access.buffer, &place[i], value[i]);
     touch(k, buffer_bit(k, s->store.access.buffer));
+}
+
+// ---- runs of statements, point by point
+
+// Lets, sets and stores in a row may be done point by point, which keeps few values alive
+// at once, as long as no point loads what another one stores.
+static bool is_straight(const Stmt *s) {
+    return s->kind == STMT_let || s->kind == STMT_set || s->kind == STMT_store;
+}
+
+static bool is_own_element(Gen *k, const Access *stored, const Access *loaded) {
+    if (stored->n_dyn || loaded->n_dyn || !affine_equal(stored->at, loaded->at)) return false;
+    for (int i = 0; i < k->n_slot; i++)
+        if (k->slot[i].size > 1 && !affine_coef(stored->at, k->slot[i].var)) return false;
+    return true;
+}
+
+static bool loads_are_own(Gen *k, const Scalar *s, const Access *stored) {
+    if (!has_bit(scalar_deps(k, s), buffer_bit(k, stored->buffer))) return true;
+    for (int i = 0; i < MAX_ARGS && s->arg[i]; i++)
+        if (!loads_are_own(k, s->arg[i], stored)) return false;
+    if (s->op != OP_load) return true;
+    const Load *l = s->load;
+    if (l->access.buffer == stored->buffer) return !l->n_guard && is_own_element(k, stored, &l->access);
+    for (int i = 0; i < l->access.n_dyn; i++)
+        if (!loads_are_own(k, l->access.dyn[i].s, stored)) return false;
+    for (int i = 0; i < l->n_guard; i++)
+        if (l->guard[i].s && !loads_are_own(k, l->guard[i].s, stored)) return false;
+    return !l->otherwise || loads_are_own(k, l->otherwise, stored);
+}
+
+static bool stores_apart(Gen *k, const Stmt *store, const Stmt *other) {
+    const Access *a = &store->store.access;
+    if (other->kind != STMT_store) return loads_are_own(k, other->set.value, a);
+    const Access *b = &other->store.access;
+    if (store != other && a->buffer == b->buffer) return false;
+    for (int i = 0; i < b->n_dyn; i++)
+        if (!loads_are_own(k, b->dyn[i].s, a)) return false;
+    for (int i = 0; i < other->store.n_guard; i++)
+        if (other->store.guard[i].s && !loads_are_own(k, other->store.guard[i].s, a)) return false;
+    return loads_are_own(k, other->store.value, a);
+}
+
+// How many statements from `first` on can be done point by point; 1 for none.
+static int straight_run(Gen *k, const Block *b, int first) {
+    int n = 0;
+    bool has_store = false;
+    while (first + n < b->n && is_straight(b->at[first + n]))
+        has_store |= b->at[first + n++]->kind == STMT_store;
+    if (!k->n_slot || !has_store) return 1;
+    for (int i = first; i < first + n; i++)
+        for (int j = first; j < first + n; j++)
+            if (b->at[i]->kind == STMT_store && !stores_apart(k, b->at[i], b->at[j])) return 1;
+    return n;
+}
+
+static const uint64_t *varies_over(Gen *k, const Stmt *s) {
+    if (s->kind != STMT_store) return temp_state(k, s->set.temp)->varies;
+    uint64_t *set = NEW_ARRAY(k->arena, uint64_t, k->n_word);
+    deps_of_store(k, s, set);
+    return set;
+}
+
+// Whether the current point is the first of those that the set does not tell apart.
+static bool is_first_of(const Gen *k, const uint64_t *set) {
+    for (int i = 0; i < k->n_slot; i++)
+        if (k->point[i] && !has_bit(set, k->slot[i].var)) return false;
+    return true;
+}
+
+static void run_at_point(Gen *k, const Stmt *s) {
+    debug_at(k->g, s->span);
+    if (s->kind == STMT_store) {
+        V value = emit_scalar(k, s->store.value);
+        Place place = emit_place(k, &s->store.access, s->store.guard, s->store.n_guard);
+        emit_store(k, s->store.access.buffer, &place, value);
+        touch(k, buffer_bit(k, s->store.access.buffer));
+        return;
+    }
+    TempState *t = temp_state(k, s->set.temp);
+    V v = emit_scalar_as(k, s->set.value, t->is_vector);
+    t->value[temp_point(k, t)] = v;
+    touch(k, temp_bit(k, t->temp));
+}
+
+static void emit_run(Gen *k, Stmt *const *s, int n) {
+    const uint64_t **set = NEW_ARRAY(k->arena, const uint64_t *, n);
+    uint64_t *all = NEW_ARRAY(k->arena, uint64_t, k->n_word);
+    for (int i = 0; i < n; i++) {
+        set[i] = varies_over(k, s[i]);
+        for (int w = 0; w < k->n_word; w++) all[w] |= set[i][w];
+        if (s[i]->kind == STMT_store) continue;
+        TempState *t = temp_state(k, s[i]->set.temp);
+        if (s[i]->kind == STMT_let) declare_temp(k, t);
+        V *fresh = NEW_ARRAY(k->arena, V, t->n_point);  // phis of an enclosing loop stay
+        if (s[i]->kind == STMT_set) memcpy(fresh, t->value, sizeof *fresh * (size_t)t->n_point);
+        t->value = fresh;
+    }
+    first_point(k);
+    do
+        for (int i = 0; i < n; i++)
+            if (is_first_of(k, set[i])) run_at_point(k, s[i]);
+    while (next_point(k, all));
 }
 
 // ---- combining lanes
@@ -475,9 +587,15 @@ static void emit_stmt(Gen *k, const Stmt *s) {
 }
 
 static void emit_block(Gen *k, const Block *b) {
-    for (int i = 0; i < b->n; i++) {
+    for (int i = 0; i < b->n;) {
+        int n = straight_run(k, b, i);
         debug_at(k->g, b->at[i]->span);
-        emit_stmt(k, b->at[i]);
+        if (n > 1) {
+            emit_run(k, b->at + i, n);
+        } else {
+            emit_stmt(k, b->at[i]);
+        }
+        i += n > 1 ? n : 1;
     }
 }
 
