@@ -8,6 +8,7 @@
 static Column column_of(const char *name, const Tensor *t, const Field *f) {
     int64_t row_bytes = tensor_row_count(t) * elem_bytes[t->elem];
     int64_t below = f && f->below > 0 ? f->below : t->below;
+    if (t->elem == ELEM_u8 && below > UINT8_MAX) below = 0;  // says nothing of a byte
     return (Column){.name = name, .tensor = t, .field = f, .below = below, .row_bytes = row_bytes};
 }
 

@@ -159,8 +159,9 @@ static int read_flag(Options *o, const Manifest *m, int argc, char **argv, int i
     size_t length = strcspn(name, "=");
     const char *value = name[length] ? name + length + 1 : NULL;
     const Flag *f = find_flag(name, length);
+    if (f && !(f->commands >> o->command & 1)) f = NULL;  // another command's: may be a hyper here
     int hyper = f || !(RUN >> o->command & 1) ? -1 : find_hyper(m, name, length);
-    if (hyper < 0 && (!f || !(f->commands >> o->command & 1))) {
+    if (hyper < 0 && !f) {
         fail_usage("unknown flag %s for %s; help lists them", argv[i], command_info[o->command].name);
     }
     bool takes_value = hyper >= 0 || (f->kind != FLAG_yes && f->kind != FLAG_maybe);
