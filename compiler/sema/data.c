@@ -1,0 +1,228 @@
+// The data block: where rows come from, and what the program makes of a file's columns.
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sema/elab.h"
+
+// ---- entries
+
+static const Node *string_arg(Sema *s, const Node *call) {
+    const Node *args = call->kid[1];
+    if (args->n == 1 && args->kid[0]->kind == NODE_string) return args->kid[0];
+    fail(s, call->span, "the path stands in quotes: `csv(\"data.csv\")`");
+    return NULL;
+}
+
+static void read_from(Sema *s, const Node *entry) {
+    const Node *call = entry->kid[0];
+    const Node *callee = call->kind == NODE_call ? call->kid[0] : NULL;
+    static const char *const known[] = {"csv", "idx"};
+    if (entry_args(entry) != 1 || !callee || callee->kind != NODE_name) {
+        fail(s, entry->span, "`from` takes `csv(\"PATH\")` or `idx(\"PATH\")`");
+        return;
+    }
+    if (!is_word(callee->name, "csv") && !is_word(callee->name, "idx")) {
+        Diag *d = sema_error(s, callee->span, "unknown format `%s`", callee->name);
+        const char *best = nearest(callee->name, known, 2);
+        diag_help(d, best ? "did you mean `%s`?" : "the formats are %s", best ? best : "csv and idx");
+        return;
+    }
+    const Node *path = string_arg(s, call);
+    if (!path) return;
+    s->spec->format = callee->name;
+    s->spec->path = path->text;
+}
+
+static void read_split(Sema *s, const Node *entry) {
+    double shares = 0;
+    for (int i = 0; i < entry_args(entry); i++) {
+        const Node *n = entry->kid[i];
+        if (n->kind != NODE_count) {
+            fail(s, n->span, "a split is `train 80%%` or `train 55000`");
+            continue;
+        }
+        static const char *const known[] = {"train", "valid", "test"};
+        bool is_known = false;
+        for (int k = 0; k < 3; k++) is_known |= is_word(n->name, known[k]);
+        if (!is_known) {
+            fail(s, n->span, "unknown split `%s`; there are train, valid and test", n->name);
+            continue;
+        }
+        SplitSpec split = {.name = n->name};
+        bool is_share = strchr(n->text, '%') || n->den != 1;
+        if (is_share) split.share = n->number;
+        else split.rows = n->num;
+        if (n->number <= 0 || (is_share && n->number > 1))
+            fail(s, n->span, "a split needs a share up to 100%%, or some rows");
+        shares += split.share;
+        vec_push(s->arena, &s->spec->splits, split);
+    }
+    if (shares > 1 + 1e-9) fail(s, entry->span, "the shares add up to %g%%", 100 * shares);
+}
+
+static void read_entry(Sema *s, const Node *entry) {
+    static const char *const pending[] = {"where", "stream", "rows", "vocabulary"};
+    static const char *const known[] = {"from", "split", "seed"};
+    for (int i = 0; i < 4; i++)
+        if (is_word(entry->name, pending[i])) {
+            not_compiled(s, entry->span, arena_printf(s->arena, "`%s` in a data block is", pending[i]));
+            return;
+        }
+    if (is_word(entry->name, "from")) {
+        read_from(s, entry);
+    } else if (is_word(entry->name, "split")) {
+        read_split(s, entry);
+    } else if (is_word(entry->name, "seed")) {
+        need_int(s, entry->kid[0], &s->spec->split_seed);
+    } else {
+        Diag *d = sema_error(s, entry->span, "unknown entry `%s` of a data block", entry->name);
+        const char *best = nearest(entry->name, known, 3);
+        if (best) diag_help(d, "did you mean `%s`?", best);
+    }
+}
+
+void read_data(Sema *s) {
+    s->fields = map_new(s->arena);
+    if (!s->data) return;
+    s->spec->split_seed = 1;
+    frame_push(s, NULL, s->data->span);
+    for (int i = 0; i < s->data->n; i++) {
+        const Node *n = s->data->kid[i];
+        if (n->kind == NODE_entry) {
+            read_entry(s, n);
+        } else if (map_has(s->fields, n->name)) {
+            fail(s, n->name_span, "the field `%s` is defined twice", n->name);
+        } else {
+            map_set(s->fields, n->name, (void *)n);
+        }
+    }
+    if (!s->spec->format && !diag_errors(s->c->diags))
+        fail(s, s->data->name_span, "the data block says nothing of where rows come from: `from csv(\"PATH\")`");
+    frame_pop(s);
+}
+
+void make_fields(Sema *s) {
+    for (int i = 0; i < s->fields->n; i++) {
+        const Node *n = s->fields->value[i];
+        frame_set(s, s->frame, VAR_field, n->name, NULL, n->name_span)->node = n;
+    }
+}
+
+// ---- inputs of fields
+
+static Type batched(Sema *s, const Type *row, Elem elem, int64_t below) {
+    Type t = type_scalar(elem);
+    t.rank = row->rank + 1;
+    t.dim[0] = dim_of(s->batch);
+    memcpy(t.dim + 1, row->dim, sizeof *row->dim * (size_t)row->rank);
+    t.below = below;
+    return t;
+}
+
+// The first input of a field has the field's name.
+static Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below) {
+    const Node *field = s->field;
+    const char *id = ++s->n_field_input == 1
+                         ? field->name
+                         : arena_printf(s->arena, "%s.%d", field->name, s->n_field_input);
+    spec.name = sema_name(s, id);
+    spec.type = batched(s, &s->field_type, elem, below);
+    spec.classes = below;
+    spec.span = field->span;
+    bool is_known = false;
+    for (int i = 0; i < s->spec->fields.n; i++) is_known |= s->spec->fields.at[i].name == spec.name;
+    if (!is_known) vec_push(s->arena, &s->spec->fields, spec);
+    Value *v = build_input(s->entry->fn, id, spec.type, field->span);
+    for (int i = 0; i < s->field_type.rank; i++) set_origin(s, v, i + 1, s->field_from[i]);
+    return exp_stored(s, v);
+}
+
+Exp *field_part(Sema *s, Name id) {
+    bool is_images = is_word(id, "images"), is_labels = is_word(id, "labels");
+    if (!s->field || !is_word(s->spec->format, "idx") || (!is_images && !is_labels)) return NULL;
+    FieldSpec spec = {.part = id};
+    if (is_images) return field_input(s, spec, ELEM_u8, 0);
+    if (s->field_type.rank || !s->field_type.below)
+        return fail(s, s->field->span, "labels are classes: `%s: class(10) = labels`", s->field->name);
+    return field_input(s, spec, ELEM_i32, s->field_type.below);
+}
+
+typedef struct Columns {
+    VEC(const char *) at;
+} Columns;
+
+// p0 .. p63
+static void add_range(Sema *s, Columns *c, const Node *n) {
+    const Node *a = n->kid[0], *b = n->kid[1];
+    bool are_names = a->kind == NODE_name && b->kind == NODE_name;
+    size_t i = are_names ? strlen(a->name) : 0;
+    while (i > 0 && isdigit((unsigned char)a->name[i - 1])) i--;
+    bool fits = are_names && a->name[i] && !strncmp(a->name, b->name, i) && b->name[i];
+    for (const char *d = fits ? b->name + i : ""; *d; d++) fits &= isdigit((unsigned char)*d) != 0;
+    if (!fits || strlen(a->name + i) > 6 || strlen(b->name + i) > 6) {
+        fail(s, n->span, "a range of columns is `p0 .. p63`");
+        return;
+    }
+    int from = atoi(a->name + i), to = atoi(b->name + i);
+    for (int k = from; k <= to; k++)
+        vec_push(s->arena, &c->at, arena_printf(s->arena, "%.*s%d", (int)i, a->name, k));
+    if (to < from) fail(s, n->span, "the range of columns is empty");
+}
+
+static void add_column(Sema *s, Columns *c, const Node *n) {
+    if (n->kind == NODE_range) add_range(s, c, n);
+    else if (n->kind == NODE_name) vec_push(s->arena, &c->at, n->name);
+    else if (n->kind == NODE_string) vec_push(s->arena, &c->at, n->text);
+    else fail(s, n->span, "columns are names of the file's header");
+}
+
+Exp *read_columns(Sema *s, const Node *call) {
+    const Node *args = call->kid[1];
+    Columns c = {0};
+    if (!is_word(s->spec->format, "csv"))
+        return fail(s, call->span, "`%s` reads a CSV file", call->kid[0]->name);
+    for (int i = 0; i < args->n; i++) add_column(s, &c, args->kid[i]);
+    int64_t places = type_count(&s->field_type);
+    if (c.at.n != places)
+        return fail(s, call->span, "%d column%s for a field of %lld number%s", c.at.n,
+                    c.at.n == 1 ? "" : "s", (long long)places, places == 1 ? "" : "s");
+    FieldSpec spec = {.column = c.at.at, .n_column = c.at.n};
+    int64_t below = s->field_type.below;
+    return field_input(s, spec, below ? ELEM_i32 : s->m->real, below);
+}
+
+// ---- a field in an entry point: its expression over the inputs
+
+static Exp *elaborate_field(Sema *s, const Node *field) {
+    Span from[MAX_RANK + 1] = {0};
+    if (!eval_type(s, field->kid[0], &s->field_type, from)) return exp_error;
+    memcpy(s->field_from, from, sizeof s->field_from);
+    Exp *e = expr_plain(s, field->kid[1]);
+    Type whole = batched(s, &s->field_type, s->field_type.elem, s->field_type.below);
+    e = fit_type(s, e, &whole, NULL, field->kid[1]->span, field->name);
+    if (is_error(e)) return e;
+    int64_t below = whole.below, count = below ? class_count(s, e) : 0;
+    if (below && (!count || count > below))
+        return fail(s, field->kid[1]->span, "this may lie outside of class(%lld)", (long long)below);
+    for (int i = 0; i < s->field_type.rank; i++) set_origin(s, e->stored.v, i + 1, from[i]);
+    return e;
+}
+
+Exp *field_value(Sema *s, const Node *field) {
+    const Node *outside = s->field;
+    Frame *caller = s->frame;
+    s->field = field;
+    s->n_field_input = 0;
+    Frame *f = frame_push(s, NULL, field->span);
+    f->site = arena_printf(s->arena, "data.%s", field->name);
+    Exp *e = elaborate_field(s, field);
+    s->frame = caller;
+    s->field = outside;
+    return e;
+}
+
+Exp *run_input(Sema *s, const char *id, Elem elem) {
+    if (!s->entry) return exp_number(s, number_int(1));
+    return exp_stored(s, build_input(s->entry->fn, id, type_scalar(elem), (Span){0}));
+}

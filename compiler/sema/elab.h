@@ -1,0 +1,429 @@
+// Elaboration: what the files of sema share.
+//
+// The program is run once for every entry point, with tensors in place of numbers. An
+// expression becomes a Term: a value known when compiled, a stored tensor (a Value), or a
+// scalar body over symbolic slots. Slots are numbers that stand for "any place on this
+// axis"; they live while one statement is elaborated, and are renumbered from 0 when a body
+// becomes a Value (term_store).
+#ifndef NNC_SEMA_ELAB_H
+#define NNC_SEMA_ELAB_H
+
+#include <setjmp.h>
+
+#include "ir/build.h"
+#include "ir/rewrite.h"
+#include "sema/number.h"
+#include "sema/sema.h"
+
+typedef struct Sema Sema;
+typedef struct Frame Frame;
+typedef struct Binding Binding;
+
+enum { PLACE = 0 };        // the slot in a draw that stands for the number of the element drawn
+enum { MAX_CALLS = 200 };  // calls inside calls
+
+// ---- terms
+
+typedef enum ExpKind {
+    EXP_error,     // an error was reported; silences what follows
+    EXP_number,
+    EXP_bool,
+    EXP_string,
+    EXP_dim,       // a run-time extent, times a number
+    EXP_list,
+    EXP_tuple,     // several results, perhaps with names
+    EXP_callable,  // a definition, perhaps with its configuration
+    EXP_builtin,
+    EXP_instance,  // a layer that has, or will have, parameters of its own
+    EXP_group,     // `output`, `valid`: a prefix of names
+    EXP_stored,    // a tensor that is a Value
+    EXP_body,      // a tensor that is a scalar over slots
+} ExpKind;
+
+typedef struct Exp Exp;
+typedef struct Instance Instance;
+typedef struct Builtin Builtin;
+
+typedef struct Axis {
+    int slot;
+    Dim dim;
+    Span from;  // where the size was said
+} Axis;
+
+typedef struct Shape {
+    int rank;
+    Axis axis[MAX_SLOTS];
+} Shape;
+
+typedef struct Arg {
+    Name name;  // NULL for one by place
+    Exp *e;
+    Span span;        // of the name, where it has one
+    Span value_span;
+} Arg;
+
+typedef struct Args {
+    int n;
+    Arg *at;
+} Args;
+
+struct Exp {
+    ExpKind kind;
+    union {
+        Number number;
+        bool truth;
+        Name string;  // of a string, or the name of a group
+        Dim dim;
+        struct {
+            int n;
+            Exp **at;
+            Name *name;  // of a tuple's parts, or NULL
+        } list;
+        struct {
+            const Node *def;
+            bool has_config;
+            Args config;
+        } callable;
+        const Builtin *builtin;
+        Instance *instance;
+        // v[outer slots ..., own axes ...]: computed inside a body over the outer slots.
+        struct {
+            Value *v;
+            int n_outer;
+            const int *outer;
+        } stored;
+        struct {
+            Scalar *body;
+            int rank;
+            const Axis *axis;
+        } body;
+    };
+};
+
+// ---- layers
+
+// Names of layers inside one body: dense#1, dense#2.
+typedef struct LayerScope {
+    const char *path;  // "" or "block#1."
+    Map *ordinal;      // layer name -> count
+    Map *taken;        // names given to instances by variables -> count
+} LayerScope;
+
+struct Instance {
+    const Node *def;
+    Args config;
+    const char *path;  // NULL until it is named or used
+};
+
+// A parameter or a state of the module.
+typedef struct Kept {
+    Value *leaf;
+    Value *first;     // what `init` gives it
+    Span span;
+    bool is_state;
+} Kept;
+
+// ---- names
+
+typedef enum VarKind { VAR_local, VAR_argument, VAR_dim, VAR_kept, VAR_field, VAR_hyper } VarKind;
+
+typedef struct Var {
+    VarKind kind;
+    Name name;
+    Exp *e;            // NULL for kept ones (their current version) and for fields not yet read
+    Kept *kept;
+    const Node *node;  // of a field
+    Span span;
+} Var;
+
+// An index name, from its binder on.
+struct Binding {
+    Binding *up;
+    Name name;
+    int slot;
+    Span span;
+    bool is_given;  // by `i < n`
+};
+
+// What `...` stands for in a statement or a reduction.
+typedef struct Pack {
+    bool is_known;
+    int n;
+    Axis axis[MAX_RANK];
+    Span span;      // of the use that fixed it
+} Pack;
+
+// The body of a definition that is being run.
+struct Frame {
+    Frame *up;             // the caller
+    const Node *def;       // NULL for a train block or a field
+    Span call;
+    bool is_library;
+    Map *vars;             // Name -> Var *
+    LayerScope *layers;
+    const char *site;      // the path of calls, for draws
+    Map *occurrence;       // Node * -> times met, for draws
+    bool has_pack;         // the pack of the signature
+    int n_pack;
+    Axis pack[MAX_RANK];
+    Binding *binding;      // innermost index
+    Pack *live;            // what `...` means here; NULL outside of expressions
+    bool is_indexed;       // inside an indexed definition or a reduction
+    Number fan_in, fan_out;
+    bool has_fan;          // inside an initializer
+    const char *kept_prefix, *kept_suffix;  // optimizers: adam#1. and .dense#1.w
+    const Type *kept_type; // of an untyped state
+    Exp *result;
+    Span result_span;
+};
+
+// ---- what is known of indices
+
+// e + s + plus >= 0.
+typedef struct Claim {
+    Affine e;
+    Scalar *s;  // i32 or NULL
+    Dim plus;
+} Claim;
+
+typedef VEC(Claim) Claims;
+
+// ---- the elaboration
+
+typedef struct SlotInfo {
+    Dim dim;
+    bool is_known;
+    Span from;
+    Name name;  // NULL for an axis without one
+} SlotInfo;
+
+typedef struct HyperInfo {
+    const Node *node;
+    Name name;
+    Exp *e;           // its value
+    bool is_fixed;
+    bool is_integer;
+    bool is_defined;  // by -D
+} HyperInfo;
+
+// The entry point that is being built.
+typedef struct Entry {
+    Function *fn;
+    bool training, moves_states;
+    Map *version;        // leaf of a state -> Value *
+    VEC(Kept *) params;  // that the model has, in order of declaration
+    VEC(Kept *) states;  // that were updated, in order
+    LayerScope *root;
+    Map *constants;      // Node of the file -> Exp *
+} Entry;
+
+struct Sema {
+    Compiler *c;
+    Arena *arena;
+    Module *m;
+    ModelSpec *spec;
+    Map *library, *globals;  // Name -> Node *
+    const Node *file;
+    VEC(HyperInfo) hypers;
+    const Node *model, *train, *data;
+    Extent *batch;
+    Frame *frame;
+    int depth;
+    Entry *entry;
+    Function *init;
+    Map *kept;               // path -> Kept *
+    Map *kept_of;            // leaf -> Kept *
+    Map *sites;              // text -> number + 1
+    Map *origin;             // Value * -> Span[rank]
+    Map *fields;             // Name -> Node *
+    VEC(SlotInfo) slots;
+    Claims known;
+    Map *uses;               // Node of a definition -> used or not
+    VEC(const Node *) locals;
+    int64_t multiply_adds;   // of a sample, so far
+    int64_t n_param;         // elements of parameters, so far
+    bool is_summarized;
+    bool is_init;            // in the first value of a parameter or state
+    bool is_reading_hypers;
+    const Node *field;       // of the data block, while its expression is elaborated
+    int n_field_input;       // inputs of that field so far
+    Type field_type;         // of a row of that field
+    Span field_from[MAX_RANK + 1];
+    VEC(const Node *) missing;  // dimensions without a size
+    jmp_buf *restart;        // taken where a hyper turns out to fix a shape
+};
+
+// ---- names.c
+
+// The innermost span in the user's file; library places become a note.
+Diag *sema_error(Sema *s, Span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+Exp *fail(Sema *s, Span at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+Diag *not_compiled(Sema *s, Span at, const char *what);
+Name sema_name(Sema *s, const char *text);
+bool is_word(Name a, const char *text);
+Var *frame_var(Frame *f, Name id);
+Var *frame_set(Sema *s, Frame *f, VarKind kind, Name id, Exp *e, Span at);
+void frame_define(Sema *s, const Node *target, Exp *e);  // a local, which should be used
+Frame *frame_push(Sema *s, const Node *def, Span call);
+void frame_pop(Sema *s);
+Binding *find_binding(const Frame *f, Name id);
+Exp *lookup(Sema *s, const Node *name_node);
+Exp *lookup_quiet(Sema *s, Name id);  // NULL where there is none
+const Node *global_def(Sema *s, Name id, bool from_library);
+void suggest(Sema *s, Diag *d, Name id);
+const char *nearest(Name id, const char *const *word, int n);
+void warn_unused(Sema *s);
+HyperInfo *find_hyper(Sema *s, Name id);
+
+// ---- term.c
+
+extern Exp *const exp_error;
+Exp *exp_number(Sema *s, Number n);
+Exp *exp_int(Sema *s, int64_t n);
+Exp *exp_bool(Sema *s, bool truth);
+Exp *exp_string(Sema *s, Name text);
+Exp *exp_dim(Sema *s, Dim d);
+Exp *exp_list(Sema *s, ExpKind kind, int n, Exp *const *at);
+Exp *exp_stored(Sema *s, Value *v);
+Exp *exp_scalar(Sema *s, Scalar *body);  // rank 0
+Exp *exp_body(Sema *s, Scalar *body, const Shape *shape);
+
+bool is_tensor(const Exp *e);            // stored or body
+bool is_scalar_like(const Exp *e);       // a tensor, number, bool or dim: may be computed with
+bool is_error(const Exp *e);
+const char *exp_describe(Sema *s, const Exp *e);
+Elem exp_elem(Sema *s, const Exp *e);
+Shape exp_shape(Sema *s, const Exp *e);
+const char *shape_text(Sema *s, const Shape *shape);
+const char *dim_text(Sema *s, Dim d);
+// The element of e at axes aligned from the right; size-1 axes are read at 0.
+Scalar *exp_at(Sema *s, const Exp *e, const Shape *at);
+Scalar *to_elem(Sema *s, Scalar *x, Elem elem);
+Scalar *to_real(Sema *s, Scalar *x);
+Scalar *to_int(Sema *s, Scalar *x);
+Scalar *to_number(Sema *s, Scalar *x);  // bool becomes real, u8 i32
+
+int slot_new(Sema *s, Dim d, Span from);
+int slot_unknown(Sema *s, Name id, Span at);
+Axis slot_axis(Sema *s, int slot);
+Axis axis_new(Sema *s, Dim d, Span from);
+void slots_used(Sema *s, Scalar *x, bool *used);       // used[slot], room for s->slots.n
+const Dim *slot_extents(Sema *s);                      // by slot
+// The common shape of terms that broadcast from the right; false after an error.
+bool broadcast(Sema *s, Span at, Exp *const *e, const Span *span, int n, Shape *out);
+
+// The tensor as a Value over its outer slots and its own axes.
+Exp *exp_store(Sema *s, Exp *e, Span at, Name hint);
+// A Value whose slots are the given ones, in order.
+Value *store_body(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint);
+Exp *exp_bind(Sema *s, Exp *e, Span at, Name hint);    // what a name may hold
+void set_origin(Sema *s, Value *v, int axis, Span from);
+Span origin_of(Sema *s, const Value *v, int axis);
+
+typedef struct Reduction {
+    RedKind red;
+    int nr;
+    const int *slot;   // reduced
+    const Guard *where;
+    int n_where;
+    Scalar *body;
+    Shape axes;        // kept
+    Span span;
+    Name hint;
+} Reduction;
+Exp *store_reduction(Sema *s, const Reduction *r);
+
+// ---- prove.c
+
+bool always(Sema *s, Claim c);       // over all of the box
+bool implied(Sema *s, Claim c);      // by what is known here
+Guard claim_guard(Sema *s, Claim c);
+void claims_of(Sema *s, Scalar *condition, bool holds, Claims *out);
+// Is the condition exactly these guards?
+bool condition_guards(Sema *s, Scalar *condition, Guard *out, int room, int *n);
+void interval_of(Sema *s, Scalar *x, double *low, double *high);
+int64_t class_count(Sema *s, const Exp *e);  // every element is below it; 0 for nothing known
+
+// ---- expr.c, reduce.c, subscript.c, infer.c
+
+Exp *expr(Sema *s, const Node *n);
+Exp *expr_plain(Sema *s, const Node *n);   // a whole expression: closes a free `...`
+Exp *operand(Sema *s, Exp *e, const Node *n);  // reads a bare tensor at the live pack
+Exp *arithmetic(Sema *s, const char *op, Exp *a, Exp *b, const Node *n);
+Exp *pointwise(Sema *s, Op op, Exp *a, const Node *n);
+Exp *reduce(Sema *s, const Node *n);
+Exp *matrix_product(Sema *s, Exp *a, Exp *b, const Node *n);
+Exp *subscript(Sema *s, const Node *n, const Node *otherwise);
+void infer_ranges(Sema *s, const Node *n);
+Scalar *index_scalar(Sema *s, const Node *n);        // an i32; NULL after an error
+bool has_free_pack(const Node *n, bool into_calls);
+Binding *bind_index(Sema *s, Name id, Span at, const Node *bound);
+bool bindings_known(Sema *s, const Binding *from, const Binding *to);
+bool split_merged(Sema *s, const Node *tuple, Dim whole, Span from);
+
+// Known when compiled, or an error; a hyper that it depends on becomes fixed.
+bool need_number(Sema *s, const Node *n, Number *out);
+bool need_int(Sema *s, const Node *n, int64_t *out);
+bool exp_number_of(Sema *s, Exp *e, Span at, Number *out);
+bool need_dim(Sema *s, const Node *n, Dim *out);
+bool fix_hypers(Sema *s, const Exp *e);   // restarts where e depends on hypers alone
+Exp *scalar_real_of(Sema *s, Exp *e, Span at, const char *what);
+
+// ---- shape.c
+
+bool eval_type(Sema *s, const Node *type, Type *out, Span *from);
+// Unites a declared type with what is given; the term as the declared element, or an error.
+Exp *match_type(Sema *s, const Node *type, Exp *e, Span at, const char *what);
+// e broadcast to the type and stored; `from` says where each size comes from, or is NULL.
+Exp *fit_type(Sema *s, Exp *e, const Type *t, const Span *from, Span at, Name hint);
+
+// ---- stmt.c, define.c
+
+bool run_block(Sema *s, const Node *block);  // true where it returned
+Exp *define_indexed(Sema *s, const Node *target, const Node *rhs);
+void add_to(Sema *s, const Node *n);
+
+// ---- call.c, builtin.c, layer.c
+
+Args eval_args(Sema *s, const Node *args);
+Exp *call(Sema *s, const Node *n);
+Exp *apply(Sema *s, Exp *f, Args args, Span at, Span callee);
+Exp *apply_pipe(Sema *s, Exp *f, Exp *x, Span x_span, Span at, Span callee);
+Exp *run_def(Sema *s, const Node *def, Args config, Args args, Span at, LayerScope *layers);
+void bind_params(Sema *s, const Node *params, Args args, Span at, const char *what);
+const char *site_below(Sema *s, Name what, Span at);
+Exp *run_body(Sema *s, const Node *body, const Node *returns);
+const Builtin *find_builtin(Name id);
+const char *builtin_name(int i);  // NULL after the last
+Exp *call_builtin(Sema *s, const Builtin *b, const Node *call);
+Exp *apply_builtin(Sema *s, const Builtin *b, Args args, Span span);
+uint32_t site_number(Sema *s, const char *path);
+
+Exp *make_instance(Sema *s, const Node *def, Args config);
+void name_instance(Sema *s, Instance *x, Name id);
+Exp *call_instance(Sema *s, Instance *x, Args args, Span at);
+Exp *instance_member(Sema *s, Instance *x, Name id, Span at);
+LayerScope *layer_scope(Sema *s, const char *path);
+void define_param(Sema *s, const Node *n);
+void define_state(Sema *s, const Node *n);
+Exp *kept_current(Sema *s, Kept *k);
+void kept_update(Sema *s, Kept *k, Exp *e, Span at);
+void finish_init(Sema *s);
+
+// ---- data.c, train.c, optimizer.c
+
+void read_data(Sema *s);
+void make_fields(Sema *s);
+Exp *field_value(Sema *s, const Node *field);
+Exp *field_part(Sema *s, Name id);  // `images`, `labels` in a field; NULL elsewhere
+Exp *read_columns(Sema *s, const Node *call);
+Exp *run_input(Sema *s, const char *name, Elem elem);
+void read_train(Sema *s);
+void build_entries(Sema *s);
+void build_updates(Sema *s, Value *loss);
+const Node *train_entry(Sema *s, const char *word, int nth);
+int entry_args(const Node *entry);        // how many
+const Node *entry_paths(const Node *entry);
+void check_reachable(Sema *s, Value *loss);
+
+#endif

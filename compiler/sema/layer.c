@@ -1,0 +1,295 @@
+// Instances of layers, their parameters and states, and what `init` gives those.
+#include <string.h>
+
+#include "sema/elab.h"
+
+// ---- instances
+
+LayerScope *layer_scope(Sema *s, const char *path) {
+    LayerScope *scope = NEW(s->arena, LayerScope);
+    *scope = (LayerScope){path, map_new(s->arena), map_new(s->arena)};
+    return scope;
+}
+
+Exp *make_instance(Sema *s, const Node *def, Args config) {
+    Exp *e = NEW(s->arena, Exp);
+    e->kind = EXP_instance;
+    e->instance = NEW(s->arena, Instance);
+    *e->instance = (Instance){def, config, NULL};
+    return e;
+}
+
+static uintptr_t count_up(Map *map, Name id) {
+    uintptr_t n = (uintptr_t)map_get(map, id) + 1;
+    map_set(map, id, (void *)n);
+    return n;
+}
+
+// An instance is named by the first variable that holds it; a later instance of the same
+// variable gets a number.
+void name_instance(Sema *s, Instance *x, Name id) {
+    LayerScope *scope = s->frame->layers;
+    if (x->path || !scope) return;
+    uintptr_t n = count_up(scope->taken, id);
+    x->path = n == 1 ? arena_printf(s->arena, "%s%s", scope->path, id)
+                     : arena_printf(s->arena, "%s%s#%d", scope->path, id, (int)n);
+}
+
+static void number_instance(Sema *s, Instance *x) {
+    LayerScope *scope = s->frame->layers;
+    if (x->path) return;
+    int n = (int)count_up(scope->ordinal, x->def->name);
+    x->path = arena_printf(s->arena, "%s%s#%d", scope->path, x->def->name, n);
+}
+
+static bool is_below(const char *name, const char *path) {
+    size_t n = strlen(path);
+    return !strncmp(name, path, n) && (name[n] == '.' || name[n] == 0);
+}
+
+static int64_t params_below(Sema *s, const char *path) {
+    int64_t n = 0;
+    for (int i = 0; i < s->m->params.n; i++)
+        if (is_below(s->m->params.at[i]->leaf.name, path)) n += type_count(&s->m->params.at[i]->type);
+    return n;
+}
+
+static Type summary_type(Sema *s, const Exp *e) {
+    if (e->kind == EXP_tuple && e->list.n) e = e->list.at[0];
+    Shape shape = exp_shape(s, e);
+    Dim dim[MAX_RANK];
+    for (int i = 0; i < shape.rank && i < MAX_RANK; i++) dim[i] = shape.axis[i].dim;
+    return type_tensor(exp_elem(s, e), shape.rank < MAX_RANK ? shape.rank : MAX_RANK, dim);
+}
+
+// A row of the summary is begun before the rows of the layers inside.
+static int begin_row(Sema *s, const Instance *x, Span at) {
+    if (s->is_summarized) return -1;
+    LayerSpec row = {.path = x->path, .multiply_adds = -s->multiply_adds, .span = at};
+    vec_push(s->arena, &s->spec->layers, row);
+    return s->spec->layers.n - 1;
+}
+
+static void end_row(Sema *s, int at, const Exp *e) {
+    if (at < 0 || is_error(e)) return;
+    LayerSpec *row = &s->spec->layers.at[at];
+    row->output = summary_type(s, e);
+    row->params = params_below(s, row->path);
+    row->multiply_adds += s->multiply_adds;
+}
+
+Exp *call_instance(Sema *s, Instance *x, Args args, Span at) {
+    if (!s->frame->layers) return fail(s, at, "a layer can't stand here");
+    number_instance(s, x);
+    const char *path = arena_printf(s->arena, "%s.", x->path);
+    int row = begin_row(s, x, at);
+    Exp *e = run_def(s, x->def, x->config, args, at, layer_scope(s, path));
+    end_row(s, row, e);
+    return e;
+}
+
+Exp *instance_member(Sema *s, Instance *x, Name id, Span at) {
+    const char *path = x->path ? arena_printf(s->arena, "%s.%s", x->path, id) : "";
+    Kept *k = map_get(s->kept, sema_name(s, path));
+    if (k) return kept_current(s, k);
+    Diag *d = sema_error(s, at, "`%s` has no parameter `%s` here", x->def->name, id);
+    diag_help(d, "the parameters of a layer are there once it was called");
+    return exp_error;
+}
+
+// ---- parameters and states
+
+Exp *kept_current(Sema *s, Kept *k) {
+    Value *v = s->entry ? map_get(s->entry->version, k->leaf) : NULL;
+    return exp_stored(s, v ? v : k->leaf);
+}
+
+void kept_update(Sema *s, Kept *k, Exp *e, Span at) {
+    if (!k->is_state) {
+        fail(s, at, "a parameter is changed by its optimizer alone");
+        return;
+    }
+    e = fit_type(s, e, &k->leaf->type, NULL, at, NULL);
+    if (is_error(e)) return;
+    if (e->stored.n_outer) {
+        fail(s, at, "a state can't be updated at an index");
+        return;
+    }
+    bool is_first = !map_has(s->entry->version, k->leaf);
+    map_set(s->entry->version, k->leaf, e->stored.v);
+    if (is_first) vec_push(s->arena, &s->entry->states, k);
+}
+
+static const char *kept_path(Sema *s, Name id) {
+    const Frame *f = s->frame;
+    if (f->kept_prefix) return arena_printf(s->arena, "%s%s%s", f->kept_prefix, id, f->kept_suffix);
+    return arena_printf(s->arena, "%s%s", f->layers ? f->layers->path : "", id);
+}
+
+// Draws of a first value belong to the parameter, whatever made them.
+typedef struct Redraw {
+    Sema *s;
+    const char *path;
+} Redraw;
+
+static Scalar *redraw(void *context, Module *m, Scalar *x) {
+    Redraw *r = context;
+    if (x->op != OP_rand) return x;
+    const char *path = arena_printf(r->s->arena, "init:%s:%u", r->path, x->site);
+    return scalar_rand(m, site_number(r->s, path), x->arg[0]);
+}
+
+static Exp *own_draws(Sema *s, Exp *e, const char *path) {
+    if (e->kind != EXP_body) return e;
+    Shape shape = exp_shape(s, e);
+    return exp_body(s, scalar_rewrite(s->m, e->body.body, redraw, &(Redraw){s, path}), &shape);
+}
+
+static void set_fans(Frame *f, const Type *t) {
+    int64_t in = 1;
+    for (int i = 0; i + 1 < t->rank; i++) in *= t->dim[i].n;
+    f->fan_in = number_int(in);
+    f->fan_out = number_int(t->rank ? t->dim[t->rank - 1].n : 1);
+}
+
+static Value *first_value(Sema *s, const char *path, const Type *t, const Node *rhs) {
+    Frame *f = s->frame;
+    set_fans(f, t);
+    f->has_fan = s->is_init = true;
+    Exp *e = expr_plain(s, rhs);
+    if (e->kind == EXP_callable) e = apply(s, e, (Args){0}, rhs->span, rhs->span);
+    e = fit_type(s, own_draws(s, e, path), t, NULL, rhs->span, NULL);
+    f->has_fan = s->is_init = false;
+    if (is_error(e)) return NULL;
+    if (!e->stored.n_outer) return e->stored.v;
+    fail(s, rhs->span, "a first value can't depend on an index");
+    return NULL;
+}
+
+static Kept *find_kept(Sema *s, const char *path, const Type *t, const Node *id, bool is_state) {
+    Kept *k = map_get(s->kept, sema_name(s, path));
+    if (!k) return NULL;
+    if (k->is_state == is_state && type_same_shape(&k->leaf->type, t)) return k;
+    Diag *d = sema_error(s, id->span, "`%s` is used again with another shape", path);
+    diag_note(d, k->span, "first here");
+    return k;
+}
+
+static Kept *make_kept(Sema *s, const char *path, const Type *t, const Span *from, const Node *id,
+                       const Node *rhs, bool is_state) {
+    Kept *k = find_kept(s, path, t, id, is_state);
+    if (k) return k;
+    k = NEW(s->arena, Kept);
+    k->span = id->span;
+    k->is_state = is_state;
+    k->leaf = is_state ? build_state(s->m, path, *t, id->span) : build_param(s->m, path, *t, id->span);
+    for (int i = 0; i < t->rank; i++) set_origin(s, k->leaf, i, from[i]);
+    map_set(s->kept, sema_name(s, path), k);
+    map_set(s->kept_of, k->leaf, k);
+    k->first = first_value(s, path, t, rhs);
+    if (k->first) function_update(s->init, k->leaf, k->first, id->span);
+    return k;
+}
+
+static void declare(Sema *s, const Node *id, Exp *e, Kept *k) {
+    Var *v = frame_set(s, s->frame, e ? VAR_local : VAR_kept, id->name, e, id->span);
+    v->kept = k;
+}
+
+static void add_param(Sema *s, Kept *k) {
+    for (int i = 0; i < s->entry->params.n; i++)
+        if (s->entry->params.at[i] == k) return;
+    vec_push(s->arena, &s->entry->params, k);
+}
+
+static bool is_constant_type(const Type *t) {
+    for (int i = 0; i < t->rank; i++)
+        if (t->dim[i].by) return false;
+    return true;
+}
+
+void define_param(Sema *s, const Node *n) {
+    const Node *names = n->kid[0];
+    Type t;
+    Span from[MAX_RANK];
+    bool is_good = eval_type(s, n->kid[1], &t, from);
+    if (is_good && (!elem_is_real(t.elem) || !is_constant_type(&t))) {
+        fail(s, n->kid[1]->span, "a parameter is a tensor of reals, of sizes that are known when compiled");
+        is_good = false;
+    }
+    for (int i = 0; i < names->n; i++) {
+        const Node *id = names->kid[i];
+        if (!is_good) {
+            declare(s, id, exp_error, NULL);
+            continue;
+        }
+        Kept *k = make_kept(s, kept_path(s, id->name), &t, from, id, n->kid[2], false);
+        declare(s, id, NULL, k);
+        add_param(s, k);
+    }
+}
+
+// An untyped state is like its first value where that has no axes; in an optimizer like w.
+static bool state_type(Sema *s, const Node *n, Type *t, Span *from) {
+    if (n->kid[1]) return eval_type(s, n->kid[1], t, from);
+    *t = s->frame->kept_type ? *s->frame->kept_type : type_scalar(s->m->real);
+    const Node *first = n->kid[2];
+    bool is_truth = first->kind == NODE_name &&
+                    (is_word(first->name, "true") || is_word(first->name, "false"));
+    if (is_truth) t->elem = ELEM_bool;
+    return true;
+}
+
+void define_state(Sema *s, const Node *n) {
+    const Node *names = n->kid[0];
+    Type t;
+    Span from[MAX_RANK] = {0};
+    bool is_good = state_type(s, n, &t, from);
+    for (int i = 0; i < names->n; i++) {
+        const Node *id = names->kid[i];
+        if (!is_good) {
+            declare(s, id, exp_error, NULL);
+        } else if (!is_constant_type(&t)) {
+            // Of the batch: reset at every batch, so that it is no more than a local.
+            Exp *e = fit_type(s, expr_plain(s, n->kid[2]), &t, from, n->kid[2]->span, id->name);
+            declare(s, id, e, NULL);
+        } else {
+            declare(s, id, NULL, make_kept(s, kept_path(s, id->name), &t, from, id, n->kid[2], true));
+        }
+    }
+}
+
+// ---- init
+
+// In `init`, hypers are inputs of init, and others' first values stand for parameters.
+static Value *in_init(void *context, Module *m, Value *v) {
+    Sema *s = context;
+    (void)m;
+    if (v->op == VAL_input && v->leaf.fn != s->init && find_hyper(s, v->leaf.name))
+        return build_input(s->init, v->leaf.name, v->type, v->span);
+    Kept *k = v->op == VAL_param || v->op == VAL_state ? map_get(s->kept_of, v) : NULL;
+    return k && k->first ? k->first : v;
+}
+
+static bool is_kept_leaf(const Value *v) {
+    return v->op == VAL_param || v->op == VAL_state;
+}
+
+void finish_init(Sema *s) {
+    bool again = true;
+    for (int round = 0; again && round < 100; round++) {
+        function_rewrite(s->init, in_init, s);
+        Values order = function_order(s->init, s->arena);
+        again = false;
+        for (int i = 0; i < order.n; i++) again |= is_kept_leaf(order.at[i]);
+    }
+    for (int i = 0; i < s->init->updates.n; i++) {
+        const Update *u = &s->init->updates.at[i];
+        Function alone = {.m = s->m};
+        vec_push(s->arena, &alone.updates, *u);
+        Values order = function_order(&alone, s->arena);
+        for (int k = 0; k < order.n; k++)
+            if (order.at[k]->op == VAL_input && order.at[k]->leaf.fn != s->init)
+                fail(s, u->span, "the first value of `%s` depends on the data", u->target->leaf.name);
+    }
+}

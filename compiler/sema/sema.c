@@ -1,0 +1,220 @@
+// The whole of sema: items of the file and the library, hypers, entry points.
+#include "sema/sema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sema/elab.h"
+
+// ---- items
+
+static bool is_named_item(const Node *n) {
+    return n->kind != NODE_hyper && n->kind != NODE_train && n->kind != NODE_generate &&
+           n->kind != NODE_model;
+}
+
+static void add_item(Sema *s, Map *items, const Node *n) {
+    const Node *old = map_get(items, n->name);
+    if (old) {
+        Diag *d = sema_error(s, n->name_span, "`%s` is defined twice", n->name);
+        diag_note(d, old->name_span, "first here");
+        return;
+    }
+    map_set(items, n->name, (void *)n);
+}
+
+static Map *read_library(Sema *s) {
+    Map *items = map_new(s->arena);
+    for (const LibraryFile *f = library_files; f->name; f++) {
+        int file = source_add(s->c->sources, f->name, f->text, (int)strlen(f->text), true);
+        const Node *tree = parse_file(s->c, file);
+        for (int i = 0; tree && i < tree->n; i++)
+            if (is_named_item(tree->kid[i])) add_item(s, items, tree->kid[i]);
+    }
+    return items;
+}
+
+static void read_items(Sema *s) {
+    s->globals = map_new(s->arena);
+    for (int i = 0; i < s->file->n; i++) {
+        const Node *n = s->file->kid[i];
+        if (is_named_item(n)) add_item(s, s->globals, n);
+    }
+}
+
+// ---- hypers
+
+static bool is_builtin_flag(Name id) {
+    static const char *const flags[] = {"data", "threads", "seed", "ckpt", "resume", "log", "keep",
+                                        "folds", "ensemble", "patience", "overfit", "quiet", "load",
+                                        "epochs", "help", "version", "steps", "batch"};
+    for (unsigned i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (is_word(id, flags[i])) return true;
+    return false;
+}
+
+static Define *find_define(Sema *s, Name id) {
+    for (int i = 0; i < s->c->opt.n_define; i++)
+        if (!strcmp(s->c->opt.define[i].name, id)) return &s->c->opt.define[i];
+    return NULL;
+}
+
+static Exp *defined_value(Sema *s, const Define *d, Span at) {
+    char *end;
+    double x = strtod(d->value, &end);
+    size_t n = strlen(d->value);
+    if (end != d->value && end[0] == '%' && !end[1]) return exp_number(s, number_div(number_real(x), number_int(100)));
+    if (end != d->value && !*end) return exp_number(s, number_real(x));
+    if (!strcmp(d->value, "true") || !strcmp(d->value, "false"))
+        return exp_bool(s, d->value[0] == 't');
+    if (n && n < 64) return exp_string(s, sema_name(s, d->value));
+    return fail(s, at, "-D %s=%s gives no value", d->name, d->value);
+}
+
+// A number written without a point or an exponent is an integer flag.
+static bool is_integer_literal(const Node *n) {
+    if (n->kind == NODE_unary) n = n->kid[0];
+    return n->kind == NODE_number && n->den == 1 && !strpbrk(n->text, ".eE%");
+}
+
+static bool keeps_fixed(const HyperInfo *old, int n, Name id) {
+    for (int i = 0; i < n; i++)
+        if (old[i].name == id) return old[i].is_fixed;
+    return false;
+}
+
+// `fixed`: what earlier rounds found out.
+static void read_hypers(Sema *s, const HyperInfo *fixed, int n_fixed) {
+    frame_push(s, NULL, s->file->span);
+    s->is_reading_hypers = true;
+    for (int i = 0; i < s->file->n; i++) {
+        const Node *n = s->file->kid[i];
+        if (n->kind != NODE_hyper) continue;
+        Define *d = find_define(s, n->name);
+        HyperInfo h = {.node = n, .name = n->name, .is_fixed = keeps_fixed(fixed, n_fixed, n->name)};
+        if (is_builtin_flag(n->name))
+            fail(s, n->name_span, "a hyper can't be called `%s`: that is a flag of every program", n->name);
+        if (find_hyper(s, n->name)) fail(s, n->name_span, "the hyper `%s` is defined twice", n->name);
+        h.e = expr_plain(s, n->kid[0]);
+        h.is_integer = is_integer_literal(n->kid[0]);
+        if (d) {
+            d->is_used = h.is_fixed = h.is_defined = true;
+            h.e = defined_value(s, d, n->name_span);
+        }
+        vec_push(s->arena, &s->hypers, h);
+    }
+    s->is_reading_hypers = false;
+    frame_pop(s);
+}
+
+static void list_hypers(Sema *s) {
+    for (int i = 0; i < s->hypers.n; i++) {
+        const HyperInfo *h = &s->hypers.at[i];
+        if (h->is_fixed || !h->e || h->e->kind != EXP_number) continue;
+        HyperSpec spec = {h->name, number_value(h->e->number), h->is_integer, h->node->span};
+        vec_push(s->arena, &s->spec->hypers, spec);
+    }
+    for (int i = 0; i < s->c->opt.n_define; i++) {
+        const Define *d = &s->c->opt.define[i];
+        if (d->is_used) continue;
+        Diag *diag = diag_error(s->c->diags, (Span){0}, "-D %s: there is no hyper of this name", d->name);
+        const char **names = NEW_ARRAY(s->arena, const char *, s->hypers.n + 1);
+        for (int k = 0; k < s->hypers.n; k++) names[k] = s->hypers.at[k].name;
+        const char *best = nearest(d->name, names, s->hypers.n);
+        if (best) diag_help(diag, "did you mean `%s`?", best);
+    }
+}
+
+// ---- which model
+
+static const Node *find_item(const Sema *s, NodeKind kind, Name id) {
+    for (int i = 0; i < s->file->n; i++) {
+        const Node *n = s->file->kid[i];
+        if (n->kind == kind && (!id || n->name == id)) return n;
+    }
+    return NULL;
+}
+
+static const Node *find_or_fail(Sema *s, NodeKind kind, Name id, Span at) {
+    const Node *n = find_item(s, kind, id);
+    if (n) return n;
+    Diag *d = sema_error(s, at, "there is no %s `%s`", node_kind_name[kind], id);
+    const Node *other = find_item(s, kind, NULL);
+    if (other) diag_help(d, "did you mean `%s`?", other->name);
+    return NULL;
+}
+
+static void find_program(Sema *s) {
+    s->train = find_item(s, NODE_train, NULL);
+    s->model = s->train ? find_or_fail(s, NODE_model, s->train->name, s->train->name_span)
+                        : find_item(s, NODE_model, NULL);
+    s->data = s->train ? find_or_fail(s, NODE_data, s->train->text, s->train->name_span) : NULL;
+    for (int i = 0; i < s->file->n; i++) {
+        const Node *n = s->file->kid[i];
+        if (n->kind == NODE_train && n != s->train) not_compiled(s, n->name_span, "a second train block is");
+        if (n->kind == NODE_generate) not_compiled(s, n->name_span, "`generate` is");
+    }
+}
+
+// ---- one round; more where a hyper turns out to fix a shape
+
+typedef struct Round {
+    Compiler *c;
+    const Node *file;
+    Map *library;
+    bool check_only;
+    ModelSpec *spec;
+    jmp_buf again;
+    Sema *s;
+} Round;
+
+static Sema *begin(Round *r) {
+    const Sema *old = r->s;
+    Sema *s = NEW(r->c->arena, Sema);
+    s->c = r->c;
+    s->arena = r->c->arena;
+    s->file = r->file;
+    s->spec = r->spec;
+    s->restart = &r->again;
+    *s->spec = (ModelSpec){0};
+    s->library = r->library ? r->library : read_library(s);
+    r->library = s->library;
+    s->kept = map_new(s->arena);
+    s->kept_of = map_new(s->arena);
+    s->sites = map_new(s->arena);
+    s->origin = map_new(s->arena);
+    s->uses = map_new(s->arena);
+    Name id = name(s->c->names, "model");
+    s->m = module_new(s->c, id, s->c->opt.is_f64 ? ELEM_f64 : ELEM_f32);
+    read_items(s);
+    find_program(s);
+    if (s->model) s->m->name = s->model->name;
+    read_hypers(s, old ? old->hypers.at : NULL, old ? old->hypers.n : 0);
+    return s;
+}
+
+static Module *run_round(Round *r) {
+    Sema *s = r->s;
+    s->spec->model = s->m->name;
+    read_train(s);
+    read_data(s);
+    if (!s->model && !s->train && !r->check_only)
+        diag_error(s->c->diags, s->file->span, "there is no model to compile");
+    if (s->model) {
+        build_entries(s);
+        finish_init(s);
+    }
+    list_hypers(s);
+    if (diag_errors(s->c->diags)) return NULL;
+    warn_unused(s);
+    return s->m;
+}
+
+Module *sema_module(Compiler *c, const Node *file, bool check_only, ModelSpec *spec) {
+    Round *r = NEW(c->arena, Round);
+    *r = (Round){.c = c, .file = file, .check_only = check_only, .spec = spec};
+    // Each further round fixes at least one hyper more.
+    setjmp(r->again);
+    r->s = begin(r);
+    return run_round(r);
+}

@@ -1,0 +1,167 @@
+// From terms to Values: slots renumbered from 0, draws given their places.
+#include <string.h>
+
+#include "base/die.h"
+#include "sema/elab.h"
+
+// The row-major number of a point, at the largest extents.
+static Affine linear_place(Sema *s, const int *slot, int n) {
+    Affine place = affine_const(0);
+    for (int i = 0; i < n; i++) {
+        place = affine_scale(s->m, place, dim_max(s->slots.at[slot[i]].dim));
+        place = affine_add(s->m, place, affine_slot(s->m, i));
+    }
+    return place;
+}
+
+static Affine *renumbering(Sema *s, const int *slot, int n) {
+    int n_all = s->slots.n + 1;
+    Affine *to = NEW_ARRAY(s->arena, Affine, n_all);
+    for (int i = 0; i < n_all; i++) to[i].n = -1;
+    for (int i = 0; i < n; i++) to[slot[i]] = affine_slot(s->m, i);
+    to[PLACE] = linear_place(s, slot, n);
+    return to;
+}
+
+static Dim *extents_of(Sema *s, const int *slot, int n) {
+    Dim *d = NEW_ARRAY(s->arena, Dim, n + 1);
+    for (int i = 0; i < n; i++) d[i] = s->slots.at[slot[i]].dim;
+    return d;
+}
+
+static void check_used(Sema *s, Scalar *body, const int *slot, int n) {
+    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+    slots_used(s, body, used);
+    for (int i = 0; i < n; i++) used[slot[i]] = false;
+    for (int i = 1; i < s->slots.n; i++)
+        if (used[i]) BUG("slot %d (%s) is not bound", i, s->slots.at[i].name);
+}
+
+static void give_hint(Value *v, Name hint) {
+    if (v->op == VAL_index && !v->hint) v->hint = hint;  // outside of the sharing key
+}
+
+Value *store_body(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint) {
+    if (n > MAX_RANK) {
+        sema_error(s, at, "a tensor with %d axes: the most is %d", n, MAX_RANK);
+        return NULL;
+    }
+    check_used(s, body, slot, n);
+    body = scalar_subst(s->m, body, renumbering(s, slot, n));
+    Value *v = build_map(s->m, n, extents_of(s, slot, n), body, at, hint);
+    for (int i = 0; i < n; i++) set_origin(s, v, i, s->slots.at[slot[i]].from);
+    give_hint(v, hint);
+    return v;
+}
+
+// ---- outer slots: those of enclosing bodies
+
+static void mark_live(Sema *s, bool *used) {
+    for (const Frame *f = s->frame; f; f = f->up) {
+        for (const Binding *b = f->binding; b; b = b->up) used[b->slot] = true;
+        for (int i = 0; f->live && i < f->live->n; i++) used[f->live->axis[i].slot] = true;
+    }
+}
+
+// The slots, in order, that bodies use besides their own. A draw depends on all that live.
+static int outer_slots(Sema *s, bool *used, const int *own, int n_own, int *outer) {
+    if (used[PLACE] && !s->is_init) mark_live(s, used);
+    for (int i = 0; i < n_own; i++) used[own[i]] = false;
+    int n = 0;
+    for (int i = 1; i < s->slots.n; i++)
+        if (used[i]) outer[n++] = i;
+    return n;
+}
+
+static bool slots_known(Sema *s, const int *slot, int n, Span at) {
+    for (int i = 0; i < n; i++) {
+        const SlotInfo *info = &s->slots.at[slot[i]];
+        if (info->is_known) continue;
+        Diag *d = sema_error(s, at, "the range of `%s` is not known here", info->name);
+        diag_help(d, "give it where it is bound: `%s < n`", info->name);
+        return false;
+    }
+    return true;
+}
+
+Exp *exp_store(Sema *s, Exp *e, Span at, Name hint) {
+    if (e->kind == EXP_error || e->kind == EXP_stored) return e;
+    Shape shape = exp_shape(s, e);
+    Scalar *body = exp_at(s, e, &shape);
+    int own[MAX_SLOTS], n = 0;
+    int *slot = NEW_ARRAY(s->arena, int, s->slots.n + shape.rank + 1);
+    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+    for (int i = 0; i < shape.rank; i++) own[n++] = shape.axis[i].slot;
+    slots_used(s, body, used);
+    int n_outer = outer_slots(s, used, own, n, slot);
+    memcpy(slot + n_outer, own, sizeof *own * (size_t)n);
+    if (!slots_known(s, slot, n_outer + n, at)) return exp_error;
+    Value *v = store_body(s, body, n_outer + n, slot, at, hint);
+    if (!v) return exp_error;
+    Exp *stored = exp_stored(s, v);
+    stored->stored.n_outer = n_outer;
+    stored->stored.outer = slot;
+    return stored;
+}
+
+static bool uses_place(Sema *s, Scalar *body) {
+    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+    slots_used(s, body, used);
+    return used[PLACE];
+}
+
+// A name holds a stored tensor, or a scalar that is nothing but a leaf or a draw: a draw
+// takes the index of the definition that it ends up in.
+Exp *exp_bind(Sema *s, Exp *e, Span at, Name hint) {
+    if (e->kind != EXP_body) return e;
+    if (e->body.rank == 0) {
+        Op op = e->body.body->op;
+        if (op == OP_const || op == OP_read || op == OP_iv) return e;
+        if (uses_place(s, e->body.body)) return e;
+    }
+    return exp_store(s, e, at, hint);
+}
+
+// ---- reductions
+
+// Multiply-adds of a sample: points of a sum over a product.
+static void count_products(Sema *s, const Reduction *r, const int *slot, int n) {
+    if (r->red != RED_sum || r->body->op != OP_mul) return;
+    int64_t points = 1;
+    for (int i = 0; i < n; i++) points *= s->slots.at[slot[i]].dim.n;
+    s->multiply_adds += points;
+}
+
+Exp *store_reduction(Sema *s, const Reduction *r) {
+    int own[MAX_SLOTS], n_own = 0;
+    for (int i = 0; i < r->axes.rank; i++) own[n_own++] = r->axes.axis[i].slot;
+    for (int i = 0; i < r->nr; i++) own[n_own++] = r->slot[i];
+    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+    int *slot = NEW_ARRAY(s->arena, int, s->slots.n + n_own + 1);
+    slots_used(s, r->body, used);
+    Scalar *where = scalar_guard(s->m, r->where, r->n_where);
+    slots_used(s, where, used);
+    int n_outer = outer_slots(s, used, own, n_own, slot);
+    int np = n_outer + r->axes.rank, n = np + r->nr;
+    memcpy(slot + n_outer, own, sizeof *own * (size_t)n_own);
+    if (!slots_known(s, slot, n, r->span)) return exp_error;
+    if (np > MAX_RANK || n > MAX_SLOTS)
+        return fail(s, r->span, "a reduction over %d indices inside %d: too many", r->nr, np);
+    Affine *to = renumbering(s, slot, n);
+    Guard *guard = NEW_ARRAY(s->arena, Guard, r->n_where + 1);
+    for (int i = 0; i < r->n_where; i++)
+        guard[i] = (Guard){affine_subst(s->m, r->where[i].e, to),
+                           r->where[i].s ? scalar_subst(s->m, r->where[i].s, to) : NULL,
+                           r->where[i].mod};
+    Index x = {.np = np, .nr = r->nr, .extent = extents_of(s, slot, n), .red = r->red,
+               .n_where = r->n_where, .where = guard,
+               .body = scalar_subst(s->m, r->body, to)};
+    if (r->nr == 0) x.red = RED_none;  // an empty pack
+    Value *v = build_index(s->m, &x, r->span, r->hint);
+    count_products(s, r, slot, n);
+    for (int i = 0; i < np; i++) set_origin(s, v, i, s->slots.at[slot[i]].from);
+    Exp *stored = exp_stored(s, v);
+    stored->stored.n_outer = n_outer;
+    stored->stored.outer = slot;
+    return stored;
+}

@@ -1,0 +1,351 @@
+// The train block and the model: one function per entry point.
+#include <string.h>
+
+#include "sema/elab.h"
+
+// ---- reading the block
+
+static const char *const known_entries[] = {
+    "loss", "metric", "optimizer", "freeze", "load", "clip", "project", "average", "augment",
+    "batch", "accumulate", "epochs", "steps", "stop"};
+enum { N_KNOWN = sizeof known_entries / sizeof *known_entries };
+
+int entry_args(const Node *entry) {
+    return entry->n - 2;
+}
+
+const Node *entry_paths(const Node *entry) {
+    return entry->kid[entry->n - 2];
+}
+
+const Node *train_entry(Sema *s, const char *word, int nth) {
+    for (int i = 0; s->train && i < s->train->n; i++) {
+        const Node *n = s->train->kid[i];
+        if (n->kind == NODE_entry && is_word(n->name, word) && nth-- == 0) return n;
+    }
+    return NULL;
+}
+
+static bool is_pending(const Node *n) {
+    static const char *const pending[] = {"freeze", "load", "project", "average", "augment",
+                                          "accumulate", "clip"};
+    for (unsigned i = 0; i < sizeof pending / sizeof *pending; i++)
+        if (is_word(n->name, pending[i])) return true;
+    return false;
+}
+
+static void check_entry(Sema *s, const Node *n) {
+    if (n->kind != NODE_entry) {
+        fail(s, n->span, "a train block has entries: a word and what it takes");
+        return;
+    }
+    bool is_known = false;
+    for (int i = 0; i < N_KNOWN; i++) is_known |= is_word(n->name, known_entries[i]);
+    if (!is_known) {
+        Diag *d = sema_error(s, n->span, "unknown entry `%s` of a train block", n->name);
+        const char *best = nearest(n->name, known_entries, N_KNOWN);
+        if (best) diag_help(d, "did you mean `%s`?", best);
+    } else if (is_pending(n)) {
+        not_compiled(s, n->span, arena_printf(s->arena, "`%s` in a train block is", n->name));
+    } else if (entry_paths(n)) {
+        not_compiled(s, entry_paths(n)->span, "`for` in a train entry is");
+    }
+}
+
+static int64_t read_count(Sema *s, const char *word, int64_t otherwise) {
+    const Node *n = train_entry(s, word, 0);
+    int64_t count = otherwise;
+    if (!n) return otherwise;
+    if (entry_args(n) != 1) fail(s, n->span, "`%s` takes one number", word);
+    else if (need_int(s, n->kid[0], &count) && count < 1)
+        fail(s, n->kid[0]->span, "`%s` must be positive", word);
+    return count < 1 ? 1 : count;
+}
+
+static void check_single(Sema *s, const char *word) {
+    const Node *first = train_entry(s, word, 0), *second = first ? train_entry(s, word, 1) : NULL;
+    if (!second) return;
+    Diag *d = sema_error(s, second->span, "a second `%s`", word);
+    diag_note(d, first->span, "the first is here");
+}
+
+void read_train(Sema *s) {
+    enum { ROWS_TO_PREDICT = 64 };
+    s->spec->batch = ROWS_TO_PREDICT;
+    if (s->train) {
+        frame_push(s, NULL, s->train->span);
+        for (int i = 0; i < s->train->n; i++) check_entry(s, s->train->kid[i]);
+        static const char *const single[] = {"batch", "epochs", "steps", "stop", "optimizer", "loss"};
+        for (unsigned i = 0; i < sizeof single / sizeof *single; i++) check_single(s, single[i]);
+        s->spec->data = s->train->text;
+        s->spec->batch = read_count(s, "batch", 32);
+        s->spec->steps = read_count(s, "steps", 0);
+        if (!train_entry(s, "steps", 0)) s->spec->steps = 0;
+        s->spec->epochs = train_entry(s, "epochs", 0) ? read_count(s, "epochs", 1)
+                          : s->spec->steps           ? 0
+                                                     : 1;
+        frame_pop(s);
+    }
+    s->batch = module_extent(s->m, "batch", s->spec->batch);
+}
+
+// ---- entry points
+
+static void begin_entry(Sema *s, const char *name, bool training, bool moves_states) {
+    Entry *e = NEW(s->arena, Entry);
+    e->fn = function_new(s->m, name);
+    e->training = training;
+    e->moves_states = moves_states;
+    e->version = map_new(s->arena);
+    e->constants = map_new(s->arena);
+    e->root = layer_scope(s, "");
+    s->entry = e;
+    s->slots.n = 0;
+    s->known.n = 0;
+    frame_push(s, NULL, s->train ? s->train->span : s->model->span);
+    s->frame->layers = e->root;
+    make_fields(s);
+}
+
+static void end_entry(Sema *s) {
+    Entry *e = s->entry;
+    for (int i = 0; i < e->states.n && e->moves_states; i++) {
+        Kept *k = e->states.at[i];
+        function_update(e->fn, k->leaf, map_get(e->version, k->leaf), k->span);
+    }
+    frame_pop(s);
+    s->is_summarized = true;
+}
+
+// ---- the model
+
+// A dimension of a model's input that nothing gives a size.
+static void missing_dims(Sema *s, const Node *dims) {
+    for (int i = 0; dims && i < dims->n; i++) {
+        const Node *n = dims->kid[i];
+        bool is_open = n->kind == NODE_name && !is_word(n->name, "batch") &&
+                       !frame_var(s->frame, n->name) && !find_hyper(s, n->name) &&
+                       !global_def(s, n->name, false);
+        if (!is_open) continue;
+        frame_set(s, s->frame, VAR_dim, n->name, exp_error, n->span);
+        vec_push(s->arena, &s->missing, n);
+    }
+}
+
+static Exp *free_input(Sema *s, const Node *param) {
+    Type t;
+    Span from[MAX_RANK];
+    const Node *type = param->kid[0];
+    if (!type) return fail(s, param->span, "a model's input needs a type: `%s: [batch, 8]`", param->name);
+    missing_dims(s, type->kid[1]);
+    if (!eval_type(s, type, &t, from)) return exp_error;
+    Value *v = build_input(s->entry->fn, param->name, t, param->span);
+    for (int i = 0; i < t.rank; i++) set_origin(s, v, i, from[i]);
+    return exp_stored(s, v);
+}
+
+static Exp *model_input(Sema *s, const Node *param) {
+    const Node *field = map_get(s->fields, param->name);
+    Var *v = field ? frame_var(s->frame, param->name) : NULL;
+    if (v) {
+        if (!v->e) v->e = field_value(s, field);
+        return v->e;
+    }
+    if (s->data) {
+        Diag *d = sema_error(s, param->span, "the data block `%s` has no field `%s`", s->data->name,
+                             param->name);
+        const char **names = NEW_ARRAY(s->arena, const char *, s->fields->n + 1);
+        for (int i = 0; i < s->fields->n; i++) names[i] = (const char *)(uintptr_t)s->fields->key[i];
+        const char *best = nearest(param->name, names, s->fields->n);
+        if (best) diag_help(d, "did you mean `%s`?", best);
+        return exp_error;
+    }
+    return free_input(s, param);
+}
+
+static Exp *run_model(Sema *s) {
+    const Node *params = s->model->kid[0];
+    Args args = {params->n, NEW_ARRAY(s->arena, Arg, params->n + 1)};
+    for (int i = 0; i < params->n; i++) {
+        const Node *p = params->kid[i];
+        args.at[i] = (Arg){p->name, model_input(s, p), p->span, p->span};
+    }
+    Exp *output = run_def(s, s->model, (Args){0}, args, s->model->name_span, s->entry->root);
+    output = exp_bind(s, output, s->model->name_span, sema_name(s, "output"));
+    frame_set(s, s->frame, VAR_argument, sema_name(s, "output"), output, s->model->name_span);
+    return output;
+}
+
+// ---- loss and metrics
+
+// A real Value of rank 0, or NULL after an error.
+static Value *scalar_result(Sema *s, const Node *n, const char *what) {
+    Exp *e = expr_plain(s, n);
+    if (is_error(e)) return NULL;
+    if (!is_scalar_like(e) || exp_shape(s, e).rank) {
+        fail(s, n->span, "%s must be a scalar, and this is %s", what, exp_describe(s, e));
+        return NULL;
+    }
+    Type t = type_scalar(s->m->real);
+    Name hint = n->kind == NODE_call ? n->kid[0]->name : NULL;
+    e = fit_type(s, e, &t, NULL, n->span, hint);
+    return is_error(e) ? NULL : e->stored.v;
+}
+
+static bool one_argument(Sema *s, const Node *entry) {
+    if (entry_args(entry) == 1 && entry->kid[0]->kind != NODE_named) return true;
+    fail(s, entry->span, "`%s` takes one expression", entry->name);
+    return false;
+}
+
+static Value *run_loss(Sema *s) {
+    const Node *entry = train_entry(s, "loss", 0);
+    if (!entry || !one_argument(s, entry)) return NULL;
+    Value *loss = scalar_result(s, entry->kid[0], "the loss");
+    if (loss) function_result(s->entry->fn, "loss", loss);
+    return loss;
+}
+
+static Name metric_name(Sema *s, const Node *entry) {
+    const Node *n = entry->kid[0];
+    while (n->kind == NODE_call || n->kind == NODE_subscript) n = n->kid[0];
+    Name base = n->kind == NODE_name || n->kind == NODE_member ? n->name : sema_name(s, "metric");
+    int before = 0;
+    for (int i = 0; train_entry(s, "metric", i) != entry; i++) {
+        const Node *other = train_entry(s, "metric", i)->kid[0];
+        while (other->kind == NODE_call || other->kind == NODE_subscript) other = other->kid[0];
+        before += other->name == n->name;
+    }
+    return before ? sema_name(s, arena_printf(s->arena, "%s#%d", base, before + 1)) : base;
+}
+
+static void run_metrics(Sema *s) {
+    const Node *entry;
+    for (int i = 0; (entry = train_entry(s, "metric", i)); i++) {
+        if (!one_argument(s, entry)) continue;
+        Name id = metric_name(s, entry);
+        Value *v = scalar_result(s, entry->kid[0], "a metric");
+        if (v) function_result(s->entry->fn, id, v);
+        bool is_known = false;
+        for (int k = 0; k < s->spec->metrics.n; k++) is_known |= s->spec->metrics.at[k] == id;
+        if (!is_known) vec_push(s->arena, &s->spec->metrics, id);
+    }
+}
+
+// `weights`, `vectors`, `params`: lists of the model's parameters.
+static Exp *params_of_rank(Sema *s, int least, int most) {
+    Exp **at = NEW_ARRAY(s->arena, Exp *, s->entry->params.n + 1);
+    int n = 0;
+    for (int i = 0; i < s->entry->params.n; i++) {
+        Value *v = s->entry->params.at[i]->leaf;
+        if (v->type.rank >= least && v->type.rank <= most) at[n++] = exp_stored(s, v);
+    }
+    return exp_list(s, EXP_list, n, at);
+}
+
+static void set_param_lists(Sema *s) {
+    Span at = s->train->name_span;
+    frame_set(s, s->frame, VAR_argument, sema_name(s, "weights"), params_of_rank(s, 2, MAX_RANK), at);
+    frame_set(s, s->frame, VAR_argument, sema_name(s, "vectors"), params_of_rank(s, 0, 1), at);
+    frame_set(s, s->frame, VAR_argument, sema_name(s, "params"), params_of_rank(s, 0, MAX_RANK), at);
+}
+
+static Value *run_forward(Sema *s) {
+    run_model(s);
+    set_param_lists(s);
+    Value *loss = run_loss(s);
+    run_metrics(s);
+    return loss;
+}
+
+// ---- the entry points
+
+static void build_train_step(Sema *s) {
+    begin_entry(s, "train_step", true, true);
+    Value *loss = run_forward(s);
+    if (loss && !diag_errors(s->c->diags)) check_reachable(s, loss);
+    if (loss) build_updates(s, loss);
+    end_entry(s);
+}
+
+static void build_eval_step(Sema *s) {
+    begin_entry(s, "eval_step", false, false);
+    run_forward(s);
+    end_entry(s);
+}
+
+static void build_gradients(Sema *s) {
+    begin_entry(s, "gradients", true, false);
+    Value *loss = run_forward(s);
+    for (int i = 0; loss && i < s->entry->params.n; i++) {
+        Value *w = s->entry->params.at[i]->leaf;
+        const char *id = arena_printf(s->arena, "grad.%s", w->leaf.name);
+        function_result(s->entry->fn, id, build_grad(s->m, loss, w, s->entry->params.at[i]->span));
+    }
+    end_entry(s);
+}
+
+static void add_result(Sema *s, Name id, Exp *e) {
+    if (is_error(e)) return;
+    Span at = s->model->name_span;
+    if (!is_scalar_like(e)) {
+        fail(s, at, "the model must give tensors, and this is %s", exp_describe(s, e));
+        return;
+    }
+    if (!is_tensor(e)) {
+        Type t = type_scalar(s->m->real);
+        e = fit_type(s, e, &t, NULL, at, id);
+    }
+    e = exp_store(s, e, at, id);
+    if (!is_error(e)) function_result(s->entry->fn, id, e->stored.v);
+}
+
+static void build_predict(Sema *s) {
+    begin_entry(s, "predict", false, false);
+    Exp *e = run_model(s);
+    const Node *returns = s->model->kid[1];
+    if (e->kind == EXP_tuple) {
+        for (int i = 0; i < e->list.n; i++) {
+            Name id = e->list.name && e->list.name[i]
+                          ? e->list.name[i]
+                          : sema_name(s, arena_printf(s->arena, "output%d", i + 1));
+            add_result(s, id, e->list.at[i]);
+        }
+    } else {
+        Name id = returns->n == 1 && returns->kid[0]->name ? returns->kid[0]->name
+                                                           : sema_name(s, "output");
+        add_result(s, id, e);
+    }
+    end_entry(s);
+}
+
+static void build_epoch_end(Sema *s) {
+    const Node *entry = train_entry(s, "stop", 0);
+    if (!entry || !one_argument(s, entry)) return;
+    begin_entry(s, "epoch_end", false, true);
+    Exp *e = expr_plain(s, entry->kid[0]);
+    bool is_truth = is_scalar_like(e) && exp_elem(s, e) == ELEM_bool && !exp_shape(s, e).rank;
+    if (is_truth) {
+        Type t = type_scalar(ELEM_bool);
+        e = fit_type(s, e, &t, NULL, entry->kid[0]->span, NULL);
+        function_result(s->entry->fn, "stop", e->stored.v);
+    } else if (!is_error(e)) {
+        fail(s, entry->kid[0]->span, "`stop` takes a truth value, and this is %s", exp_describe(s, e));
+    }
+    end_entry(s);
+}
+
+void build_entries(Sema *s) {
+    s->init = function_new(s->m, "init");
+    if (s->train) {
+        build_train_step(s);
+        build_eval_step(s);
+    }
+    build_predict(s);
+    if (s->train && train_entry(s, "loss", 0)) build_gradients(s);
+    if (s->train) build_epoch_end(s);
+    for (int i = 0; i < s->missing.n && !diag_errors(s->c->diags); i++) {
+        const Node *n = s->missing.at[i];
+        fail(s, n->span, "the size of `%s` is not known: no data gives it", n->name);
+    }
+}
