@@ -231,7 +231,7 @@ product : signed
         | product '/' signed             { CHECK($$ = reader_op(r, @$, OP_div, $1, $3, NULL)); }
 
 signed : primary
-       | '-' signed                      { CHECK($$ = reader_op(r, @$, OP_neg, $2, NULL, NULL)); }
+       | '-' signed                      { CHECK($$ = reader_negated(r, @$, $2)); }
 
 primary : T_INT                          { CHECK($$ = reader_integer(r, @1, $1)); }
         | T_U8                           { CHECK($1 < 256 || reader_error(r, @1, "a u8 above 255"));

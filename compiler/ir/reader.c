@@ -209,6 +209,12 @@ Scalar *reader_op(Reader *r, Span at, Op op, Scalar *a, Scalar *b, Scalar *c) {
     return at_depth(r, at, scalar_op(r->m, op, a, b, c), depth + 1);
 }
 
+// A minus before a real is part of the number: even frozen, what is read is not rounded.
+Scalar *reader_negated(Reader *r, Span at, Scalar *a) {
+    if (a->op == OP_const && elem_is_real(a->elem)) return scalar_real(r->m, -a->real);
+    return reader_op(r, at, OP_neg, a, NULL, NULL);
+}
+
 Scalar *reader_call(Reader *r, Span at, Name n, const Arguments *arguments) {
     Op op = op_by_name(n);
     if (op == N_OP || op_info[op].rule == RULE_LEAF)

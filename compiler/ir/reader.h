@@ -82,6 +82,7 @@ bool reader_let(Reader *r, Span at, Name name, Scalar *s);
 Scalar *reader_word(Reader *r, Span at, Name name);
 Scalar *reader_integer(Reader *r, Span at, int64_t x);
 Scalar *reader_op(Reader *r, Span at, Op op, Scalar *a, Scalar *b, Scalar *c);
+Scalar *reader_negated(Reader *r, Span at, Scalar *a);
 Scalar *reader_call(Reader *r, Span at, Name name, const Arguments *arguments);
 Scalar *reader_rand(Reader *r, Span at, int64_t site, Scalar *place);
 Scalar *reader_read(Reader *r, Span at, Value *v, const Subscripts *sub, const Guards *guards,

@@ -8,6 +8,7 @@
 // come first; that is an edge, too. Otherwise a copy at the end moves the new value in.
 #include <string.h>
 
+#include "ir/share.h"
 #include "pass/fuse.h"
 
 typedef struct Group {
@@ -99,14 +100,19 @@ static bool can_update_in_place(Grouping *g, Value *target, Value *v) {
     return true;
 }
 
+static Value plain_copy(Grouping *g, Value *v, Span span) {
+    Dim *extent = arena_copy(g->m->arena, v->type.dim, sizeof(Dim) * MAX_RANK);
+    Value copy = {.op = VAL_index, .type = v->type, .span = span, .hint = v->hint};
+    copy.index = (Index){.np = v->type.rank, .extent = extent,
+                         .body = scalar_read_identity(g->m, v)};
+    return copy;
+}
+
 static Value *copy_of(Grouping *g, Value *v, Span span) {
     // Not shared with anything: a copy is a place, not a meaning.
     Value *copy = NEW(g->m->arena, Value);
-    Dim *extent = arena_copy(g->m->arena, v->type.dim, sizeof(Dim) * MAX_RANK);
-    *copy = (Value){.op = VAL_index, .type = v->type, .id = g->m->n_value++, .span = span,
-                    .hint = v->hint};
-    copy->index = (Index){.np = v->type.rank, .extent = extent,
-                          .body = scalar_read_identity(g->m, v)};
+    *copy = plain_copy(g, v, span);
+    copy->id = g->m->n_value++;
     return copy;
 }
 
@@ -139,18 +145,31 @@ static bool is_updated(const Function *f, const Value *leaf) {
     return false;
 }
 
-// A result that is the old value of what is updated needs memory of its own.
-static void copy_results(Grouping *g) {
+// The value, or a copy of it where it is the old value of what is updated. It stands in the
+// function, so it is shared as everything there.
+static Value *kept_value(Grouping *g, Value *v) {
+    Value *root = storage_root(v);
+    if (!is_leaf(root) || !is_updated(g->f, root)) return v;
+    Value copy = plain_copy(g, v, v->span);
+    return share_value(g->m, &copy);
+}
+
+// An old value that is a result, or the new value of something else (two that change
+// places), needs memory of its own.
+static void copy_old_values(Grouping *g) {
     for (int i = 0; i < g->f->results.n; i++) {
         Result *r = &g->f->results.at[i];
-        Value *root = storage_root(r->v);
-        if (is_leaf(root) && is_updated(g->f, root)) r->v = copy_of(g, r->v, r->v->span);
+        r->v = kept_value(g, r->v);
+    }
+    for (int i = 0; i < g->f->updates.n; i++) {
+        Update *u = &g->f->updates.at[i];
+        if (u->v != u->target) u->v = kept_value(g, u->v);
     }
 }
 
 // Settles which updates are in place and puts the values in order.
 static void find_order(Grouping *g) {
-    copy_results(g);
+    copy_old_values(g);
     find_readers(g);
     for (int i = 0; i < g->f->updates.n; i++) {
         Update *u = &g->f->updates.at[i];
