@@ -515,6 +515,8 @@ static void add_scatter(Gen *g) {
         if (elem == ELEM_i32) init = new_leaf(g, elem, rank, dim, 0);
         else init = operand(g, rank, dim);
     }
+    // An element that arrives twice is a tie at which the extreme has no derivative.
+    if (red != RED_sum) g->made->is_differentiable = false;
     Accumulate x = {.n = b.np, .extent = b.extent, .target = axes.sub, .red = red,
                     .n_where = axes.n_guard, .where = axes.guard, .body = body.s, .init = init};
     add_value(g, build_accumulate(m, &x, &t, (Span){0}, NULL));

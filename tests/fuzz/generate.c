@@ -237,10 +237,11 @@ Made *generate(Module *m, Arena *a, const Request *r) {
 static Value *leaf_in(const Made *made, Module *m, Value *v) {
     if (made->f->m == m) return v;
     Function *f = module_function(m, made->f->name);
-    const char *text = v->leaf.name;
-    if (v->op == VAL_input) return build_input(f, text, v->type, v->span);
-    return v->op == VAL_param ? build_param(m, text, v->type, v->span)
-                              : build_state(m, text, v->type, v->span);
+    int n = v->op == VAL_input ? f->inputs.n : v->op == VAL_param ? m->params.n : m->states.n;
+    Value **at = v->op == VAL_input ? f->inputs.at : v->op == VAL_param ? m->params.at : m->states.at;
+    for (int i = 0; i < n; i++)
+        if (!strcmp(at[i]->leaf.name, v->leaf.name)) return at[i];
+    return v;  // not printed, and so not needed
 }
 
 Eval *made_eval(const Made *made, Module *m, Arena *a, EvalMode mode, double nudge, uint64_t salt) {
