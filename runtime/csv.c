@@ -36,7 +36,7 @@ typedef struct Header {
 
 static void take_byte(Csv *csv, int c) {
     if (csv->cell.length >= MAX_CELL) {
-        fail("%s:%" PRId64 ": a cell longer than %d bytes%s", csv->in.path, csv->cell_line,
+        fail("%s: line %" PRId64 ": a cell longer than %d bytes%s", csv->in.path, csv->cell_line,
              MAX_CELL, csv->was_quoted ? ", is its closing quote missing?" : "");
     }
     char byte = (char)c;
@@ -53,7 +53,7 @@ static void read_quoted(Csv *csv) {
         }
         take_byte(csv, c);
     }
-    fail("%s:%" PRId64 ": the file ends inside a quoted cell that begins here", csv->in.path,
+    fail("%s: line %" PRId64 ": the file ends inside a quoted cell that begins here", csv->in.path,
          csv->cell_line);
 }
 
@@ -83,7 +83,7 @@ static void read_cell(Csv *csv) {
         c = input_byte(&csv->in);
         while (c == ' ' || c == '\t') c = input_byte(&csv->in);
         if (c >= 0 && !strchr(",\r\n", c)) {
-            fail("%s:%" PRId64 ": text after a closing quote, expected a comma",
+            fail("%s: line %" PRId64 ": text after a closing quote, expected a comma",
                  csv->in.path, csv->line);
         }
     }
@@ -115,12 +115,12 @@ static void skip_byte_order_mark(Csv *csv) {
 
 static Header read_header(Csv *csv, Mem *mem) {
     skip_byte_order_mark(csv);
-    if (!begin_row(csv)) fail("%s:1: the file is empty, expected a line of column names", csv->in.path);
+    if (!begin_row(csv)) fail("%s: line 1: the file is empty, expected a line of column names", csv->in.path);
     Header h = {.mem = mem};
     int room = 0;
     do {
         read_cell(csv);
-        if (h.n == MAX_COLUMNS) fail("%s:1: more than %d columns", csv->in.path, MAX_COLUMNS);
+        if (h.n == MAX_COLUMNS) fail("%s: line 1: more than %d columns", csv->in.path, MAX_COLUMNS);
         if (h.n == room) {
             char **wider = mem_array(mem, (size_t)(room = room ? 2 * room : 64), sizeof *wider);
             if (h.n) memcpy(wider, h.name, (size_t)h.n * sizeof *wider);
@@ -143,13 +143,13 @@ static void aim(const Csv *csv, Header *h, Column *column, int64_t element, cons
     for (int i = 0; i < h->n; i++) {
         if (strcmp(h->name[i], name) != 0) continue;
         if (found >= 0) {
-            fail("%s:1: columns %d and %d are both named %s", csv->in.path, found + 1, i + 1,
+            fail("%s: line 1: columns %d and %d are both named %s", csv->in.path, found + 1, i + 1,
                  name);
         }
         found = i;
     }
     if (found < 0) {
-        fail("%s:1: no column %s, expected for %s; the first of %d is %s", csv->in.path, name,
+        fail("%s: line 1: no column %s, expected for %s; the first of %d is %s", csv->in.path, name,
              column->name, h->n, h->name[0]);
     }
     add_target(h, found, column, element);
@@ -159,7 +159,7 @@ static void aim(const Csv *csv, Header *h, Column *column, int64_t element, cons
 static void aim_all(const Csv *csv, Header *h, Column *column) {
     int64_t want = tensor_row_count(column->tensor);
     if (h->n != want) {
-        fail("%s:1: %d columns, expected %" PRId64 " for %s", csv->in.path, h->n, want,
+        fail("%s: line 1: %d columns, expected %" PRId64 " for %s", csv->in.path, h->n, want,
              column->name);
     }
     for (int i = 0; i < h->n; i++) add_target(h, i, column, i);
@@ -180,10 +180,10 @@ static _Noreturn void refuse(const Csv *csv, const char *column, const char *exp
     }
     const char *found = csv->cell.length ? csv->cell.data : "";
     if (is_missing(found)) {
-        fail("%s:%" PRId64 ": column %s: missing value%s%s%s, expected %s", csv->in.path,
+        fail("%s: line %" PRId64 ", column %s: missing value%s%s%s, expected %s", csv->in.path,
              csv->cell_line, column, *found ? " (" : "", found, *found ? ")" : "", expected);
     }
-    fail("%s:%" PRId64 ": column %s: found %.*s, expected %s", csv->in.path, csv->cell_line,
+    fail("%s: line %" PRId64 ", column %s: found %.*s, expected %s", csv->in.path, csv->cell_line,
          column, length, found, expected);
 }
 
@@ -218,7 +218,7 @@ static void read_row(Csv *csv, const Header *h, int64_t row) {
         n++;
     } while (!csv->ends_row && n <= MAX_COLUMNS);
     if (n != h->n) {
-        fail("%s:%" PRId64 ": %d cells, expected %d as in the header", csv->in.path, line, n,
+        fail("%s: line %" PRId64 ": %d cells, expected %d as in the header", csv->in.path, line, n,
              h->n);
     }
 }
@@ -242,7 +242,7 @@ void csv_read(Dataset *d, const char *path) {
         read_row(csv, &h, d->rows);
         d->rows++;
     }
-    if (d->rows == 0) fail("%s:2: no row below the column names", path);
+    if (d->rows == 0) fail("%s: line 2: no row below the column names", path);
     input_close(&csv->in);
     buffer_free(&csv->cell);
     mem_free(&mem);

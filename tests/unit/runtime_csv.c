@@ -58,27 +58,27 @@ END_TEST
 static const struct {
     const char *text, *says;
 } bad[] = {
-    {"", "x.csv:1: the file is empty"},
-    {"a,b,label\n", "x.csv:2: no row"},
-    {"a,label\n1,0\n", "x.csv:1: no column b, expected for x; the first of 2 is a"},
-    {"a,b,b,label\n1,2,2,0\n", "x.csv:1: columns 2 and 3 are both named b"},
-    {"a,b,label\n1,2,0\n1,,0\n", "x.csv:3: column b: missing value, expected a finite number"},
-    {"a,b,label\n1,2,0\n1,NA,0\n", "x.csv:3: column b: missing value (NA)"},
-    {"a,b,label\n1,2,0\n1,two,0\n", "x.csv:3: column b: found two, expected a finite number"},
-    {"a,b,label\n1,2,0\n1,nan,0\n", "x.csv:3: column b: found nan"},
-    {"a,b,label\n1,-inf,0\n", "x.csv:2: column b: found -inf"},
-    {"a,b,label\n1,1e999,0\n", "x.csv:2: column b: found 1e999"},
-    {"a,b,label\n1,0x10,0\n", "x.csv:2: column b: found 0x10"},
-    {"a,b,label\n1,1-2,0\n", "x.csv:2: column b: found 1-2"},
-    {"a,b,label\n1,2,3\n", "x.csv:2: column label: found 3, expected an integer from 0 to 2"},
-    {"a,b,label\n1,2,-1\n", "x.csv:2: column label: found -1"},
-    {"a,b,label\n1,2,0.5\n", "x.csv:2: column label: found 0.5"},
-    {"a,b,label\n1,2\n", "x.csv:2: 2 cells, expected 3 as in the header"},
-    {"a,b,label\n1,2,0,4\n", "x.csv:2: 4 cells, expected 3"},
-    {"a,b,label\n\"1\n2\",2,0\n", "x.csv:2: column a: found 1 2"},
-    {"a,b,label,t\n1,2,0,\"x\ny\"\n1,?,0,z\n", "x.csv:4: column b: missing value (?)"},
-    {"a,b,label\n1,2,\"0\n3,4,1\n", "x.csv:2: the file ends inside a quoted cell"},
-    {"a,b,label\n1,2,\"0\"1\n", "x.csv:2: text after a closing quote"},
+    {"", "x.csv: line 1: the file is empty"},
+    {"a,b,label\n", "x.csv: line 2: no row"},
+    {"a,label\n1,0\n", "x.csv: line 1: no column b, expected for x; the first of 2 is a"},
+    {"a,b,b,label\n1,2,2,0\n", "x.csv: line 1, columns 2 and 3 are both named b"},
+    {"a,b,label\n1,2,0\n1,,0\n", "x.csv: line 3, column b: missing value, expected a finite number"},
+    {"a,b,label\n1,2,0\n1,NA,0\n", "x.csv: line 3, column b: missing value (NA)"},
+    {"a,b,label\n1,2,0\n1,two,0\n", "x.csv: line 3, column b: found two, expected a finite number"},
+    {"a,b,label\n1,2,0\n1,nan,0\n", "x.csv: line 3, column b: found nan"},
+    {"a,b,label\n1,-inf,0\n", "x.csv: line 2, column b: found -inf"},
+    {"a,b,label\n1,1e999,0\n", "x.csv: line 2, column b: found 1e999"},
+    {"a,b,label\n1,0x10,0\n", "x.csv: line 2, column b: found 0x10"},
+    {"a,b,label\n1,1-2,0\n", "x.csv: line 2, column b: found 1-2"},
+    {"a,b,label\n1,2,3\n", "x.csv: line 2, column label: found 3, expected an integer from 0 to 2"},
+    {"a,b,label\n1,2,-1\n", "x.csv: line 2, column label: found -1"},
+    {"a,b,label\n1,2,0.5\n", "x.csv: line 2, column label: found 0.5"},
+    {"a,b,label\n1,2\n", "x.csv: line 2: 2 cells, expected 3 as in the header"},
+    {"a,b,label\n1,2,0,4\n", "x.csv: line 2: 4 cells, expected 3"},
+    {"a,b,label\n\"1\n2\",2,0\n", "x.csv: line 2, column a: found 1 2"},
+    {"a,b,label,t\n1,2,0,\"x\ny\"\n1,?,0,z\n", "x.csv: line 4, column b: missing value (?)"},
+    {"a,b,label\n1,2,\"0\n3,4,1\n", "x.csv: line 2: the file ends inside a quoted cell"},
+    {"a,b,label\n1,2,\"0\"1\n", "x.csv: line 2: text after a closing quote"},
 };
 
 static int read_it(void *unused) {
@@ -98,13 +98,13 @@ END_TEST
 START_TEST(refuses_bytes_and_endless_cells) {
     write_bytes("$/x.csv", "a,b,label\n1,2\0,0\n", 17);
     Outcome o = run_call(read_it, NULL);
-    assert_refused(&o, "x.csv:2: column b");
+    assert_refused(&o, "x.csv: line 2, column b");
     char *text = calloc(1, 100000);
     memset(text, 'q', 99999);
     memcpy(text, "a,b,label\n\"", 11);
     write_text("$/x.csv", text);
     o = run_call(read_it, NULL);
-    assert_refused(&o, "x.csv:2: a cell longer than 65536 bytes, is its closing quote missing?");
+    assert_refused(&o, "x.csv: line 2: a cell longer than 65536 bytes, is its closing quote missing?");
     free(text);
 }
 END_TEST
