@@ -117,7 +117,10 @@ void put_span(Printer *p, Span span) {
     int line, column;
     if (!p->has_spans || !p->m || !span.file) return;
     source_line(p->m->c->sources, span.file, span.begin, &line, &column);
-    text_printf(p->out, "  @%d:%d", line, column);
+    const Source *source = source_of(p->m->c->sources, span.file);
+    text_add(p->out, "  @");
+    if (source->is_library) text_printf(p->out, "%s:", source->path);
+    text_printf(p->out, "%d:%d", line, column);
 }
 
 // ---- affine forms, guards, subscripts

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-enum { MAX_FORM_EXTENTS = 8, PROOF_DEPTH = 3 };
+// LARGE to the power of PROOF_DEPTH, times an extent and a coefficient, is below 2^127.
+enum { MAX_FORM_EXTENTS = 8, PROOF_DEPTH = 3, LARGE = 1 << 16 };
 
 // The sum of slot[i] * slot i + by[j] * extent j + k. 128 bits: no sum of products of
 // extents and coefficients overflows.
@@ -54,18 +55,35 @@ static Wide least(Form f, const Dim *extent) {
     return f.too_many ? -1 : low;
 }
 
-// f >= 0: by the box alone, or because f - c * guard >= 0 for some guard and c > 0. The
-// multiples tried are those that make a slot vanish.
+static int64_t gcd(int64_t a, int64_t b) {
+    return b ? gcd(b, a % b) : a;
+}
+
+// by * f - c * guard + by - 1. Where it is at least 0 and the guard holds, by * f > -by, so
+// that f, an integer, is at least 0. `by` and c are chosen to make the slot vanish.
+static Form without_slot(const Form *f, Affine guard, int term) {
+    int64_t have = (int64_t)f->slot[guard.t[term].slot], there = guard.t[term].c;
+    int64_t g = gcd(have < 0 ? -have : have, there < 0 ? -there : there);
+    int64_t by = (there < 0 ? -there : there) / g, c = (have < 0 ? -have : have) / g;
+    Form rest = *f;
+    for (int i = 0; i < MAX_SLOTS; i++) rest.slot[i] *= by;
+    for (int i = 0; i < MAX_FORM_EXTENTS; i++) rest.by[i] *= by;
+    rest.k = rest.k * by + by - 1;
+    add_affine(&rest, guard, -c);
+    return rest;
+}
+
+// f >= 0: by the box alone, or with the help of guards.
 static bool prove(const Known *known, const Form *f, int depth) {
     if (least(*f, known->extent) >= 0) return true;
     if (!depth) return false;
     for (int g = 0; g < known->n_guard; g++) {
         Affine e = known->guard[g]->e;
         for (int i = 0; i < e.n; i++) {
-            Wide have = f->slot[e.t[i].slot], c = have / e.t[i].c;
-            if (c < 1 || c * e.t[i].c != have) continue;
-            Form rest = *f;
-            add_affine(&rest, e, -c);
+            Wide have = f->slot[e.t[i].slot];
+            bool is_large = have > LARGE || have < -LARGE || e.t[i].c > LARGE || e.t[i].c < -LARGE;
+            if (!have || is_large || (have > 0) != (e.t[i].c > 0)) continue;
+            Form rest = without_slot(f, e, i);
             if (prove(known, &rest, depth - 1)) return true;
         }
     }

@@ -141,7 +141,23 @@ static void find_use(void *context, Scalar *s) {
     else scalar_each_below(s, find_use, use);
 }
 
+// Most scalars are small: the first steps go without remembering what was seen.
+typedef struct Glance {
+    int slot, steps;
+    bool found;
+} Glance;
+
+static void glance(void *context, Scalar *s) {
+    Glance *g = context;
+    if (g->found || --g->steps < 0) return;
+    if (uses_directly(s, g->slot)) g->found = true;
+    else scalar_each_below(s, glance, g);
+}
+
 bool scalar_uses_slot(const Scalar *s, int slot) {
+    Glance g = {slot, 200, false};
+    glance(&g, (Scalar *)s);
+    if (g.found || g.steps >= 0) return g.found;
     Arena *scratch = arena_new();
     Use use = {slot, false, map_new(scratch)};
     find_use(&use, (Scalar *)s);

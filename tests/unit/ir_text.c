@@ -100,7 +100,7 @@ END_TEST
 START_TEST(own_slot_names_and_bounds_in_boxes) {
     Module *m = read_text("module m f32\nparam w f32[5, 7]\nfunction f(x f32[n<=9, 5]) {\n"
                           "# a comment\n"
-                          "%7.y = index [row<n<=9, u<7 | k<5] sum.seq %x[row, k] * %w[k, u] @12:9\n"
+                          "%7.y = index [row<n<=9, u<7 | k<5] sum.seq %x[row, k] * %w[k, u] @12:9 @layers.nn:3:1\n"
                           "result y = %7.y\n}\n");
     ck_assert_ptr_nonnull(strstr(printed(m), "%0.y = index [i<n, j<7 | a<5] sum.seq %x[i, a] * %w[a, j]"));
     test_free(m);

@@ -42,6 +42,7 @@ START_TEST(ranges_that_are_proved) {
     accepted("%0 = index [i<9] (%x[2*i - 4] if i - 2 >= 0, 5 - i >= 0 else 0.0) result y = %0");
     accepted("%0 = index [i<30, j<3] (%x[(i - j) / 2] if i - j >= 0, 15 - i + j >= 0, i + j == 0 mod 2 else 0.0) result y = %0");
     accepted("%0 = index [i<8 | a<12] sum where (i - a >= 0) %x[a] result y = %0");
+    accepted("%0 = index [i<30, j<2] (%x[i] if 15 - 2*i - j >= 0 else 0.0) result y = %0");
     accepted("%0 = index [i<5] %x[{%k[i]}] result y = %0");
     accepted("%0 = accumulate f32[8] [i<5, j<4] sum where (i - j >= 0) at [i - j]: 1.0 result y = %0");
 }
@@ -51,6 +52,7 @@ START_TEST(ranges_that_are_not) {
     rejected("%0 = index [i<9] %x[i] result y = %0", "x, axis 0: not provably in range");
     rejected("%0 = index [i<8] %x[i - 1] result y = %0", "not provably");
     rejected("%0 = index [i<8] (%x[i + 1] if i - 1 >= 0 else 0.0) result y = %0", "not provably");
+    rejected("%0 = index [i<30, j<2] (%x[i] if 16 - 2*i - j >= 0 else 0.0) result y = %0", "not provably");
     rejected("%0 = index [i<17] %x[(i) / 2] result y = %0", "not provably");
     rejected("%0 = index [i<5] %x[{%big[i]}] result y = %0", "not provably");
     rejected("%0 = index [i<5] %w[i, i] result y = %0", "w, axis 0");
