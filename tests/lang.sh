@@ -29,7 +29,7 @@ for file in $(find tests/lang examples -name '*.nn' | sort); do
     "$nnc" check "$file" > "$work/out" 2>&1
     code=$?
     expected "$file" > "$work/expected"
-    sed -n "s|^$file:\\([0-9]*\\):[0-9]*: \\(error\\|warning\\): |\\1 \\2: |p" "$work/out" |
+    sed -n "s!^$file:\\([0-9]*\\):[0-9]*: \\(error\\|warning\\): !\\1 \\2: !p" "$work/out" |
         sort -n > "$work/reported"
     want=0
     grep -q '^[0-9]* error:' "$work/expected" && want=1

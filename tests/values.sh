@@ -13,13 +13,13 @@ while IFS="$tab" read -r name count body values; do
 data rows {
     from csv("rows.csv")
     x: [12] = columns(x0 .. x11)
-    k: class(4) = column(k)
+    k: class(8) = column(k)
     split train 5
 }
-layer case()(x: [batch, 12], k: class(4)[batch]) -> [batch, $count] {
+layer case()(x: [batch, 12], k: class(8)[batch]) -> [batch, $count] {
     $body
 }
-model m(x: [batch, 12], k: class(4)[batch]) -> [batch, $count] {
+model m(x: [batch, 12], k: class(8)[batch]) -> [batch, $count] {
     param zero: [$count] = 0
     return case()(x, k) + zero
 }

@@ -247,8 +247,9 @@ static void check_variant(Session *s, const Variant *v, const Outputs *expected)
     s->c->opt.machine = v->machine;
     s->c->opt.opt_level = v->opt_level;
     Pass p = {.c = s->c, .m = s->m};
-    PipelineRun run = {.skip = v->skip};
+    PipelineRun run = {.skip = v->skip, .print_after = s->batch->dumps ? "all" : NULL};
     pipeline_run(&p, &run);
+    if (s->batch->dumps) fprintf(s->batch->out, "==== %s\n%s", v->name, run.printed->at);
     for (int f = 0; f < p.program->fns.n; f++) s->batch->tally.kernels += p.program->fns.at[f]->kernels.n;
     Loaded *x = load_in_parts(s->c, p.program);
     static const int parts[] = {1, 2, 3, 7};
@@ -320,8 +321,10 @@ void check_batch(Batch *b) {
     arena_free(scratch);
     check_text(s, "generated");
     Pass p = {.c = s->c, .m = s->m};
-    PipelineRun run = {.stop_after = "order", .after = after_pass, .context = s};
+    PipelineRun run = {.stop_after = "order", .after = after_pass, .context = s,
+                       .print_after = b->dumps ? "all" : NULL};
     pipeline_run(&p, &run);
+    if (b->dumps) fputs(run.printed->at, b->out);
     check_text(s, "after order");
     check_compiled(s, b->request[0].seed / GROUP);
     arena_free(s->a);

@@ -25,6 +25,7 @@ typedef struct Batch {
     void (*failed)(void *context, uint64_t seed);
     void *context;
     int n_failed;
+    bool dumps;  // print every pass
     Tally tally;
 } Batch;
 

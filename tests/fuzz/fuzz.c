@@ -1,6 +1,8 @@
 // The fuzzer: random functions against the interpreter, as many as asked for.
 //
-//   emit_fuzz [--seed=N] [--count=N] [--only=KIND] [--jobs=N] [--limit=N] [--print]
+//   fuzz [--seed=N] [--count=N] [--only=KIND] [--jobs=N] [--limit=N] [--print]
+//   fuzz --single --seed=N [--value=N] [--drop=N]     one function, in this process; with
+//                                                     --dump, what every pass leaves
 //
 // A group of functions is checked in a process of its own, so that a compiler that ends is
 // found like one that is wrong. A function at fault is made smaller: one of its values as
@@ -19,7 +21,7 @@ typedef struct Settings {
     uint64_t seed, count;
     int only, jobs, limit, value;
     uint64_t drop;
-    bool prints, is_single;
+    bool prints, is_single, dumps;
 } Settings;
 
 typedef struct Fuzz {
@@ -188,7 +190,7 @@ static void report(Fuzz *z, uint64_t seed) {
     }
     r = smaller(r);
     passes(&r, true);
-    printf("again by: emit_fuzz --single --seed=%llu --value=%d --drop=%llu%s%s\n",
+    printf("again by: fuzz --single --seed=%llu --value=%d --drop=%llu%s%s\n",
            (unsigned long long)seed, r.value, (unsigned long long)r.drop,
            r.only >= 0 ? " --only=" : "", r.only >= 0 ? kind_name[r.only] : "");
     print_function(&r);
@@ -250,6 +252,7 @@ static Settings parse(int argc, char **argv) {
         else if (option(argv[i], "--drop", &v)) o.drop = strtoull(v, NULL, 10);
         else if (!strcmp(argv[i], "--print")) o.prints = true;
         else if (!strcmp(argv[i], "--single")) o.is_single = true;
+        else if (!strcmp(argv[i], "--dump")) o.is_single = o.dumps = true;
         else if (option(argv[i], "--only", &v)) {
             for (int k = 0; k < N_KIND; k++)
                 if (!strcmp(v, kind_name[k])) o.only = k;
@@ -272,7 +275,7 @@ int main(int argc, char **argv) {
     if (z.o.prints) return 0;
     if (z.o.is_single) {  // in this process, for a debugger
         Request r = request_of(&z.o, z.o.seed);
-        Batch b = {.request = &r, .n = 1, .out = stdout};
+        Batch b = {.request = &r, .n = 1, .out = stdout, .dumps = z.o.dumps};
         check_batch(&b);
         return b.n_failed != 0;
     }

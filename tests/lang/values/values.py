@@ -35,7 +35,7 @@ cases = [
     ("min and max", 12, "return max(x, 0.5) + min(x, -0.5) + clamp(x, -1, 1)",
      lambda x, k: np.maximum(x, 0.5) + np.minimum(x, -0.5) + np.clip(x, -1, 1)),
     ("modulo", 12, "return mod(x, 0.75)", lambda x, k: x - 0.75 * np.floor(x / 0.75)),
-    ("reverse", 12, "y[n, i] = x[n, 11 - i]; return y", lambda x, k: x[::-1]),
+    ("reverse", 12, "y[n, i < 12] = x[n, 11 - i]; return y", lambda x, k: x[::-1]),
     ("shift", 12, "y[n, i < 12] = x[n, i - 2] else 0; return y",
      lambda x, k: [at(x, i - 2) for i in range(12)]),
     ("shift to", 12, "y[n, i < 12] = (x[n, i + 3] else -1) * 2; return y",
@@ -51,7 +51,7 @@ cases = [
     ("product", 1, "y[n, c < 1] = prod[i < 5] x[n, i]; return y", lambda x, k: [x[:5].prod()]),
     ("arg", 2, "y[n, c < 2] = if c == 0 then argmax[i] x[n, i] else argmin[i] x[n, i]; return y",
      lambda x, k: [x.argmax(), x.argmin()]),
-    ("any and all", 2, "y[n, c < 2] = if (if c == 0 then any[i] x[n, i] > 1.5 else all[i] x[n, i] > -1.9) "
+    ("any and all", 2, "y[n, c < 2] = if (if c == 0 then any[i] (x[n, i] > 1.5) else all[i] (x[n, i] > -1.9)) "
      "then 1 else 0; return y", lambda x, k: [(x > 1.5).any(), (x > -1.9).all()]),
     ("filtered mean", 3, "y[n, c < 3] = mean[i where i >= c] x[n, i]; return y",
      lambda x, k: [x[c:].mean() for c in range(3)]),
@@ -67,7 +67,7 @@ cases = [
      lambda x, k: x.reshape(3, 4)[0] + x.reshape(3, 4)[2]),
     ("matrix product", 2, "w[i < 12, u < 2] = i - 3 * u; return x @ w",
      lambda x, k: x @ (np.arange(12)[:, None] - 3 * np.arange(2))),
-    ("gather", 3, "t[a < 4, c < 3] = a * 10 + c; y[n, c] = t[k[n], c]; return y",
+    ("gather", 3, "t[a < 8, c < 3] = a * 10 + c; y[n, c] = t[k[n], c]; return y",
      lambda x, k: [k * 10 + c for c in range(3)]),
     ("read at a class", 1, "y[n, c < 1] = x[n, k[n]]; return y", lambda x, k: [x[k]]),
     ("one-hot", 4, "y[n, j < 4] = if j == k[n] then 1 else 0; return y", lambda x, k: np.eye(4)[k]),
