@@ -42,7 +42,7 @@ static void report_unknown(Sema *s, const Node *params, const Arg *a, const char
 }
 
 // Which argument goes to which parameter; false after an error.
-static bool place_args(Sema *s, const Node *params, Args args, Span at, const char *what,
+static bool place_args(Sema *s, const Node *params, Args args, const char *what,
                        const Arg **given) {
     bool is_good = true;
     int next = 0;
@@ -65,7 +65,6 @@ static bool place_args(Sema *s, const Node *params, Args args, Span at, const ch
             given[k] = a;
         }
     }
-    (void)at;
     return is_good;
 }
 
@@ -85,9 +84,23 @@ static Exp *default_value(Sema *s, const Node *param, Span at, const char *what)
     return exp_error;
 }
 
+// Configuration is checked where it is given, even if what is configured is never called.
+static bool check_config(Sema *s, const Node *def, Args config, Span at) {
+    const Node *params = def->kid[0];
+    const Arg **given = NEW_ARRAY(s->arena, const Arg *, params->n + 1);
+    const char *what = arena_printf(s->arena, "`%s`", def->name);
+    bool is_good = place_args(s, params, config, what, given);
+    for (int i = 0; i < params->n && is_good; i++) {
+        const Node *p = params->kid[i];
+        if (given[i] || p->kid[1] || default_fan(s, p->name)) continue;
+        is_good = !is_error(default_value(s, p, at, what));
+    }
+    return is_good;
+}
+
 void bind_params(Sema *s, const Node *params, Args args, Span at, const char *what) {
     const Arg **given = NEW_ARRAY(s->arena, const Arg *, params->n + 1);
-    bool is_good = place_args(s, params, args, at, what, given);
+    bool is_good = place_args(s, params, args, what, given);
     for (int i = 0; i < params->n; i++) {
         const Node *p = params->kid[i];
         Exp *e = given[i] ? given[i]->e : is_good ? default_value(s, p, at, what) : exp_error;
@@ -173,7 +186,8 @@ Exp *run_def(Sema *s, const Node *def, Args config, Args args, Span at, LayerSco
 
 // ---- what can be called
 
-static Exp *with_config(Sema *s, const Node *def, Args config) {
+static Exp *with_config(Sema *s, const Node *def, Args config, Span at) {
+    if (!check_config(s, def, config, at)) return exp_error;
     if (def->kind == NODE_layer) return make_instance(s, def, config);
     Exp *e = NEW(s->arena, Exp);
     e->kind = EXP_callable;
@@ -187,7 +201,7 @@ static Exp *apply_callable(Sema *s, Exp *f, Args args, Span at) {
     const Node *def = f->callable.def;
     if (def->kind == NODE_optimizer)
         return fail(s, at, "the optimizer `%s` stands in the train entry `optimizer`", def->name);
-    if (def->kid[1] && !f->callable.has_config) return with_config(s, def, args);
+    if (def->kid[1] && !f->callable.has_config) return with_config(s, def, args, at);
     if (def->kind != NODE_layer) return run_def(s, def, f->callable.config, args, at, NULL);
     Exp *instance = make_instance(s, def, (Args){0});
     return args.n ? call_instance(s, instance->instance, args, at) : instance;
@@ -218,7 +232,8 @@ Exp *apply(Sema *s, Exp *f, Args args, Span at, Span callee) {
 Exp *apply_pipe(Sema *s, Exp *f, Exp *x, Span x_span, Span at, Span callee) {
     if (f->kind == EXP_callable && f->callable.def->kind != NODE_optimizer &&
         f->callable.def->kid[1] && !f->callable.has_config)
-        f = with_config(s, f->callable.def, (Args){0});
+        f = with_config(s, f->callable.def, (Args){0}, callee);
+    if (is_error(f)) return f;
     Arg one = {NULL, x, x_span, x_span};
     if (is_scalar_like(f)) return fail(s, callee, "%s can't be called", exp_describe(s, f));
     return apply(s, f, (Args){1, &one}, f->kind == EXP_builtin ? at : callee, callee);

@@ -154,8 +154,8 @@ static Exp *define_inside(Sema *s, Left *left, const Node *rhs, const Binding *o
     bind_all(s, left, outside);
     infer_ranges(s, rhs);
     Exp *e = operand(s, expr(s, rhs), rhs);
-    bool is_known = bindings_known(s, s->frame->binding, outside);
-    if (is_error(e) || left->is_bad || !is_known) return exp_error;
+    if (is_error(e) || left->is_bad) return exp_error;
+    if (!bindings_known(s, s->frame->binding, outside)) return exp_error;
     Shape own = exp_shape(s, e);
     if (!check_right(s, left, &own, rhs)) return exp_error;
     for (int i = 0; i < own.rank; i++)

@@ -71,19 +71,22 @@ static bool is_hidden(const Hidden *h, Name id) {
     return false;
 }
 
-static void walk(Sema *s, const Node *n, const Hidden *hidden, bool is_guarded);
+// Guarded reads count only for what no other read tells: they may reach beyond their axis.
+typedef enum Trust { TRUST_plain, TRUST_guarded } Trust;
 
-static void walk_reduce(Sema *s, const Node *n, const Hidden *hidden) {
+static void walk(Sema *s, const Node *n, const Hidden *hidden, bool is_guarded, Trust trust);
+
+static void walk_reduce(Sema *s, const Node *n, const Hidden *hidden, Trust trust) {
     const Node *binders = n->kid[0];
     Hidden *own = NEW_ARRAY(s->arena, Hidden, binders->n + 1);
     for (int i = 0; i < binders->n; i++) {
         const Node *b = binders->kid[i];
-        if (b->n && b->kid[0]) walk(s, b->kid[0], hidden, false);
+        if (b->n && b->kid[0]) walk(s, b->kid[0], hidden, false, trust);
         own[i] = (Hidden){hidden, b->kind == NODE_pack ? NULL : b->name};
         hidden = &own[i];
     }
-    if (n->kid[1]) walk(s, n->kid[1], hidden, false);
-    walk(s, n->kid[2], hidden, false);
+    if (n->kid[1]) walk(s, n->kid[1], hidden, false, trust);
+    walk(s, n->kid[2], hidden, false, trust);
 }
 
 static bool base_shape(Sema *s, const Node *base, const Hidden *hidden, Shape *out) {
@@ -138,10 +141,12 @@ static void resolve_pack(Sema *s, const Shape *shape, int first, int n, Span at)
     }
 }
 
-static void walk_subscript(Sema *s, const Node *n, const Hidden *hidden, bool is_guarded) {
+static void walk_subscript(Sema *s, const Node *n, const Hidden *hidden, bool is_guarded,
+                           Trust trust) {
     const Node *subs = n->kid[1];
     Shape shape;
-    if (!is_guarded && base_shape(s, n->kid[0], hidden, &shape)) {
+    bool counts = !is_guarded || trust == TRUST_guarded;
+    if (counts && base_shape(s, n->kid[0], hidden, &shape)) {
         int axis = 0;
         for (int i = 0; i < subs->n && axis <= shape.rank; i++) {
             const Node *sub = subs->kid[i];
@@ -157,24 +162,25 @@ static void walk_subscript(Sema *s, const Node *n, const Hidden *hidden, bool is
             axis++;
         }
     }
-    walk(s, n->kid[0], hidden, false);
-    for (int i = 0; i < subs->n; i++) walk(s, subs->kid[i], hidden, false);
+    walk(s, n->kid[0], hidden, false, trust);
+    for (int i = 0; i < subs->n; i++) walk(s, subs->kid[i], hidden, false, trust);
 }
 
-static void walk(Sema *s, const Node *n, const Hidden *hidden, bool is_guarded) {
+static void walk(Sema *s, const Node *n, const Hidden *hidden, bool is_guarded, Trust trust) {
     if (!n) return;
-    if (n->kind == NODE_subscript) return walk_subscript(s, n, hidden, is_guarded);
-    if (n->kind == NODE_reduce) return walk_reduce(s, n, hidden);
+    if (n->kind == NODE_subscript) return walk_subscript(s, n, hidden, is_guarded, trust);
+    if (n->kind == NODE_reduce) return walk_reduce(s, n, hidden, trust);
     if (n->kind == NODE_guarded) {
-        walk(s, n->kid[0], hidden, true);
-        return walk(s, n->kid[1], hidden, false);
+        walk(s, n->kid[0], hidden, true, trust);
+        return walk(s, n->kid[1], hidden, false, trust);
     }
     // In a plain expression, arguments are whole expressions of their own.
     Hidden no_pack = {hidden, NULL};
     bool closes = !s->frame->is_indexed && (n->kind == NODE_call || n->kind == NODE_pipe);
-    for (int i = 0; i < n->n; i++) walk(s, n->kid[i], closes ? &no_pack : hidden, false);
+    for (int i = 0; i < n->n; i++) walk(s, n->kid[i], closes ? &no_pack : hidden, false, trust);
 }
 
 void infer_ranges(Sema *s, const Node *n) {
-    walk(s, n, NULL, false);
+    walk(s, n, NULL, false, TRUST_plain);
+    walk(s, n, NULL, false, TRUST_guarded);
 }

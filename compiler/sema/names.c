@@ -282,7 +282,7 @@ Exp *lookup(Sema *s, const Node *n) {
     if (e) return e;
     Diag *d = sema_error(s, n->span, "unknown name `%s`", n->name);
     if (s->frame && s->frame->is_indexed)
-        diag_note(d, n->span, "an index stands on the left side or in a reduction's brackets");
+        diag_help(d, "an index stands on the left side or in a reduction's brackets");
     suggest(s, d, n->name);
     return exp_error;
 }

@@ -92,13 +92,17 @@ static bool run_if(Sema *s, const Node *n) {
     return other->kind == NODE_if ? run_if(s, other) : run_block(s, other);
 }
 
+// The loop's name lives in the loop.
 static bool run_loop(Sema *s, const Node *n, int count, Exp *const *item, const Node *block) {
-    for (int i = 0; i < count; i++) {
+    Var *outside = frame_var(s->frame, n->name);
+    bool returned = false;
+    for (int i = 0; i < count && !returned; i++) {
         Exp *e = item ? item[i] : exp_int(s, i);
         frame_set(s, s->frame, VAR_local, n->name, e, n->name_span);
-        if (run_block(s, block)) return true;
+        returned = run_block(s, block);
     }
-    return false;
+    map_set(s->frame->vars, n->name, outside);
+    return returned;
 }
 
 static bool run_for_in(Sema *s, const Node *n) {

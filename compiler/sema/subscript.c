@@ -105,15 +105,10 @@ static void report_range(Sema *s, Reading *r, const Node *sub, const Binding *b,
 // An index that stands alone has the range of its axis.
 static void add_name(Sema *s, Reading *r, const Node *sub, Axis axis, const Binding *b) {
     SlotInfo *info = &s->slots.at[b->slot];
-    if (!info->is_known && !r->is_guarded) {
+    if (!info->is_known) {
         info->dim = axis.dim;
         info->from = axis.from.file ? axis.from : sub->span;
         info->is_known = true;
-    }
-    if (!info->is_known) {
-        bindings_known(s, b, b->up);
-        r->is_bad = true;
-        return;
     }
     bool must_agree = !b->is_given && !r->is_guarded;
     if (must_agree && !dim_equal(info->dim, axis.dim)) return report_range(s, r, sub, b, axis);
