@@ -60,7 +60,9 @@ static void count_cost(Count *c, Scalar *s) {
     if (map_has(c->seen, s)) return;
     map_set(c->seen, s, s);
     bool is_outer = scalar_slots(c->a, s) != c->whole;
-    c->cost += op_cost(s->op) * (is_outer ? 0.3 : 1);
+    // A divisor that varies less is inverted once (expand.c), and then multiplies.
+    bool is_product = s->op == OP_div && scalar_slots(c->a, s->arg[1]) != scalar_slots(c->a, s);
+    c->cost += (is_product ? 1 : op_cost(s->op)) * (is_outer ? 0.3 : 1);
     if (s->op == OP_read) {
         if (s->read->n_guard) c->cost += 1;
         if (s->read->otherwise) count_cost(c, s->read->otherwise);

@@ -138,7 +138,7 @@ static const double cos_f64[] = {-1.13596475577881948265e-11, 2.0875723212981748
                                  -1.38888888888741095749e-03, 4.16666666666666019037e-02};
 // pi / 2 in three parts of the precision, the first rounded to it: with fma, x - n * first is
 // exact near multiples, so the reduction holds for |x| up to about 1e5 in f32, 1e9 in f64.
-static const double half_pi_f32[] = {1.57079637050628662109375, -4.371139000186241e-08,
+static const double half_pi_f32[] = {1.57079637050628662109375, -4.371138828673793e-08,
                                      -1.7151245100059e-15};
 static const double half_pi_f64[] = {1.5707963267948965580, 6.123233995736766036e-17,
                                      -1.497384904859169777e-33};

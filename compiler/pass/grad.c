@@ -7,6 +7,7 @@
 #include "base/die.h"
 #include "ir/build.h"
 #include "ir/rewrite.h"
+#include "pass/access.h"
 #include "pass/derive.h"
 #include "pass/pass.h"
 #include "pass/solve.h"
@@ -116,11 +117,31 @@ static bool shows_zeros(const Scalar *s, int depth) {
     }
 }
 
-// dy at y's parallel slots: its body where that is next to nothing or shows zeros.
-static Scalar *seed_of(Sweep *s, Value *dy) {
+// May the derivative of s be infinite where s is finite or not wanted?
+static bool is_risky(const Scalar *s, int depth) {
+    if (!depth) return true;
+    switch (s->op) {
+        case OP_div:
+            if (s->arg[1]->op != OP_const) return true;
+            break;
+        case OP_log:
+        case OP_log1p:
+        case OP_sqrt:
+        case OP_pow: return true;
+        default: break;
+    }
+    for (int i = 0; i < op_info[s->op].arity; i++)
+        if (is_risky(s->arg[i], depth - 1)) return true;
+    return false;
+}
+
+// dy at y's parallel slots: its body where that is next to nothing, or where it shows zeros
+// that must not meet what is infinite.
+static Scalar *seed_of(Sweep *s, Value *y, Value *dy) {
     if (dy->op == VAL_index && !dy->index.nr) {
         Scalar *body = dy->index.body;
-        if (body->op == OP_const || shows_zeros(body, 4)) return body;
+        bool meets = shows_zeros(body, 4) && !is_contraction(y) && is_risky(y->index.body, 12);
+        if (body->op == OP_const || meets) return body;
         if (body->op == OP_read && body->read->v->type.rank == 0 && !body->read->n_guard) return body;
     }
     return scalar_read_identity(s->m, dy);
@@ -167,7 +188,7 @@ static void send_through(Sweep *s, Value *y, int n, const Dim *extent, const Gua
 static void send_index(Sweep *s, Value *y, Value *dy, Value *x, Contributions *out) {
     const Index *index = &y->index;
     if (!elem_is_real(y->type.elem)) return;
-    Scalar *seed = seed_of_reduction(s, y, seed_of(s, dy));
+    Scalar *seed = seed_of_reduction(s, y, seed_of(s, y, dy));
     if (!seed) return;
     Scalar *result = index->nr ? NULL : scalar_read_identity(s->m, y);
     const ReadAdjoints *reads = derive_body(s, y, index->body, seed, result);

@@ -6,7 +6,7 @@
 enum { MAX_READS_KEPT = 64 };
 static const double small_cost = 4;       // may be repeated in several readers
 static const double repeated_cost = 24;   // in all of them together
-static const double broadcast_cost = 9;   // may be repeated along slots that it does not use
+static const double broadcast_cost = 24;  // may be repeated along slots that it does not use
 
 // ---- what reads a value
 
