@@ -80,14 +80,13 @@ static double noise_at(const Check *c, double loss, double h) {
     return 4 * c->epsilon * fmax(fabs(loss), 1) / h;
 }
 
-// Both slopes differ by more than a smooth loss allows, and the gradient lies between them.
+// The gradient is one of the two slopes beside the element, or lies between them.
 static bool is_kink(Check *c, const Tensor *t, int64_t i, double gradient) {
     double h = c->width[N_WIDTH - 1], up, down, at = evaluate(c);
     double right = (loss_at(c, t, i, h, &up) - at) / up;
     double left = (loss_at(c, t, i, -h, &down) - at) / down;
-    double slack = 2 * noise_at(c, at, h) + 1e-3 * fmax(fabs(left), fabs(right));
-    bool is_bent = fabs(right - left) > 4 * slack;
-    return is_bent && gradient > fmin(left, right) - slack && gradient < fmax(left, right) + slack;
+    double slack = 2 * noise_at(c, at, h) + c->tolerance * fmax(fabs(left), fabs(right));
+    return gradient > fmin(left, right) - slack && gradient < fmax(left, right) + slack;
 }
 
 // What noise does not explain of the difference, against the larger of both, or a thousandth

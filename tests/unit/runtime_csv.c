@@ -61,7 +61,7 @@ static const struct {
     {"", "x.csv: line 1: the file is empty"},
     {"a,b,label\n", "x.csv: line 2: no row"},
     {"a,label\n1,0\n", "x.csv: line 1: no column b, expected for x; the first of 2 is a"},
-    {"a,b,b,label\n1,2,2,0\n", "x.csv: line 1, columns 2 and 3 are both named b"},
+    {"a,b,b,label\n1,2,2,0\n", "x.csv: line 1: columns 2 and 3 are both named b"},
     {"a,b,label\n1,2,0\n1,,0\n", "x.csv: line 3, column b: missing value, expected a finite number"},
     {"a,b,label\n1,2,0\n1,NA,0\n", "x.csv: line 3, column b: missing value (NA)"},
     {"a,b,label\n1,2,0\n1,two,0\n", "x.csv: line 3, column b: found two, expected a finite number"},
