@@ -67,8 +67,8 @@ static Exp *combine(Sema *s, Op op, Exp *a, Exp *b, const Node *na, const Node *
     Shape shape;
     if (is_error(e[0]) || is_error(e[1])) return exp_error;
     if (!broadcast(s, at, e, span, 2, &shape)) return exp_error;
-    Scalar *x = to_number(s, exp_at(s, e[0], &shape)), *y = to_number(s, exp_at(s, e[1], &shape));
-    if (x->elem != y->elem) x = to_real(s, x), y = to_real(s, y);
+    Scalar *x = exp_at(s, e[0], &shape), *y = exp_at(s, e[1], &shape);
+    as_numbers(s, &x, &y, false);
     return exp_body(s, scalar_binary(s->m, op, x, y), &shape);
 }
 

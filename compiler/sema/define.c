@@ -8,7 +8,7 @@ typedef struct Left {
     const Node *node;
     Shape axes;           // split
     int merged[MAX_SLOTS], n_merged;
-    int kept[MAX_SLOTS], n_kept;  // places in `axes` that `:` keeps
+    int dropped[MAX_SLOTS], n_dropped;  // slots of one place
     bool is_bad;
 } Left;
 
@@ -76,6 +76,14 @@ static Axis name_axis(Sema *s, const Node *n) {
     return a;
 }
 
+// A part of one place drops out of a merged axis, unless it is all of it.
+static void add_part(Sema *s, Left *left, const Node *n, bool is_last, int before) {
+    Axis a = name_axis(s, n);
+    bool is_single = !a.dim.by && a.dim.n == 1;
+    if (!is_single || (is_last && left->axes.rank == before)) add_axis(left, a);
+    else left->dropped[left->n_dropped++] = a.slot;
+}
+
 static void lay_axes(Sema *s, Left *left, const Shape *own) {
     const Node *subs = left->node->kid[1];
     const Pack *pack = s->frame->live;
@@ -88,8 +96,9 @@ static void lay_axes(Sema *s, Left *left, const Shape *own) {
             add_axis(left, own->axis[n_kept++]);
             close_axis(left, 1);
         } else if (sub->kind == NODE_tuple) {
-            for (int k = 0; k < sub->n; k++) add_axis(left, name_axis(s, sub->kid[k]));
-            close_axis(left, sub->n);
+            int before = left->axes.rank;
+            for (int k = 0; k < sub->n; k++) add_part(s, left, sub->kid[k], k == sub->n - 1, before);
+            close_axis(left, left->axes.rank - before);
         } else {
             add_axis(left, name_axis(s, sub));
             close_axis(left, 1);
@@ -162,7 +171,9 @@ static Exp *define_inside(Sema *s, Left *left, const Node *rhs, const Binding *o
         if (own.axis[i].slot < 0) own.axis[i].slot = slot_new(s, own.axis[i].dim, own.axis[i].from);
     lay_axes(s, left, &own);
     if (left->is_bad) return fail(s, left->node->span, "too many axes: the most is %d", MAX_RANK);
-    Exp *body = exp_body(s, exp_at(s, e, &own), &left->axes);
+    Scalar *at = exp_at(s, e, &own);
+    if (left->n_dropped) at = scalar_subst(s->m, at, slots_at_zero(s, left->dropped, left->n_dropped));
+    Exp *body = exp_body(s, at, &left->axes);
     Exp *stored = exp_store(s, body, left->node->span, left->node->kid[0]->name);
     return is_error(stored) ? stored : merge_axes(s, left, stored);
 }

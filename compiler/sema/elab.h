@@ -302,12 +302,14 @@ Scalar *to_elem(Sema *s, Scalar *x, Elem elem);
 Scalar *to_real(Sema *s, Scalar *x);
 Scalar *to_int(Sema *s, Scalar *x);
 Scalar *to_number(Sema *s, Scalar *x);  // bool becomes real, u8 i32
+void as_numbers(Sema *s, Scalar **a, Scalar **b, bool as_reals);  // of one element
 
 int slot_new(Sema *s, Dim d, Span from);
 int slot_unknown(Sema *s, Name id, Span at);
 Axis slot_axis(Sema *s, int slot);
 Axis axis_new(Sema *s, Dim d, Span from);
 void slots_used(Sema *s, Scalar *x, bool *used);       // used[slot], room for s->slots.n
+const Affine *slots_at_zero(Sema *s, const int *slot, int n);  // a substitution
 const Dim *slot_extents(Sema *s);                      // by slot
 // The common shape of terms that broadcast from the right; false after an error.
 bool broadcast(Sema *s, Span at, Exp *const *e, const Span *span, int n, Shape *out);

@@ -123,14 +123,9 @@ static Exp *known_binary(Sema *s, const char *op, const Exp *a, const Exp *b, co
 // ---- operators on tensors
 
 static Scalar *compare(Sema *s, const char *op, Scalar *a, Scalar *b) {
-    bool is_bool = a->elem == ELEM_bool && b->elem == ELEM_bool;
-    if (!is_bool) {
-        a = to_number(s, a);
-        b = to_number(s, b);
-        if (a->elem != b->elem) a = to_real(s, a), b = to_real(s, b);
-    } else if (op[0] == '<' || op[0] == '>') {
-        a = to_real(s, a), b = to_real(s, b);
-    }
+    bool is_order = op[0] == '<' || op[0] == '>';
+    bool are_truths = a->elem == ELEM_bool && b->elem == ELEM_bool;
+    if (!are_truths || is_order) as_numbers(s, &a, &b, false);
     if (op[0] == '=') return scalar_binary(s->m, OP_eq, a, b);
     if (op[0] == '!') return scalar_binary(s->m, OP_ne, a, b);
     if (op[0] == '>') return scalar_binary(s->m, op[1] ? OP_le : OP_lt, b, a);
@@ -138,9 +133,7 @@ static Scalar *compare(Sema *s, const char *op, Scalar *a, Scalar *b) {
 }
 
 static Scalar *compute(Sema *s, const char *op, Scalar *a, Scalar *b) {
-    a = to_number(s, a);
-    b = to_number(s, b);
-    if (*op == '/' || *op == '^' || a->elem != b->elem) a = to_real(s, a), b = to_real(s, b);
+    as_numbers(s, &a, &b, *op == '/' || *op == '^');
     switch (*op) {
         case '+': return scalar_binary(s->m, OP_add, a, b);
         case '-': return scalar_binary(s->m, OP_sub, a, b);
@@ -168,7 +161,8 @@ Exp *pointwise(Sema *s, Op op, Exp *a, const Node *n) {
     Shape shape;
     Scalar *x;
     if (!common(s, &a, &n, 1, n->span, &shape, &x)) return exp_error;
-    x = op == OP_neg || op == OP_abs || op == OP_stop ? to_number(s, x) : to_real(s, x);
+    bool keeps_integers = op == OP_neg || op == OP_abs || op == OP_stop;
+    x = keeps_integers ? to_number(s, x) : to_real(s, x);
     return exp_body(s, scalar_unary(s->m, op, x), &shape);
 }
 
@@ -247,11 +241,7 @@ static Exp *choose(Sema *s, const Node *n) {
     Scalar *x[3];
     const Node *at[] = {n->kid[0], n->kid[1], n->kid[2]};
     if (!common(s, e, at, 3, n->span, &shape, x)) return exp_error;
-    if (x[1]->elem != x[2]->elem) {
-        x[1] = to_number(s, x[1]);
-        x[2] = to_number(s, x[2]);
-        if (x[1]->elem != x[2]->elem) x[1] = to_real(s, x[1]), x[2] = to_real(s, x[2]);
-    }
+    if (x[1]->elem != x[2]->elem) as_numbers(s, &x[1], &x[2], false);
     return exp_body(s, scalar_select(s->m, x[0], x[1], x[2]), &shape);
 }
 

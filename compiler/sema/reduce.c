@@ -212,8 +212,8 @@ Exp *matrix_product(Sema *s, Exp *a, Exp *b, const Node *n) {
         at_b = with_axis(at_b, u);
         out = with_axis(out, u);
     }
-    Scalar *x = to_number(s, exp_at(s, a, &at_a)), *y = to_number(s, exp_at(s, b, &at_b));
-    if (x->elem != y->elem) x = to_real(s, x), y = to_real(s, y);
+    Scalar *x = exp_at(s, a, &at_a), *y = exp_at(s, b, &at_b);
+    as_numbers(s, &x, &y, false);
     Reduction r = {.red = RED_sum, .nr = 1, .slot = &k.slot, .axes = out, .span = n->span,
                    .body = scalar_binary(s->m, OP_mul, x, y)};
     return store_reduction(s, &r);

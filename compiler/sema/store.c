@@ -132,36 +132,90 @@ static void count_products(Sema *s, const Reduction *r, const int *slot, int n) 
     s->multiply_adds += points;
 }
 
-Exp *store_reduction(Sema *s, const Reduction *r) {
+static bool is_single(const Sema *s, int slot) {
+    Dim d = s->slots.at[slot].dim;
+    return !d.by && d.n == 1;
+}
+
+// All slots of a reduction: outer ones, kept axes, reduced ones. Outer ones of one place are
+// dropped.
+typedef struct Box {
+    int *slot, *dropped;
+    int n_outer, np, n, n_dropped;
+} Box;
+
+static void drop_outer(const Sema *s, Box *box) {
+    int kept = 0;
+    for (int i = 0; i < box->n_outer; i++)
+        if (is_single(s, box->slot[i])) box->dropped[box->n_dropped++] = box->slot[i];
+        else box->slot[kept++] = box->slot[i];
+    box->n_outer = kept;
+}
+
+// Reduced indices of one place drop out, so that contractions are seen for what they are.
+static int keep_many(const Sema *s, const Reduction *r, Box *box) {
+    bool needs_one = r->red == RED_argmax || r->red == RED_argmin || r->n_where;
+    int kept = 0, *slot = box->slot + box->np;
+    for (int i = 0; i < r->nr; i++) {
+        bool stays = !is_single(s, slot[i]) || (needs_one && i == r->nr - 1 && !kept);
+        if (stays) slot[kept++] = slot[i];
+        else box->dropped[box->n_dropped++] = slot[i];
+    }
+    return kept;
+}
+
+static bool reduction_box(Sema *s, const Reduction *r, Box *box) {
     int own[MAX_SLOTS], n_own = 0;
     for (int i = 0; i < r->axes.rank; i++) own[n_own++] = r->axes.axis[i].slot;
     for (int i = 0; i < r->nr; i++) own[n_own++] = r->slot[i];
     bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
-    int *slot = NEW_ARRAY(s->arena, int, s->slots.n + n_own + 1);
+    box->slot = NEW_ARRAY(s->arena, int, s->slots.n + n_own + 1);
     slots_used(s, r->body, used);
-    Scalar *where = scalar_guard(s->m, r->where, r->n_where);
-    slots_used(s, where, used);
-    int n_outer = outer_slots(s, used, own, n_own, slot);
-    int np = n_outer + r->axes.rank, n = np + r->nr;
-    memcpy(slot + n_outer, own, sizeof *own * (size_t)n_own);
-    if (!slots_known(s, slot, n, r->span)) return exp_error;
-    if (np > MAX_RANK || n > MAX_SLOTS)
-        return fail(s, r->span, "a reduction over %d indices inside %d: too many", r->nr, np);
-    Affine *to = renumbering(s, slot, n);
+    slots_used(s, scalar_guard(s->m, r->where, r->n_where), used);
+    box->n_outer = outer_slots(s, used, own, n_own, box->slot);
+    box->dropped = NEW_ARRAY(s->arena, int, box->n_outer + r->nr + 1);
+    drop_outer(s, box);
+    box->np = box->n_outer + r->axes.rank;
+    box->n = box->np + r->nr;
+    memcpy(box->slot + box->n_outer, own, sizeof *own * (size_t)n_own);
+    if (!slots_known(s, box->slot, box->n, r->span)) return false;
+    if (box->np <= MAX_RANK && box->n <= MAX_SLOTS) return true;
+    fail(s, r->span, "a reduction over %d indices inside %d: too many", r->nr, box->np);
+    return false;
+}
+
+// Over no index at all, as of an empty `...`.
+static Scalar *single_body(Sema *s, const Reduction *r) {
+    if (r->red == RED_argmax || r->red == RED_argmin) return scalar_int(s->m, 0);
+    return scalar_select(s->m, scalar_guard(s->m, r->where, r->n_where), r->body,
+                         red_identity(s->m, r->red, r->body->elem));
+}
+
+static Guard *renumbered_guards(Sema *s, const Reduction *r, const Affine *to) {
     Guard *guard = NEW_ARRAY(s->arena, Guard, r->n_where + 1);
-    for (int i = 0; i < r->n_where; i++)
-        guard[i] = (Guard){affine_subst(s->m, r->where[i].e, to),
-                           r->where[i].s ? scalar_subst(s->m, r->where[i].s, to) : NULL,
-                           r->where[i].mod};
-    Index x = {.np = np, .nr = r->nr, .extent = extents_of(s, slot, n), .red = r->red,
-               .n_where = r->n_where, .where = guard,
-               .body = scalar_subst(s->m, r->body, to)};
-    if (r->nr == 0) x.red = RED_none;  // an empty pack
+    for (int i = 0; i < r->n_where; i++) {
+        const Guard *g = &r->where[i];
+        Scalar *rest = g->s ? scalar_subst(s->m, g->s, to) : NULL;
+        guard[i] = (Guard){affine_subst(s->m, g->e, to), rest, g->mod};
+    }
+    return guard;
+}
+
+Exp *store_reduction(Sema *s, const Reduction *r) {
+    Box box = {0};
+    if (!reduction_box(s, r, &box)) return exp_error;
+    count_products(s, r, box.slot, box.n);
+    int nr = keep_many(s, r, &box), n = box.np + nr;
+    Affine *to = renumbering(s, box.slot, n);
+    for (int i = 0; i < box.n_dropped; i++) to[box.dropped[i]] = affine_const(0);
+    Scalar *body = r->nr ? r->body : single_body(s, r);
+    Index x = {.np = box.np, .nr = nr, .extent = extents_of(s, box.slot, n),
+               .red = nr ? r->red : RED_none, .n_where = nr ? r->n_where : 0,
+               .where = renumbered_guards(s, r, to), .body = scalar_subst(s->m, body, to)};
     Value *v = build_index(s->m, &x, r->span, r->hint);
-    count_products(s, r, slot, n);
-    for (int i = 0; i < np; i++) set_origin(s, v, i, s->slots.at[slot[i]].from);
+    for (int i = 0; i < box.np; i++) set_origin(s, v, i, s->slots.at[box.slot[i]].from);
     Exp *stored = exp_stored(s, v);
-    stored->stored.n_outer = n_outer;
-    stored->stored.outer = slot;
+    stored->stored.n_outer = box.n_outer;
+    stored->stored.outer = box.slot;
     return stored;
 }

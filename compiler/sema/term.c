@@ -238,6 +238,12 @@ static Affine *no_change(Sema *s) {
     return to;
 }
 
+const Affine *slots_at_zero(Sema *s, const int *slot, int n) {
+    Affine *to = no_change(s);
+    for (int i = 0; i < n; i++) to[slot[i]] = affine_const(0);
+    return to;
+}
+
 // ---- elements
 
 Scalar *to_real(Sema *s, Scalar *x) {
@@ -251,6 +257,16 @@ Scalar *to_int(Sema *s, Scalar *x) {
 Scalar *to_number(Sema *s, Scalar *x) {
     if (x->elem == ELEM_bool) return to_real(s, x);
     return x->elem == ELEM_u8 ? to_int(s, x) : x;
+}
+
+static bool is_integer(Elem e) {
+    return e == ELEM_i32 || e == ELEM_u8;
+}
+
+void as_numbers(Sema *s, Scalar **a, Scalar **b, bool as_reals) {
+    bool are_integers = is_integer((*a)->elem) && is_integer((*b)->elem) && !as_reals;
+    *a = are_integers ? to_int(s, *a) : to_real(s, *a);
+    *b = are_integers ? to_int(s, *b) : to_real(s, *b);
 }
 
 Scalar *to_elem(Sema *s, Scalar *x, Elem elem) {
