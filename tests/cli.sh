@@ -45,10 +45,12 @@ check cli/emit-obj-file "no object" [ -s digits.o ]
 code 0 emit-several "$nnc" --emit=graph=a.ir,grad=b.ir "$digits"
 check cli/emit-several-files "missing" [ -s a.ir -a -s b.ir ]
 code 0 passes "$nnc" --passes=grad,simplify a.ir
-check cli/passes-give-grad "differs from --emit=grad" cmp -s out b.ir
+sed 's/  @.*//' out > passes.ir  # places in the library are not read back
+sed 's/  @.*//' b.ir > grad.ir
+check cli/passes-give-grad "differs from --emit=grad" cmp -s passes.ir grad.ir
 code 0 exe "$nnc" "$digits" -o digits
 code 0 print-after "$nnc" --print-after=simplify "$digits" -o digits
-says print-after-text err 'train_step'
+says print-after-text out 'train_step'
 code 0 time-report "$nnc" --time-report "$digits" -o digits
 says time-report-text err 'simplify'
 code 0 define "$nnc" -D hidden=17 --emit=graph "$digits"

@@ -66,7 +66,7 @@ refuses idx-counts-differ 'few/' $train few
 idx label; { head -c 8 good/train-labels-idx1-ubyte; printf '\012'; tail -c 127 good/train-labels-idx1-ubyte; } \
     > label/train-labels-idx1-ubyte
 refuses idx-label 'label/train-labels-idx1-ubyte' $train label
-idx shape; { printf '\000\000\010\003\000\000\000\200\000\000\000\020\000\000\000\061'; tail -c +17 good/train-images-idx3-ubyte; } \
+idx shape; { printf '\000\000\010\003\000\000\000\200\000\000\000\020\000\000\000\060'; tail -c +17 good/train-images-idx3-ubyte; } \
     > shape/train-images-idx3-ubyte
 refuses idx-shape 'shape/train-images-idx3-ubyte' $train shape
 idx zip; gzip -c good/train-images-idx3-ubyte | head -c 3000 > zip/train-images-idx3-ubyte.gz; rm zip/train-images-idx3-ubyte
