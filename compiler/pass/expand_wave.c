@@ -159,10 +159,10 @@ static Scalar *expand_circle(Module *m, Scalar *x, int quarter) {
     const double *half_pi = ex_is_wide(m) ? half_pi_f64 : half_pi_f32;
     Scalar *n = scalar_unary(m, OP_round, ex_mul(m, x, ex_real(m, M_2_PI)));
     Scalar *bound = ex_real(m, 1e9), *r = x;
-    n = scalar_binary(m, OP_max, n, ex_neg(m, bound));  // a NaN becomes a number here
-    n = scalar_binary(m, OP_min, n, bound);
     for (int i = 0; i < 3; i++) r = ex_fma(m, n, ex_real(m, -half_pi[i]), r);
     Scalar *z = ex_mul(m, r, r);
+    n = scalar_binary(m, OP_max, n, ex_neg(m, bound));  // a NaN becomes a number here
+    n = scalar_binary(m, OP_min, n, bound);
     Scalar *turn = scalar_binary(m, OP_add, scalar_unary(m, OP_to_int, n), scalar_int(m, quarter));
     Scalar *is_odd = scalar_binary(m, OP_eq, scalar_binary(m, OP_mod, turn, scalar_int(m, 2)),
                                    scalar_int(m, 1));
