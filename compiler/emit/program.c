@@ -149,7 +149,7 @@ static V iterations(Code *g, V context, const Kernel *k) {
 }
 
 // Nanoseconds of work below which waking another thread costs more than it gains.
-static const double worth_forking = 2000;
+static const double worth_forking = 6000;
 
 static void call_kernel(Code *g, V context, const Kernel *k, V fn) {
     if (k->is_parallel && (k->cost == 0 || k->cost >= worth_forking)) {

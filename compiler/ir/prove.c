@@ -90,8 +90,16 @@ static bool prove(const Known *known, const Form *f, int depth) {
     return false;
 }
 
+// A guard that never holds lets no point take part, and everything is true of none.
+static bool is_empty(const Known *known) {
+    for (int g = 0; g < known->n_guard; g++)
+        if (!known->guard[g]->e.n && known->guard[g]->e.k < 0) return true;
+    return false;
+}
+
 bool prove_in_range(const Known *known, Affine a, int64_t div, Dim d) {
     Form low = {0}, high = {0};
+    if (is_empty(known)) return true;
     add_affine(&low, a, 1);
     add_dim(&high, d, div);
     add_affine(&high, a, -1);

@@ -128,7 +128,8 @@ static void lower_slots(NestLower *n, int place, Block *block) {
     if (e.n % t) lower_part(n, place, block, (Bound){0}, (Bound){0}, e.n % t, false, whole * t);
 }
 
-// Copies the operand along the lanes into a panel: [reduced slots][lanes].
+// Copies the operand along the lanes into a panel: [reduced slots][lanes]. Outside all loops
+// that is a kernel of its own, whose panel every thread reads.
 static void lower_pack(NestLower *n, int place, Block *block) {
     Lower *l = n->l;
     Module *m = l->m;
@@ -139,8 +140,8 @@ static void lower_pack(NestLower *n, int place, Block *block) {
         rows *= dim_max(nest->slot[nest->n_parallel + i].extent);
     Buffer *panel = NEW(m->arena, Buffer);
     *panel = (Buffer){.id = l->s->buffers.n, .name = name(m->c->names, "panel"),
-                      .kind = BUFFER_scratch, .elem = r->v->type.elem,
-                      .count = rows * width, .offset = -1};
+                      .kind = block == n->top ? BUFFER_arena : BUFFER_scratch,
+                      .elem = r->v->type.elem, .count = rows * width, .offset = -1};
     vec_push(m->arena, &l->s->buffers, panel);
     Affine at = affine_const(0);
     for (int i = 0; i < nest->n_reduced; i++) {
@@ -180,6 +181,7 @@ void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block) {
         n.value[i] = outer[i];
         n.is_walked[i] = true;
     }
+    n.top = l->region->n_outer ? NULL : block;
     lower_slots(&n, 0, block);
 }
 
@@ -204,14 +206,12 @@ static bool has_iterations(const Stmt *s) {
 }
 
 static void end_kernel(Lower *l, bool may_split) {
-    const double WORTH_A_FORK = 6000;  // nanoseconds
     Kernel *k = l->kernel;
     if (!k->body.n) return;
     k->n_var = l->var_name.n;
     k->var_name = l->var_name.at;
     k->var_extent = l->var_extent.at;
-    k->is_parallel = may_split && k->body.n == 1 && has_iterations(k->body.at[0]) &&
-                     k->cost > WORTH_A_FORK;
+    k->is_parallel = may_split && k->body.n == 1 && has_iterations(k->body.at[0]);
     k->id = l->fn->kernels.n;
     vec_push(l->m->arena, &l->fn->kernels, k);
 }
@@ -244,7 +244,7 @@ static void lower_single(Lower *l, const Region *region) {
             l->kernel = next;
         }
         add_stmt(l, &l->kernel->body, all.at[i]);
-        end_kernel(l, true);
+        end_kernel(l, l->kernel->cost > 0);
     }
 }
 

@@ -30,6 +30,7 @@ typedef struct NestLower {
     int tile_var[MAX_SLOTS];
     Affine base[MAX_SLOTS];
     Map *temp;                  // Value * to Temp *: members already computed here
+    const Block *top;           // what becomes kernels of their own, or NULL
     Buffer *panel;              // the packed operand
     int64_t panel_width;
     const Guard *where;         // attached to every load of the leader's body

@@ -103,32 +103,46 @@ static Affine in_slots(const Part *p, Affine a) {
 
 // ---- guards, and the term inside them
 
-// Whose points take part. False where there are none.
+static Scalar *guard_read(void *context, Module *m, Scalar *s);
+
+// Puts guards in order and drops what the box decides. False where one never holds.
+static bool keep_guards(Part *p, const Guard *all, int n) {
+    int n_kept;
+    Guard *kept = NEW_ARRAY(p->s.arena, Guard, n);
+    p->guard = NEW_ARRAY(p->s.arena, Guard, n);
+    if (!normal_guards(p->s.m, all, n, kept, &n_kept)) return false;
+    return fold_guards_in_box(p->s.m, kept, n_kept, p->extent, p->guard, &p->n_guard);
+}
+
+// Whose points take part. False where there are none. What a guard itself reads may be
+// outside where the affine ones fail, so those come first.
 static bool gather_guards(Part *p, const Affine *to) {
     const Scatter *sc = p->s.scatter;
     Module *m = p->s.m;
-    int n = 0, most = sc->n_guard + p->s.guards.n;
-    Guard *all = NEW_ARRAY(p->s.arena, Guard, most), *kept = NEW_ARRAY(p->s.arena, Guard, most);
+    int n = 0, n_affine;
+    Guard *all = NEW_ARRAY(p->s.arena, Guard, sc->n_guard + p->s.guards.n);
     for (int i = 0; i < p->s.guards.n; i++) {
         all[n] = p->s.guards.at[i];
         all[n].e = in_slots(p, all[n].e);
         n++;
     }
-    for (int i = 0; i < sc->n_guard; i++) {
-        Guard g = sc->guard[i];
-        g.e = affine_subst(m, g.e, to);
-        if (g.s) g.s = scalar_subst(m, g.s, to);
-        all[n++] = g;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < sc->n_guard; i++) {
+            Guard g = sc->guard[i];
+            if ((g.s != NULL) != pass) continue;
+            g.e = affine_subst(m, g.e, to);
+            if (g.s) g.s = scalar_rewrite(m, scalar_subst(m, g.s, to), guard_read, p);
+            all[n++] = g;
+        }
+        if (pass == 0) n_affine = n;
+        if ((pass == 0 || n > n_affine) && !keep_guards(p, all, n)) return false;
     }
-    p->guard = NEW_ARRAY(p->s.arena, Guard, most);
-    int n_kept;
-    if (!normal_guards(m, all, n, kept, &n_kept)) return false;
-    return fold_guards_in_box(m, kept, n_kept, p->extent, p->guard, &p->n_guard);
+    return true;
 }
 
 static bool subscript_fits(const Subscript *s, Dim axis, const Dim *extent) {
     int64_t low, high;
-    if (s->gather) return true;  // as it was proved where it came from
+    if (s->gather) return s->a.n == 0;  // as it was proved where it came from
     if (s->div == 1 && s->a.n == 1 && s->a.t[0].c == 1 && s->a.k == 0 &&
         dim_equal(extent[s->a.t[0].slot], axis))
         return true;
