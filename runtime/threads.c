@@ -21,28 +21,29 @@
 // has slept costs 15 to 60 microseconds to wake.
 enum { SPIN_NANOSECONDS = 1000 * 1000, SPINS_PER_LOOK = 256 };
 
+// A worker's share of a job is offered in `ticket` (the job's number, never 0) and belongs to
+// whoever swaps it for 0: the worker, or the calling thread, which does not wait for a worker
+// that has not woken up yet. What the pool says of a job is read after a ticket was taken, and
+// holds until `done` has the job's number.
 typedef struct Worker {
-    NnPool *pool;
+    _Alignas(128) atomic_uint ticket;
+    atomic_uint is_asleep;
+    _Alignas(128) atomic_uint done;
+    _Alignas(128) NnPool *pool;
     int number;  // from 1
     pthread_t thread;
     char *scratch;
 } Worker;
 
-// A job is published by its number and joined when `pending` comes back to zero. Both words
-// stand on lines of their own: workers watch one and write the other.
 struct NnPool {
-    _Alignas(128) atomic_uint job;
-    atomic_uint sleepers;  // workers that may be asleep on `job`
-    atomic_bool is_over;
+    unsigned job;
     NnKernel *kernel;
     const NnContext *context;
     int64_t iterations;
-
-    _Alignas(128) atomic_uint pending;  // workers that have not finished the job
-    atomic_uint joiner_sleeps;
-
-    _Alignas(128) int threads;
+    int threads;
     bool may_spin;
+    atomic_bool is_over;
+    atomic_uint joiner_sleeps;
     Worker worker[];
 };
 
@@ -98,32 +99,29 @@ static void run_part(const NnPool *pool, const NnContext *context, int number) {
     if (begin < end) pool->kernel(context, begin, end);
 }
 
-// A store to `job` and a load of `sleepers` here, and the opposite order in the worker, are
-// sequentially consistent, so that one of the two sees the other.
-static void wait_for_job(NnPool *pool, unsigned last) {
-    if (spin_while(pool, &pool->job, last)) return;
-    atomic_fetch_add(&pool->sleepers, 1);
-    while (atomic_load(&pool->job) == last) futex_wait(&pool->job, last);
-    atomic_fetch_sub(&pool->sleepers, 1);
+// The store to `ticket` and the load of `is_asleep` when a job is offered, and the opposite
+// order here, are sequentially consistent, so that one of the two sees the other.
+static void wait_for_ticket(Worker *w) {
+    if (spin_while(w->pool, &w->ticket, 0)) return;
+    atomic_store(&w->is_asleep, 1);
+    while (atomic_load(&w->ticket) == 0) futex_wait(&w->ticket, 0);
+    atomic_store(&w->is_asleep, 0);
 }
 
-static void publish(NnPool *pool) {
-    atomic_store_explicit(&pool->pending, (unsigned)pool->threads - 1, memory_order_relaxed);
-    atomic_fetch_add(&pool->job, 1);
-    if (atomic_load(&pool->sleepers)) futex_wake(&pool->job);
+static void offer(Worker *w, unsigned job) {
+    atomic_store(&w->ticket, job);
+    if (atomic_load(&w->is_asleep)) futex_wake(&w->ticket);
 }
 
-static void finish(NnPool *pool) {
-    if (atomic_fetch_sub(&pool->pending, 1) == 1 && atomic_load(&pool->joiner_sleeps)) {
-        futex_wake(&pool->pending);
-    }
+static bool take(Worker *w, unsigned job) {
+    return job && atomic_compare_exchange_strong(&w->ticket, &job, 0);
 }
 
-static void join(NnPool *pool) {
-    for (unsigned n; (n = atomic_load_explicit(&pool->pending, memory_order_acquire));) {
-        if (spin_while(pool, &pool->pending, n)) continue;
+static void join(NnPool *pool, Worker *w, unsigned job) {
+    for (unsigned n; (n = atomic_load_explicit(&w->done, memory_order_acquire)) != job;) {
+        if (spin_while(pool, &w->done, n)) continue;
         atomic_store(&pool->joiner_sleeps, 1);
-        if ((n = atomic_load(&pool->pending))) futex_wait(&pool->pending, n);
+        if ((n = atomic_load(&w->done)) != job) futex_wait(&w->done, n);
         atomic_store(&pool->joiner_sleeps, 0);
     }
 }
@@ -131,14 +129,17 @@ static void join(NnPool *pool) {
 static void *work(void *argument) {
     Worker *w = argument;
     NnPool *pool = w->pool;
-    for (unsigned job = 0;; job++) {
-        wait_for_job(pool, job);
+    for (;;) {
+        wait_for_ticket(w);
+        unsigned job = atomic_load(&w->ticket);
+        if (!take(w, job)) continue;
         if (atomic_load_explicit(&pool->is_over, memory_order_acquire)) return NULL;
         NnContext context = *pool->context;
         context.scratch = w->scratch;
         context.pool = NULL;
         run_part(pool, &context, w->number);
-        finish(pool);
+        atomic_store(&w->done, job);
+        if (atomic_load(&pool->joiner_sleeps)) futex_wake(&w->done);
     }
 }
 
@@ -163,7 +164,8 @@ NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes) {
     pool->may_spin = threads_available() >= threads;
     for (int i = 0; i < threads - 1; i++) {
         Worker *w = &pool->worker[i];
-        *w = (Worker){.pool = pool, .number = i + 1};
+        w->pool = pool;
+        w->number = i + 1;
         w->scratch = scratch + (i + 1) * scratch_bytes;
         start_worker(w);
     }
@@ -173,7 +175,7 @@ NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes) {
 void threads_stop(NnPool *pool) {
     if (!pool) return;
     atomic_store(&pool->is_over, true);
-    publish(pool);
+    for (int i = 0; i < pool->threads - 1; i++) offer(&pool->worker[i], 1);
     for (int i = 0; i < pool->threads - 1; i++) pthread_join(pool->worker[i].thread, NULL);
     free(pool);
 }
@@ -187,9 +189,16 @@ void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations)
     pool->kernel = kernel;
     pool->context = context;
     pool->iterations = iterations;
-    publish(pool);
+    unsigned job = pool->job = pool->job + 1 ? pool->job + 1 : 1;
+    for (int i = 0; i < pool->threads - 1; i++) offer(&pool->worker[i], job);
     NnContext own = *context;
     own.pool = NULL;  // a kernel that calls nn_parallel itself runs it alone
     run_part(pool, &own, 0);
-    join(pool);
+    for (int i = 0; i < pool->threads - 1; i++) {
+        Worker *w = &pool->worker[i];
+        if (take(w, job))
+            run_part(pool, &own, w->number);
+        else
+            join(pool, w, job);
+    }
 }
