@@ -9,15 +9,20 @@
 
 // ---- one nest
 
-static void set_parallel_slot(NestLower *n, int place) {
-    Module *m = n->l->m;
+static void set_slot_value(NestLower *n, int place, Affine value) {
     const Slot *s = &n->nest->slot[place];
     int fast = s->first + s->n - 1;
     for (int i = s->first; i < fast; i++) n->is_walked[i] = false;
     n->is_walked[fast] = true;
-    n->value[fast] = n->size[place] > 1
-                         ? affine_add(m, n->base[place], affine_slot(m, n->tile_var[place]))
-                         : n->base[place];
+    n->value[fast] = value;
+}
+
+static void set_parallel_slot(NestLower *n, int place) {
+    Module *m = n->l->m;
+    set_slot_value(n, place,
+                   n->size[place] > 1
+                       ? affine_add(m, n->base[place], affine_slot(m, n->tile_var[place]))
+                       : n->base[place]);
 }
 
 static Access store_access(NestLower *n, Value *v) {
@@ -27,8 +32,13 @@ static Access store_access(NestLower *n, Value *v) {
     return lower_access(n, v, sub);
 }
 
-// What is computed at the tile's points.
-static void lower_members(NestLower *n, Block *block) {
+static const Temp *lower_leader(NestLower *n, Block *block, const Value *v) {
+    if (v->index.order.kind == ORDER_lanes16) return lower_lanes_reduction(n, block, v);
+    return lower_reduction(n, block, v);
+}
+
+// What is computed at the tile's points. The leader may already be in a temp.
+static void lower_members(NestLower *n, Block *block, const Temp *leader) {
     Lower *l = n->l;
     Module *m = l->m;
     n->temp = map_new(m->arena);
@@ -36,10 +46,10 @@ static void lower_members(NestLower *n, Block *block) {
         const Member *member = &n->nest->members.at[i];
         Value *v = member->v;
         const Temp *t;
-        if (v->index.nr && v->index.order.kind == ORDER_lanes16) {
-            t = lower_lanes_reduction(n, block, v);
+        if (i == 0 && leader) {
+            t = leader;
         } else if (v->index.nr) {
-            t = lower_reduction(n, block, v);
+            t = lower_leader(n, block, v);
         } else {
             Temp *fresh = new_temp(l, v->type.elem, v->hint ? v->hint : "t");
             add_let(l, block, fresh, lower_scalar(n, v->index.body));
@@ -56,33 +66,149 @@ static void lower_members(NestLower *n, Block *block) {
     }
 }
 
-static void lower_tile(NestLower *n, Block *block) {
-    Lower *l = n->l;
+static Stmt *new_tile(Lower *l, Span span) {
     Stmt *tile = NEW(l->m->arena, Stmt);
     tile->kind = STMT_tile;
-    tile->span = n->nest->members.at[0].v->span;
+    tile->span = span;
+    return tile;
+}
+
+// Opens the tile's variables; the block in which its points are computed.
+static Block *open_tile(NestLower *n, Block *block) {
+    Lower *l = n->l;
+    Stmt *tile = new_tile(l, n->nest->members.at[0].v->span);
     int lanes = -1;
     for (int i = 0; i < n->nest->n_parallel; i++) {
-        if (n->size[i] <= 1) {
-            set_parallel_slot(n, i);
-            continue;
+        if (n->size[i] > 1) {
+            n->tile_var[i] = new_var(l, n->nest->slot[i].is_lanes ? "q" : "p",
+                                     dim_const(n->size[i]));
+            if (n->nest->slot[i].is_lanes)
+                lanes = i;
+            else
+                tile->tile.var[tile->tile.n++] = (TileVar){n->tile_var[i], n->size[i], false};
         }
-        n->tile_var[i] = new_var(l, n->nest->slot[i].is_lanes ? "q" : "p",
-                                 dim_const(n->size[i]));
         set_parallel_slot(n, i);
-        if (n->nest->slot[i].is_lanes)
-            lanes = i;
-        else
-            tile->tile.var[tile->tile.n++] = (TileVar){n->tile_var[i], n->size[i], false};
     }
     if (lanes >= 0)
         tile->tile.var[tile->tile.n++] = (TileVar){n->tile_var[lanes], n->size[lanes], true};
-    if (!tile->tile.n) {
-        lower_members(n, block);
+    if (!tile->tile.n) return block;
+    add_stmt(l, block, tile);
+    return &tile->tile.body;
+}
+
+// Is the epilogue so large that a copy of it for every point of the tile would not pay?
+static bool has_large_epilogue(const NestLower *n) {
+    const double LARGE = 250;  // instructions
+    const Nest *nest = n->nest;
+    if (!nest->members.at[0].v->index.nr || nest->members.n < 2) return false;
+    double copies = 1, cost = 0;
+    for (int i = 0; i < nest->n_parallel; i++)
+        copies *= nest->slot[i].is_lanes ? (double)((n->size[i] + LANES - 1) / LANES)
+                                         : (double)n->size[i];
+    Arena *scratch = arena_new();
+    for (int i = 1; i < nest->members.n; i++)
+        cost += scalar_cost(nest->members.at[i].v->index.body, scratch) + 1;
+    arena_free(scratch);
+    return copies > 2 && copies * cost > LARGE;
+}
+
+static Buffer *new_scratch(Lower *l, const char *text, Elem elem, int64_t count) {
+    Buffer *b = NEW(l->m->arena, Buffer);
+    *b = (Buffer){.id = l->s->buffers.n, .name = name(l->m->c->names, text),
+                  .kind = BUFFER_scratch, .elem = elem, .count = count, .offset = -1};
+    vec_push(l->m->arena, &l->s->buffers, b);
+    return b;
+}
+
+// Row-major place of a point in the tile's own memory.
+static Affine place_in_tile(NestLower *n, const Affine *at) {
+    Module *m = n->l->m;
+    Affine place = affine_const(0);
+    int lanes = -1;
+    for (int i = 0; i < n->nest->n_parallel; i++) {
+        if (n->nest->slot[i].is_lanes) lanes = i;
+        else if (n->size[i] > 1)
+            place = affine_add(m, affine_scale(m, place, n->size[i]), at[i]);
+    }
+    if (lanes < 0 || n->size[lanes] == 1) return place;
+    return affine_add(m, affine_scale(m, place, n->size[lanes]), at[lanes]);
+}
+
+// The epilogue at one vector of points, the leader's results read from the tile's memory.
+static void lower_epilogue(NestLower *n, Block *block, Buffer *tile, Affine *at, int lanes,
+                           Affine first, int64_t width) {
+    Lower *l = n->l;
+    Module *m = l->m;
+    const Value *leader = n->nest->members.at[0].v;
+    if (lanes >= 0) {
+        Affine value = first;
+        if (width > 1) {
+            Stmt *vector = new_tile(l, leader->span);
+            int var = new_var(l, "q", dim_const(width));
+            vector->tile.n = 1;
+            vector->tile.var[0] = (TileVar){var, width, true};
+            add_stmt(l, block, vector);
+            block = &vector->tile.body;
+            value = affine_add(m, first, affine_slot(m, var));
+        }
+        at[lanes] = value;
+        set_slot_value(n, lanes, affine_add(m, n->base[lanes], value));
+    }
+    Access a = {.buffer = tile, .at = place_in_tile(n, at)};
+    note_read(l, tile);
+    Temp *t = new_temp(l, leader->type.elem, "sum");
+    add_let(l, block, t, scalar_load(m, &a, NULL, 0, NULL));
+    lower_members(n, block, t);
+}
+
+// The leader's tile goes to a memory of its own; then a loop over its points, vector by
+// vector, does the rest.
+static void lower_in_two(NestLower *n, Block *block) {
+    Lower *l = n->l;
+    Module *m = l->m;
+    const Value *leader = n->nest->members.at[0].v;
+    int64_t count = 1;
+    for (int i = 0; i < n->nest->n_parallel; i++) count *= n->size[i];
+    Buffer *tile = new_scratch(l, "tile", leader->type.elem, count);
+    Block *inside = open_tile(n, block);
+    Affine at[MAX_SLOTS];
+    for (int i = 0; i < n->nest->n_parallel; i++)
+        at[i] = n->size[i] > 1 ? affine_slot(m, n->tile_var[i]) : affine_const(0);
+    n->temp = map_new(m->arena);
+    const Temp *result = lower_leader(n, inside, leader);
+    Access a = {.buffer = tile, .at = place_in_tile(n, at)};
+    add_store(l, inside, &a, NULL, 0, scalar_temp(m, result));
+    int lanes = -1;
+    for (int i = 0; i < n->nest->n_parallel; i++) {
+        if (n->nest->slot[i].is_lanes) lanes = i;
+        if (n->nest->slot[i].is_lanes || n->size[i] == 1) continue;
+        int var = new_var(l, "p", dim_const(n->size[i]));
+        Stmt *loop = add_for(l, block, var, bound_const(0), bound_const(n->size[i]), 1,
+                             leader->span);
+        at[i] = affine_slot(m, var);
+        set_slot_value(n, i, affine_add(m, n->base[i], at[i]));
+        block = &loop->loop.body;
+    }
+    int64_t width = lanes >= 0 ? n->size[lanes] : 1, whole = width / LANES * LANES;
+    if (whole > LANES) {
+        int var = new_var(l, "j", dim_const(width));
+        Stmt *loop = add_for(l, block, var, bound_const(0), bound_const(whole), LANES,
+                             leader->span);
+        lower_epilogue(n, &loop->loop.body, tile, at, lanes, affine_slot(m, var), LANES);
+    } else if (whole) {
+        lower_epilogue(n, block, tile, at, lanes, affine_const(0), LANES);
+    }
+    if (whole < width)
+        lower_epilogue(n, block, tile, at, lanes, affine_const(whole), width - whole);
+}
+
+static void lower_tile(NestLower *n, Block *block) {
+    if (has_large_epilogue(n)) {
+        lower_in_two(n, block);
         return;
     }
-    add_stmt(l, block, tile);
-    lower_members(n, &tile->tile.body);
+    Block *inside = open_tile(n, block);
+    lower_members(n, inside, NULL);
 }
 
 static void lower_pack(NestLower *n, int place, Block *block);
