@@ -162,6 +162,7 @@ typedef struct Address {
     V pointer;
     bool in_lanes;
     V offsets;  // in elements, per lane; NULL where contiguous
+    int stride; // 2 to 4 where the offsets are multiples of that
 } Address;
 
 static V dyn_offsets(Gen *k, const Access *a, bool wide) {
@@ -189,6 +190,17 @@ static V lane_offsets(Gen *k, const Access *a, int64_t c) {
     return sum ? LLVMBuildAdd(g->b, sum, lanes, "") : lanes;
 }
 
+// What is known at the point, last: a displacement.
+static V add_known(Gen *k, V p, const Access *a) {
+    int64_t known = a->at.k;
+    for (int i = 0; i < a->at.n; i++) known += a->at.t[i].c * var_of(k, a->at.t[i].slot)->k;
+    return advance(k->g, p, const_i64(k->g, known), elem_size[a->buffer->elem]);
+}
+
+V access_pointer(Gen *k, const Access *a) {
+    return add_known(k, loop_pointer(k, a->buffer, &a->at, k->n_loop), a);
+}
+
 static Address address_of(Gen *k, const Access *a) {
     Code *g = k->g;
     int size = elem_size[a->buffer->elem];
@@ -202,16 +214,15 @@ static Address address_of(Gen *k, const Access *a) {
         V s = LLVMBuildSExt(g->b, emit_scalar(k, a->dyn[i].s), g->t_i64, "");
         p = advance(g, p, s, a->dyn[i].c * size);
     }
-    int64_t constant = a->at.k;
-    for (int i = 0; i < a->at.n; i++) constant += a->at.t[i].c * var_of(k, a->at.t[i].slot)->k;
-    p = advance(g, p, const_i64(g, constant), size);
+    p = add_known(k, p, a);
     int64_t c = lane_coef(k, &a->at);
-    if (dyn_lanes || (c != 0 && c != 1)) return (Address){p, true, lane_offsets(k, a, c)};
+    int stride = !dyn_lanes && c >= 2 && c <= 4 ? (int)c : 0;
+    if (dyn_lanes || (c != 0 && c != 1)) return (Address){p, true, lane_offsets(k, a, c), stride};
     return (Address){p, c == 1};
 }
 
 // Distinct buffers of a kernel never overlap: `memory` keeps what a kernel touches apart.
-static V tagged(Gen *k, V access, const Buffer *b) {
+V tag_access(Gen *k, V access, const Buffer *b) {
     if (!k->alias_scope) return access;
     int number = buffer_bit(k, b) - k->k->n_var - k->temps.n;
     LLVMContextRef cx = k->g->cx;
@@ -238,12 +249,38 @@ static V load_one(Gen *k, const Buffer *b, V p, V guard) {
     if (guard) p = LLVMBuildSelect(g->b, any_lane(g, guard), p, frame_buffer(k, b), "");
     V v = LLVMBuildLoad2(g->b, g->memory_type[b->elem], p, "");
     LLVMSetAlignment(v, (unsigned)elem_size[b->elem]);
-    return value_from_memory(g, b->elem, tagged(k, v, b));
+    return value_from_memory(g, b->elem, tag_access(k, v, b));
+}
+
+// Lanes two to four elements apart: whole vectors, of which the lanes are picked. Reads up
+// to a vector past the last lane's element.
+static V load_strided(Gen *k, const Buffer *b, V p, int stride) {
+    Code *g = k->g;
+    T t = vector_type(g->memory_type[b->elem]);
+    int last = (active_lanes(k) - 1) * stride;
+    V picked = NULL;
+    for (int part = 0; part * LANES <= last; part++) {
+        V at = advance(g, p, const_i64(g, part * LANES), elem_size[b->elem]);
+        V v = LLVMBuildLoad2(g->b, t, at, "");
+        LLVMSetAlignment(v, (unsigned)elem_size[b->elem]);
+        tag_access(k, v, b);
+        V lane[LANES];
+        for (int i = 0; i < LANES; i++) {
+            int from = i * stride - part * LANES;
+            lane[i] = from < 0 ? const_i32(g, i)
+                    : from < LANES ? const_i32(g, picked ? LANES + from : from)
+                                   : LLVMGetPoison(g->t_i32);
+        }
+        picked = LLVMBuildShuffleVector(g->b, picked ? picked : v, picked ? v : LLVMGetPoison(t),
+                                        LLVMConstVector(lane, LANES), "");
+    }
+    return value_from_memory(g, b->elem, picked);
 }
 
 static V load_lanes(Gen *k, const Buffer *b, const Address *at, V guard) {
     Code *g = k->g;
     T t = vector_type(g->memory_type[b->elem]);
+    if (at->stride && !guard) return load_strided(k, b, at->pointer, at->stride);
     int lanes = active_lanes(k), align = elem_size[b->elem];
     V p = at->pointer, v;
     // The arena and the scratch end in room for a vector past the last buffer.
@@ -262,7 +299,7 @@ static V load_lanes(Gen *k, const Buffer *b, const Address *at, V guard) {
         v = LLVMBuildLoad2(g->b, t, p, "");
         LLVMSetAlignment(v, (unsigned)align);
     }
-    return value_from_memory(g, b->elem, tagged(k, v, b));
+    return value_from_memory(g, b->elem, tag_access(k, v, b));
 }
 
 V emit_load(Gen *k, const Scalar *s) {
@@ -272,6 +309,8 @@ V emit_load(Gen *k, const Scalar *s) {
     bool known;
     if (guard && const_bool(guard, &known) && !known)
         return l->otherwise ? emit_scalar(k, l->otherwise) : const_elem(g, s->elem, 0);
+    V staged = staged_load(k, s);
+    if (staged) return staged;
     Address at = address_of(k, &l->access);
     V v = at.in_lanes ? load_lanes(k, l->access.buffer, &at, guard)
                       : load_one(k, l->access.buffer, at.pointer, guard);
@@ -294,7 +333,7 @@ Place emit_place(Gen *k, const Access *a, const Guard *guard, int n_guard) {
 static void store_plain(Gen *k, const Buffer *b, V v, V pointer) {
     V store = LLVMBuildStore(k->g->b, v, pointer);
     LLVMSetAlignment(store, (unsigned)elem_size[b->elem]);
-    tagged(k, store, b);
+    tag_access(k, store, b);
 }
 
 static void store_lanes(Gen *k, const Buffer *b, const Place *p, V v, V guard) {
@@ -304,9 +343,9 @@ static void store_lanes(Gen *k, const Buffer *b, const Place *p, V v, V guard) {
     if (guard) mask = LLVMBuildAnd(g->b, mask, guard, "");
     if (p->offsets) {
         V pointers = element_pointers(g, b->elem, p->pointer, p->offsets);
-        tagged(k, masked_scatter(g, v, pointers, mask, align), b);
+        tag_access(k, masked_scatter(g, v, pointers, mask, align), b);
     } else if (guard || p->lanes < LANES) {
-        tagged(k, masked_store(g, v, p->pointer, mask, align), b);
+        tag_access(k, masked_store(g, v, p->pointer, mask, align), b);
     } else {
         store_plain(k, b, v, p->pointer);
     }

@@ -143,6 +143,16 @@ typedef struct Memo {
     int64_t scope;
 } Memo;
 
+enum { MAX_SQUARES = 24 };
+
+typedef struct Stage {  // loads of a loop whose lanes are rows (stage.c)
+    int n, n_square;
+    const Scalar *load[MAX_SQUARES];
+    int first[MAX_SQUARES];  // its first square; one for each point
+    int var;                 // of the loop
+    V start;                 // its value at the block's first iteration
+} Stage;
+
 typedef struct Gen {  // one kernel
     Code *g;
     Arena *arena;
@@ -171,6 +181,8 @@ typedef struct Gen {  // one kernel
     V extent[4];
     V table;                   // offsets of the buffers of a shared body, or NULL
     V *base;                   // addresses of the buffers
+    const Stage *stage;        // what the current loop has transposed, or NULL
+    V square[MAX_SQUARES];     // memory for it
     // Alias scopes, one per buffer; NULL where there are too many.
     V *alias_scope, *alias_others;
 } Gen;
@@ -223,13 +235,26 @@ typedef struct Place {  // where a store goes, all of it evaluated
 Place emit_place(Gen *k, const Access *a, const Guard *guard, int n_guard);
 void emit_store(Gen *k, const Buffer *b, const Place *p, V value);
 void finish_pointers(Gen *k, LoopLevel *l, BB latch);
+V access_pointer(Gen *k, const Access *a);           // without dyn; of lane 0
+V tag_access(Gen *k, V access, const Buffer *b);     // what it can't alias
+
+// stage.c
+bool plan_stage(Gen *k, const Stmt *loop, Stage *out);  // false where there is nothing to stage
+void fill_stage(Gen *k, Stage *stage, int n);           // for n iterations, n <= 16
+V staged_load(Gen *k, const Scalar *s);
+int row_store_slot(Gen *k, const Stmt *store);
+void store_rows(Gen *k, const Access *a, const V *v, int n);
 
 // eval.c: scalars at the current point.
 V emit_scalar(Gen *k, const Scalar *s);             // a vector where it varies along the lanes
 V emit_scalar_as(Gen *k, const Scalar *s, bool as_vector);
 int temp_point(const Gen *k, const TempState *t);
 
-// kernel.c: fn is (context, begin, end), and a table of the buffers' offsets where it is shared.
+// kernel.c: points of the open tiles, row-major over the variables in the set.
+void first_point(Gen *k);
+bool next_point(Gen *k, const uint64_t *set);
+
+// fn is (context, begin, end), and a table of the buffers' offsets where it is shared.
 void emit_kernel(Code *g, const Kernel *k, V fn, bool has_table);
 
 typedef struct Buffers {

@@ -19,7 +19,7 @@ static void sync_var(Gen *k, int slot) {
     k->var[s->var].k = s->is_lanes ? (int64_t)LANES * k->point[slot] : k->point[slot];
 }
 
-static void first_point(Gen *k) {
+void first_point(Gen *k) {
     for (int i = 0; i < k->n_slot; i++) {
         k->point[i] = 0;
         sync_var(k, i);
@@ -27,7 +27,7 @@ static void first_point(Gen *k) {
 }
 
 // Row-major over the tile variables in the set; the others stay at 0.
-static bool next_point(Gen *k, const uint64_t *set) {
+bool next_point(Gen *k, const uint64_t *set) {
     for (int i = k->n_slot - 1; i >= 0; i--) {
         if (!has_bit(set, k->slot[i].var)) continue;
         bool carried = ++k->point[i] == k->slot[i].n;
@@ -90,10 +90,36 @@ static void deps_of_store(Gen *k, const Stmt *s, uint64_t *set) {
     for (int i = 0; i < k->n_word; i++) set[i] |= more[i];
 }
 
+// One point at a time but for the slot, whose points are columns of rows along the lanes.
+static void store_transposed(Gen *k, const Stmt *s, uint64_t *set, int slot) {
+    int var = k->slot[slot].var, width = k->slot[slot].n;
+    V *value = NEW_ARRAY(k->arena, V, count_points(k, set));
+    uint64_t *along = NEW_ARRAY(k->arena, uint64_t, k->n_word);
+    add_bit(along, var);
+    set[var / 64] &= ~((uint64_t)1 << var % 64);
+    int i = 0;
+    first_point(k);
+    do
+        do value[i++] = emit_scalar(k, s->store.value);
+        while (next_point(k, along));
+    while (next_point(k, set));
+    i = 0;
+    do {
+        store_rows(k, &s->store.access, value + i, width);
+        i += width;
+    } while (next_point(k, set));
+    touch(k, buffer_bit(k, s->store.access.buffer));
+}
+
 // All points are computed before the first is stored: they are in lockstep.
 static void emit_store_stmt(Gen *k, const Stmt *s) {
     uint64_t *set = NEW_ARRAY(k->arena, uint64_t, k->n_word);
     deps_of_store(k, s, set);
+    int slot = row_store_slot(k, s);
+    if (slot >= 0) {
+        store_transposed(k, s, set, slot);
+        return;
+    }
     int n = count_points(k, set), i = 0;
     Place *place = NEW_ARRAY(k->arena, Place, n);
     V *value = NEW_ARRAY(k->arena, V, n);
@@ -110,8 +136,9 @@ static void emit_store_stmt(Gen *k, const Stmt *s) {
 
 // Lets, sets and stores in a row may be done point by point, which keeps few values alive
 // at once, as long as no point loads what another one stores.
-static bool is_straight(const Stmt *s) {
-    return s->kind == STMT_let || s->kind == STMT_set || s->kind == STMT_store;
+static bool is_straight(Gen *k, const Stmt *s) {
+    if (s->kind == STMT_store) return row_store_slot(k, s) < 0;
+    return s->kind == STMT_let || s->kind == STMT_set;
 }
 
 static bool is_own_element(Gen *k, const Access *stored, const Access *loaded) {
@@ -151,7 +178,7 @@ static bool stores_apart(Gen *k, const Stmt *store, const Stmt *other) {
 static int straight_run(Gen *k, const Block *b, int first) {
     int n = 0;
     bool has_store = false;
-    while (first + n < b->n && is_straight(b->at[first + n]))
+    while (first + n < b->n && is_straight(k, b->at[first + n]))
         has_store |= b->at[first + n++]->kind == STMT_store;
     if (!k->n_slot || !has_store) return 1;
     for (int i = first; i < first + n; i++)
@@ -271,8 +298,7 @@ static void emit_combine(Gen *k, const Stmt *s) {
 
 // ---- tiles
 
-static void emit_tile(Gen *k, const Stmt *s) {
-    int n_slot = k->n_slot;
+static void open_tile(Gen *k, const Stmt *s) {
     for (int i = 0; i < s->tile.n; i++) {
         const TileVar *v = &s->tile.var[i];
         if (k->n_slot == MAX_TILE_VARS) BUG("emit: kernel %s nests too many tiles", k->k->name);
@@ -286,9 +312,17 @@ static void emit_tile(Gen *k, const Stmt *s) {
         touch(k, v->var);
     }
     scope_open(k);
-    emit_block(k, &s->tile.body);
+}
+
+static void close_tile(Gen *k, const Stmt *s) {
     scope_close(k);
-    for (; k->n_slot > n_slot; k->n_slot--) k->var[k->slot[k->n_slot - 1].var].kind = VAR_none;
+    for (int i = 0; i < s->tile.n; i++) k->var[k->slot[--k->n_slot].var].kind = VAR_none;
+}
+
+static void emit_tile(Gen *k, const Stmt *s) {
+    open_tile(k, s);
+    emit_block(k, &s->tile.body);
+    close_tile(k, s);
 }
 
 // ---- loops
@@ -438,13 +472,15 @@ static void merge_carried(Gen *k, CarriedTemps *carried, BB before, BB latch) {
     }
 }
 
-// The variable from low up to high; high - low is a multiple of what one iteration does, or
-// the last iteration is cut by the caller.
-static void emit_range(Gen *k, const Stmt *s, V low, V high, int copies) {
+// The variable from low up to high, which is a multiple of what one iteration does behind
+// it. is_known: there is at least one.
+static void emit_range(Gen *k, const Stmt *s, V low, V high, int copies, bool is_known) {
     Code *g = k->g;
     int64_t from, to;
-    bool is_known = const_int(low, &from) && const_int(high, &to);
-    if (is_known && from >= to) return;
+    if (const_int(low, &from) && const_int(high, &to)) {
+        if (from >= to) return;
+        is_known = true;
+    }
     BB before = LLVMGetInsertBlock(g->b), pre = new_block(k, "pre"), done = new_block(k, "done");
     V runs = LLVMBuildICmp(g->b, LLVMIntSLT, low, high, "");
     if (is_known) LLVMBuildBr(g->b, pre);
@@ -539,9 +575,71 @@ static void emit_unrolled(Gen *k, const Stmt *s, int64_t low, int64_t high) {
     k->var[s->loop.var].kind = VAR_none;
 }
 
+// ---- loops over rows along the lanes
+
+// The iterations of one block; its rows were transposed.
+static void emit_staged_block(Gen *k, const Stmt *s, const Stage *stage, V low, V high, int n) {
+    int64_t from, to;
+    k->stage = stage;
+    bool is_short = const_int(low, &from) && const_int(high, &to) && should_unroll(k, s, n);
+    if (is_short) emit_unrolled(k, s, from, to);
+    else emit_range(k, s, low, high, n % COPIES ? 1 : choose_copies(k, s, n), true);
+    k->stage = NULL;
+}
+
+static void emit_whole_blocks(Gen *k, const Stmt *s, Stage *stage, V low, V high) {
+    Code *g = k->g;
+    int64_t from, to;
+    bool is_known = const_int(low, &from) && const_int(high, &to);
+    if (is_known && from >= to) return;
+    BB before = LLVMGetInsertBlock(g->b), pre = new_block(k, "pre"), done = new_block(k, "done");
+    if (is_known) LLVMBuildBr(g->b, pre);
+    else LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, low, high, ""), pre, done);
+    LLVMPositionBuilderAtEnd(g->b, pre);
+    CarriedTemps carried = {0};
+    LoopLevel *l = open_loop(k, s, low, LANES, &carried);
+    l->is_innermost = false;
+    k->var[s->loop.var] = (Var){VAR_loop, 0, k->n_loop - 1};
+    touch(k, s->loop.var);
+    scope_open(k);
+    fill_stage(k, stage, LANES);
+    l->var = -1;  // inside, the variable is that of the loop over the block
+    V end = LLVMBuildNSWAdd(g->b, l->iv, const_i64(g, LANES), "");
+    emit_staged_block(k, s, stage, l->iv, end, LANES);
+    scope_close(k);
+    BB latch = close_loop(k, l, high, &carried, done);
+    LLVMPositionBuilderAtEnd(g->b, done);
+    if (!is_known) merge_carried(k, &carried, before, latch);
+    for (int i = 0; i < carried.n; i++) touch(k, temp_bit(k, carried.at[i].t->temp));
+}
+
+// Blocks of sixteen, then what is left: a narrower block where its length is known.
+static void emit_staged_loop(Gen *k, const Stmt *s, Stage *stage, V low, V high) {
+    Code *g = k->g;
+    V block = const_i64(g, LANES);
+    V whole = LLVMBuildSDiv(g->b, LLVMBuildNSWSub(g->b, high, low, ""), block, "");
+    V middle = LLVMBuildNSWAdd(g->b, low, LLVMBuildNSWMul(g->b, whole, block, ""), "");
+    emit_whole_blocks(k, s, stage, low, middle);
+    int64_t from, to;
+    if (!const_int(middle, &from) || !const_int(high, &to)) {
+        emit_range(k, s, middle, high, 1, false);
+        return;
+    }
+    if (from >= to) return;
+    k->var[s->loop.var] = (Var){VAR_const, from};
+    touch(k, s->loop.var);
+    fill_stage(k, stage, (int)(to - from));
+    emit_staged_block(k, s, stage, middle, high, (int)(to - from));
+}
+
 static void emit_loop(Gen *k, const Stmt *s, V low, V high) {
     Code *g = k->g;
     int64_t from, to, step = s->loop.step, trip = -1;
+    Stage stage;
+    if (plan_stage(k, s, &stage)) {
+        emit_staged_loop(k, s, &stage, low, high);
+        return;
+    }
     if (const_int(low, &from) && const_int(high, &to)) {
         trip = to > from ? (to - from + step - 1) / step : 0;
         if (should_unroll(k, s, trip)) {
@@ -555,10 +653,25 @@ static void emit_loop(Gen *k, const Stmt *s, V low, V high) {
         V chunk = const_i64(g, copies * step);
         V whole = LLVMBuildSDiv(g->b, LLVMBuildNSWSub(g->b, high, low, ""), chunk, "");
         middle = LLVMBuildNSWAdd(g->b, low, LLVMBuildNSWMul(g->b, whole, chunk, ""), "");
-        emit_range(k, s, low, middle, copies);
+        emit_range(k, s, low, middle, copies, false);
     }
     if (copies > 1 && const_int(middle, &from) && const_int(high, &to)) emit_unrolled(k, s, from, to);
-    else emit_range(k, s, middle, high, 1);
+    else emit_range(k, s, middle, high, 1, false);
+}
+
+// A loop around one tile is a tile around the loop: points are in lockstep either way.
+static const Stmt *only_tile(const Stmt *s) {
+    const Block *b = &s->loop.body;
+    return b->n == 1 && b->at[0]->kind == STMT_tile && !has_loop(b) ? b->at[0] : NULL;
+}
+
+static void emit_loop_in_tile(Gen *k, const Stmt *s, const Stmt *tile, V low, V high) {
+    Stmt *inner = NEW(k->arena, Stmt);
+    *inner = *s;
+    inner->loop.body = tile->tile.body;
+    open_tile(k, tile);
+    emit_loop(k, inner, low, high);
+    close_tile(k, tile);
 }
 
 static void emit_for(Gen *k, const Stmt *s) {
@@ -566,13 +679,15 @@ static void emit_for(Gen *k, const Stmt *s) {
     V low = emit_bound(k, s->loop.low), high = emit_bound(k, s->loop.high);
     bool is_outermost = k->n_loop == 0 && k->k->is_parallel;
     if (!is_outermost) {
-        emit_loop(k, s, low, high);
+        const Stmt *tile = only_tile(s);
+        if (tile) emit_loop_in_tile(k, s, tile, low, high);
+        else emit_loop(k, s, low, high);
         return;
     }
     V step = const_i64(g, s->loop.step);
     V first = LLVMBuildNSWAdd(g->b, low, LLVMBuildNSWMul(g->b, k->begin, step, ""), "");
     V end = LLVMBuildNSWAdd(g->b, low, LLVMBuildNSWMul(g->b, k->end, step, ""), "");
-    emit_range(k, s, first, end, 1);
+    emit_range(k, s, first, end, 1, false);
 }
 
 static void emit_stmt(Gen *k, const Stmt *s) {

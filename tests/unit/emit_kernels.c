@@ -450,6 +450,116 @@ START_TEST(scatter_adds_in_order) {
 }
 END_TEST
 
+START_TEST(small_strides) {
+    static const int lanes[] = {1, 5, 16, 20, 37};
+    for (int stride = 2; stride <= 6; stride++)
+        for (int i = 0; i < 5; i++) {
+            World w = world_new(ELEM_f32, 2);
+            int n = lanes[i];
+            Buffer *x = buffer(&w, "x", ELEM_f32, stride * n + 3), *y = buffer(&w, "y", ELEM_f32, n);
+            Buffer *u = buffer(&w, "u", ELEM_u8, stride * n + 3), *v = buffer(&w, "v", ELEM_u8, n);
+            new_kernel(&w, "pick");
+            Block *t = tile(&w, &w.k->body, 0, 0, 0, n);
+            store(&w, t, y, affine_slot(w.m, 0), load(&w, x, AT(&w, 2, 0, stride)));
+            store(&w, t, v, affine_slot(w.m, 0), load(&w, u, AT(&w, 1, 0, stride)));
+            fill(&w, x, 1), fill(&w, u, 2);
+            run(&w, NULL);
+            for (int j = 0; j < n; j++) {
+                ck_assert(load_get(w.loaded, y, j) == load_get(w.loaded, x, stride * j + 2));
+                ck_assert(load_get(w.loaded, v, j) == load_get(w.loaded, u, stride * j + 1));
+            }
+            done(&w);
+        }
+}
+END_TEST
+
+// Rows along the lanes: y[q, p] = sum over k of x[q, k] * f[k, p], for a known or a run-time
+// number of k.
+static void check_rows(int64_t rows, int64_t columns, int64_t ks, int level, bool at_run_time) {
+    World w = world_new(ELEM_f32, level);
+    Extent *extent = module_extent(w.m, "batch", ks);
+    Buffer *x = buffer(&w, "x", ELEM_f32, rows * (ks + 3)), *f = buffer(&w, "f", ELEM_f32, ks * columns);
+    Buffer *y = buffer(&w, "y", ELEM_f32, rows * (columns + 2)), *top = buffer(&w, "top", ELEM_i32, rows);
+    new_kernel(&w, "rows");
+    Block *t = tile(&w, &w.k->body, 0, columns, 1, rows);
+    const Temp *acc = let(&w, t, ELEM_f32, scalar_real(w.m, 0));
+    Block *k = loop(&w, t, 2, dim_const(0), at_run_time ? dim_of(extent) : dim_const(ks), 1);
+    Scalar *a = load(&w, x, AT(&w, 1, 1, (int)ks + 3, 2, 1));
+    Scalar *b = load(&w, f, AT(&w, 0, 2, (int)columns, 0, 1));
+    set(&w, k, acc, scalar_op(w.m, OP_fma, a, b, scalar_temp(w.m, acc)));
+    store(&w, t, y, AT(&w, 1, 1, (int)columns + 2, 0, 1), scalar_temp(w.m, acc));
+    new_kernel(&w, "top");
+    t = tile(&w, &w.k->body, 0, 0, 1, rows);
+    const Temp *best = let(&w, t, ELEM_i32, scalar_int(w.m, -1));
+    k = count(&w, t, 2, columns, 1);
+    Scalar *is_positive = scalar_binary(w.m, OP_lt, scalar_real(w.m, 0),
+                                        load(&w, y, AT(&w, 1, 1, (int)columns + 2, 2, 1)));
+    set(&w, k, best, scalar_select(w.m, is_positive, scalar_iv(w.m, 2), scalar_temp(w.m, best)));
+    store(&w, t, top, affine_slot(w.m, 1), scalar_temp(w.m, best));
+    fill(&w, x, 1), fill(&w, f, 2);
+    int64_t actual[4] = {ks};
+    run(&w, actual);
+    for (int64_t i = 0; i < rows; i++) {
+        int last = -1;
+        for (int64_t j = 0; j < columns; j++) {
+            float want = 0;
+            for (int64_t n = 0; n < ks; n++)
+                want = fmaf((float)load_get(w.loaded, x, i * (ks + 3) + n + 1),
+                            (float)load_get(w.loaded, f, n * columns + j), want);
+            ck_assert(load_get(w.loaded, y, i * (columns + 2) + j + 1) == want);
+            if (want > 0) last = (int)j;
+        }
+        ck_assert(load_get(w.loaded, top, i) == last);
+    }
+    ck_assert(load_get(w.loaded, y, 0) == 0);
+    ck_assert(load_get(w.loaded, y, columns + 1) == 0);
+    done(&w);
+}
+
+START_TEST(rows_along_lanes) {
+    check_rows(32, 10, 50, 2, false);
+    check_rows(21, 3, 16, 2, false);
+    check_rows(16, 10, 7, 1, false);
+    check_rows(5, 20, 33, 0, false);
+    check_rows(32, 10, 50, 2, true);
+    check_rows(16, 2, 9, 2, true);
+}
+END_TEST
+
+// A loop of one tile copies a transposed panel.
+START_TEST(packs_rows) {
+    enum { LANES_N = 48, K = 37, PITCH = 41 };
+    World w = world_new(ELEM_f32, 2);
+    Buffer *x = buffer(&w, "x", ELEM_f32, LANES_N * PITCH), *y = buffer(&w, "y", ELEM_f32, LANES_N * K);
+    new_kernel(&w, "pack");
+    Block *r = count(&w, &w.k->body, 0, K, 1);
+    Block *t = tile(&w, r, 0, 0, 1, LANES_N);
+    store(&w, t, y, AT(&w, 0, 0, LANES_N, 1, 1), load(&w, x, AT(&w, 0, 0, 1, 1, PITCH)));
+    fill(&w, x, 1);
+    run(&w, NULL);
+    for (int i = 0; i < K; i++)
+        for (int j = 0; j < LANES_N; j++)
+            ck_assert(load_get(w.loaded, y, i * LANES_N + j) == load_get(w.loaded, x, j * PITCH + i));
+    done(&w);
+}
+END_TEST
+
+// Points are in lockstep: every load of a tile's statements comes before its stores.
+START_TEST(lockstep) {
+    World w = world_new(ELEM_f32, 2);
+    Buffer *x = buffer(&w, "x", ELEM_f32, 5 * 16);
+    new_kernel(&w, "shift");
+    Block *t = tile(&w, &w.k->body, 0, 4, 1, 16);
+    const Temp *old = let(&w, t, ELEM_f32, load(&w, x, AT(&w, 0, 0, 16, 1, 1)));
+    store(&w, t, x, AT(&w, 16, 0, 16, 1, 1), scalar_temp(w.m, old));
+    w.loaded = load_program(w.c, w.p);
+    for (int i = 0; i < 80; i++) load_set(w.loaded, x, i, i);
+    run(&w, NULL);
+    for (int i = 0; i < 80; i++) ck_assert(load_get(w.loaded, x, i) == (i < 16 ? i : i - 16));
+    done(&w);
+}
+END_TEST
+
 // ---- reductions along the lanes
 
 START_TEST(lanes_reduction) {
@@ -622,6 +732,10 @@ int main(void) {
     tcase_add_test(t, guarded_stores);
     tcase_add_test(t, gathers_and_strides);
     tcase_add_test(t, scatter_adds_in_order);
+    tcase_add_test(t, small_strides);
+    tcase_add_test(t, rows_along_lanes);
+    tcase_add_test(t, packs_rows);
+    tcase_add_test(t, lockstep);
     tcase_add_loop_test(t, lanes_reduction, 0, 4);
     tcase_add_test(t, draws);
     tcase_add_test(t, batch_at_run_time);

@@ -1,0 +1,234 @@
+// Rows along the lanes: where sixteen lanes lie a row apart in memory, and the loop or tile
+// walks along the rows, whole vectors are loaded or stored along the rows and transposed in
+// registers, in place of gathers and scatters.
+//
+// For loads, sixteen iterations of a loop are one block: its rows are transposed into a
+// little memory on the stack, from which the iterations load.
+#include <string.h>
+
+#include "base/die.h"
+#include "emit/gen.h"
+
+// ---- a square of sixteen vectors
+
+static V shuffle2(Code *g, V a, V b, const int *lane) {
+    V number[LANES];
+    for (int i = 0; i < LANES; i++) number[i] = const_i32(g, lane[i]);
+    return LLVMBuildShuffleVector(g->b, a, b, LLVMConstVector(number, LANES), "");
+}
+
+// Interleaves pairs of `unit` elements of the low or high half of each four.
+static V unpack(Code *g, V a, V b, int unit, bool is_high) {
+    int lane[LANES];
+    for (int q = 0; q < LANES; q += 4)
+        for (int i = 0; i < 4; i++) {
+            int pair = i / unit, within = i % unit;  // unit 1: a b a b; unit 2: a a b b
+            int element = unit == 1 ? pair / 2 : within;
+            lane[q + i] = (pair % 2 ? LANES : 0) + q + element + (is_high ? 2 : 0);
+        }
+    return shuffle2(g, a, b, lane);
+}
+
+// The even or odd fours of a, then those of b.
+static V fours(Code *g, V a, V b, bool is_odd) {
+    int lane[LANES];
+    for (int i = 0; i < LANES; i++) lane[i] = i / 4 * 8 + i % 4 + (is_odd ? 4 : 0);
+    return shuffle2(g, a, b, lane);
+}
+
+static void transpose(Code *g, V r[LANES]) {
+    V t[LANES];
+    for (int i = 0; i < LANES; i += 2) {
+        t[i] = unpack(g, r[i], r[i + 1], 1, false);
+        t[i + 1] = unpack(g, r[i], r[i + 1], 1, true);
+    }
+    for (int i = 0; i < LANES; i += 4)
+        for (int h = 0; h < 2; h++) {
+            r[i + 2 * h] = unpack(g, t[i + h], t[i + 2 + h], 2, false);
+            r[i + 2 * h + 1] = unpack(g, t[i + h], t[i + 2 + h], 2, true);
+        }
+    for (int i = 0; i < LANES; i += 8)
+        for (int j = 0; j < 4; j++) {
+            t[i + j] = fours(g, r[i + j], r[i + 4 + j], false);
+            t[i + 4 + j] = fours(g, r[i + j], r[i + 4 + j], true);
+        }
+    for (int j = 0; j < 8; j++) {
+        r[j] = fours(g, t[j], t[8 + j], false);
+        r[8 + j] = fours(g, t[j], t[8 + j], true);
+    }
+}
+
+// ---- loads: which
+
+enum { SMALL_STRIDE = 4 };
+
+static int64_t coef_along_lanes(const Gen *k, const Affine *a) {
+    int lanes = open_lanes(k);
+    return lanes < 0 ? 0 : affine_coef(*a, k->slot[lanes].var);
+}
+
+static bool is_row_load(Gen *k, const Scalar *s, int var) {
+    if (s->op != OP_load) return false;
+    const Load *l = s->load;
+    return !l->n_guard && !l->access.n_dyn && elem_size[l->access.buffer->elem] == 4 &&
+           coef_along_lanes(k, &l->access.at) > SMALL_STRIDE && affine_coef(l->access.at, var) == 1;
+}
+
+static int points_of(Gen *k, const Scalar *s) {
+    const uint64_t *deps = scalar_deps(k, s);
+    int n = 1;
+    for (int i = 0; i < k->n_slot; i++)
+        if (has_bit(deps, k->slot[i].var)) n *= k->slot[i].n;
+    return n;
+}
+
+int staged_point(Gen *k, const Scalar *s) {
+    const uint64_t *deps = scalar_deps(k, s);
+    int point = 0;
+    for (int i = 0; i < k->n_slot; i++)
+        if (has_bit(deps, k->slot[i].var)) point = point * k->slot[i].n + k->point[i];
+    return point;
+}
+
+static void find_rows(Gen *k, const Scalar *s, int var, Stage *out) {
+    if (is_row_load(k, s, var)) {
+        for (int i = 0; i < out->n; i++)
+            if (out->load[i] == s) return;
+        int n = points_of(k, s);
+        if (out->n == MAX_SQUARES || out->n_square + n > MAX_SQUARES) return;
+        out->first[out->n] = out->n_square;
+        out->load[out->n++] = s;
+        out->n_square += n;
+        return;
+    }
+    for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) find_rows(k, s->arg[i], var, out);
+}
+
+static bool stores_into(const Block *b, const Buffer *buffer) {
+    for (int i = 0; i < b->n; i++)
+        if (b->at[i]->kind == STMT_store && b->at[i]->store.access.buffer == buffer) return true;
+    return false;
+}
+
+bool plan_stage(Gen *k, const Stmt *s, Stage *out) {
+    memset(out, 0, sizeof *out);
+    if (k->stage || s->loop.step != 1 || open_lanes(k) < 0) return false;
+    for (int i = 0; i < s->loop.body.n; i++) {
+        const Stmt *x = s->loop.body.at[i];
+        if (x->kind == STMT_for || x->kind == STMT_tile || x->kind == STMT_combine) return false;
+        find_rows(k, x->kind == STMT_store ? x->store.value : x->set.value, s->loop.var, out);
+    }
+    for (int i = 0; i < out->n; i++)
+        if (stores_into(&s->loop.body, out->load[i]->load->access.buffer)) return false;
+    out->var = s->loop.var;
+    return out->n > 0;
+}
+
+// ---- loads: the square of a block
+
+static V square(Gen *k, int i) {
+    if (k->square[i]) return k->square[i];
+    BB saved = insert_before_end(k, k->entry);
+    k->square[i] = LLVMBuildAlloca(k->g->b, LLVMArrayType2(vector_type(k->g->t_i32), LANES), "rows");
+    LLVMSetAlignment(k->square[i], 64);
+    insert_again(k, saved);
+    return k->square[i];
+}
+
+static V element_at(Code *g, V p, int64_t bytes) {
+    return byte_offset(g, p, const_i64(g, bytes));
+}
+
+// Columns 0 .. n - 1 of the rows at the current point.
+static void fill_square(Gen *k, const Load *l, V to, int n) {
+    Code *g = k->g;
+    const Buffer *b = l->access.buffer;
+    T t = vector_type(g->memory_type[b->elem]);
+    int64_t pitch = coef_along_lanes(k, &l->access.at) * elem_size[b->elem];
+    V first = access_pointer(k, &l->access), row[LANES];
+    int lanes = active_lanes(k);
+    for (int i = 0; i < LANES; i++) {
+        if (i >= lanes) {
+            row[i] = LLVMConstNull(t);
+            continue;
+        }
+        V p = element_at(g, first, i * pitch);
+        if (n < LANES) {
+            row[i] = masked_load(g, t, p, lane_mask(g, n), LLVMConstNull(t), 4);
+        } else {
+            row[i] = LLVMBuildLoad2(g->b, t, p, "");
+            LLVMSetAlignment(row[i], 4);
+        }
+        tag_access(k, row[i], b);
+    }
+    transpose(g, row);
+    for (int i = 0; i < n; i++)
+        LLVMSetAlignment(LLVMBuildStore(g->b, row[i], element_at(g, to, 64 * i)), 64);
+}
+
+// The loop's variable stands at the block's first iteration.
+void fill_stage(Gen *k, Stage *stage, int n) {
+    stage->start = affine_i64(k, &(Affine){1, &(Term){stage->var, 1}, 0});
+    for (int i = 0; i < stage->n; i++) {
+        const uint64_t *deps = scalar_deps(k, stage->load[i]);
+        first_point(k);
+        do {
+            int at = stage->first[i] + staged_point(k, stage->load[i]);
+            fill_square(k, stage->load[i]->load, square(k, at), n);
+        } while (next_point(k, deps));
+    }
+    first_point(k);
+}
+
+// The load at the current point and iteration, or NULL where it is not staged.
+V staged_load(Gen *k, const Scalar *s) {
+    Code *g = k->g;
+    const Stage *stage = k->stage;
+    int i = 0;
+    while (stage && i < stage->n && stage->load[i] != s) i++;
+    if (!stage || i == stage->n) return NULL;
+    V iteration = affine_i64(k, &(Affine){1, &(Term){stage->var, 1}, 0});
+    iteration = LLVMBuildNSWSub(g->b, iteration, stage->start, "");
+    V from = square(k, stage->first[i] + staged_point(k, s));
+    V offset = LLVMBuildNSWMul(g->b, iteration, const_i64(g, 64), "");
+    V v = LLVMBuildLoad2(g->b, vector_type(g->memory_type[s->elem]), byte_offset(g, from, offset), "");
+    LLVMSetAlignment(v, 64);
+    return v;
+}
+
+// ---- stores
+
+// Lanes a row apart, and an unrolled tile variable along the row: its slot, or -1.
+int row_store_slot(Gen *k, const Stmt *s) {
+    const Access *a = &s->store.access;
+    if (s->store.n_guard || a->n_dyn || elem_size[a->buffer->elem] != 4) return -1;
+    if (coef_along_lanes(k, &a->at) < 2) return -1;
+    for (int i = 0; i < k->n_slot; i++) {
+        const TileSlot *t = &k->slot[i];
+        bool fits = t->size > 1 && t->size <= coef_along_lanes(k, &a->at);
+        if (!t->is_lanes && fits && affine_coef(a->at, t->var) == 1) return i;
+    }
+    return -1;
+}
+
+// Vectors v[0 .. n - 1] are columns of rows at the current point, where the slot is at 0.
+void store_rows(Gen *k, const Access *a, const V *v, int n) {
+    Code *g = k->g;
+    const Buffer *b = a->buffer;
+    int64_t pitch = coef_along_lanes(k, &a->at) * elem_size[b->elem];
+    V first = access_pointer(k, a);
+    for (int c = 0; c < n; c += LANES) {
+        V row[LANES];
+        int width = n - c < LANES ? n - c : LANES;
+        T t = vector_type(g->memory_type[b->elem]);
+        for (int i = 0; i < LANES; i++) row[i] = i < width ? splat(g, v[c + i]) : LLVMGetPoison(t);
+        transpose(g, row);
+        for (int i = 0; i < active_lanes(k); i++) {
+            V p = element_at(g, first, i * pitch + c * 4);
+            V store = width < LANES ? masked_store(g, row[i], p, lane_mask(g, width), 4)
+                                    : LLVMBuildStore(g->b, row[i], p);
+            if (width == LANES) LLVMSetAlignment(store, 4);
+            tag_access(k, store, b);
+        }
+    }
+}
