@@ -1,5 +1,6 @@
 // The program's own threads. nn_parallel (abi.def) splits a kernel's iterations over them in
-// contiguous ranges; a fork and join takes well under a microsecond while they are hot.
+// contiguous ranges that depend on the number of threads alone; a fork and join takes well
+// under a microsecond while they are hot.
 #ifndef NN_RUNTIME_THREADS_H
 #define NN_RUNTIME_THREADS_H
 
