@@ -114,8 +114,7 @@ static void put_block(LoopPrinter *l, const Block *b, int indent) {
 
 static void put_kernel(LoopPrinter *l, const Kernel *k) {
     l->p.var_name = k->var_name;
-    text_add(l->p.out, "\n  kernel ");
-    put_name(&l->p, k->name);
+    text_printf(l->p.out, "\n  kernel %s", k->name);
     if (k->is_parallel) text_add(l->p.out, " parallel");
     put_span(&l->p, k->span);
     put_block(l, &k->body, 2);
@@ -124,7 +123,7 @@ static void put_kernel(LoopPrinter *l, const Kernel *k) {
 
 static void put_buffer(Printer *p, const Buffer *b) {
     text_add(p->out, "buffer ");
-    put_name(p, b->name);
+    put_buffer_name(p, b);
     text_printf(p->out, " %s %s[%lld]", b->kind == BUFFER_arena ? "arena" : "scratch",
                 elem_name[b->elem], (long long)b->count);
     if (b->offset >= 0) text_printf(p->out, " at %lld", (long long)b->offset);
@@ -132,14 +131,25 @@ static void put_buffer(Printer *p, const Buffer *b) {
     text_add(p->out, "\n");
 }
 
+// Buffers that share their name with another one, which are printed with their number.
+static const Map *find_twins(const Program *program, Arena *scratch) {
+    Map *first = map_new(scratch), *twin = map_new(scratch);
+    for (int i = 0; i < program->buffers.n; i++) {
+        Buffer *b = program->buffers.at[i], *other = map_get(first, b->name);
+        if (!other) map_set(first, b->name, b);
+        else if (!other->is_kept) map_set(twin, other, other);
+        if (other) map_set(twin, b, b);
+    }
+    return twin;
+}
+
 void print_program(Text *out, const Program *program) {
     LoopPrinter l = {.p = {.out = out, .m = program->m, .has_spans = true}, .scratch = arena_new()};
+    l.p.twin = find_twins(program, l.scratch);
     for (int i = 0; i < program->buffers.n; i++) put_buffer(&l.p, program->buffers.at[i]);
     for (int i = 0; i < program->fns.n; i++) {
         const LoopFunction *f = program->fns.at[i];
-        text_add(out, "\nfunction ");
-        put_name(&l.p, f->name);
-        text_add(out, "\n");
+        text_printf(out, "\nfunction %s\n", f->name);
         for (int k = 0; k < f->kernels.n; k++) put_kernel(&l, f->kernels.at[k]);
     }
     arena_free(l.scratch);

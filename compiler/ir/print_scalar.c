@@ -177,8 +177,13 @@ void put_subscripts(Printer *p, const Subscript *s, int n) {
     text_add(p->out, "]");
 }
 
+void put_buffer_name(Printer *p, const Buffer *b) {
+    text_add(p->out, b->name);
+    if (p->twin && map_has(p->twin, b)) text_printf(p->out, "'%d", b->id);
+}
+
 void put_access(Printer *p, const Access *access) {
-    put_name(p, access->buffer->name);
+    put_buffer_name(p, access->buffer);
     text_add(p->out, "[");
     put_affine(p, access->at);
     for (int i = 0; i < access->n_dyn; i++) {

@@ -15,6 +15,7 @@ typedef struct Printer {
     const char *let_line;  // what stands before each `let` and after the last
     int np;                // slots below it are parallel
     const Name *var_name;  // loops: names of slots
+    const Map *twin;       // loops: Buffer *s whose name another one has; or NULL
     bool has_spans;
 } Printer;
 
@@ -26,6 +27,7 @@ void put_affine(Printer *p, Affine a);
 void put_guards(Printer *p, const Guard *guard, int n);
 void put_subscripts(Printer *p, const Subscript *s, int n);
 void put_scalar(Printer *p, const Scalar *s);
+void put_buffer_name(Printer *p, const Buffer *b);
 void put_access(Printer *p, const Access *access);
 void put_value_ref(Printer *p, const Value *v);
 void put_span(Printer *p, Span span);
