@@ -34,11 +34,44 @@ static V fraction(Code *g, V word, Elem real) {
     return LLVMBuildFMul(g->b, x, splat_to(g, const_elem(g, real, 0x1p-24), word), "");
 }
 
+// The generator is some 300 instructions for sixteen lanes: one function for the vector form
+// and one for the scalar form, which all kernels call.
+static V philox_function(Code *g, T word, T *type) {
+    bool wide = LLVMGetTypeKind(word) == LLVMVectorTypeKind;
+    T field[4] = {word, word, word, word}, parameter[4] = {word, g->t_i32, g->t_i32, g->t_i32};
+    T result = LLVMStructTypeInContext(g->cx, field, 4, false);
+    *type = LLVMFunctionType(result, parameter, 4, false);
+    const char *text = wide ? "philox.lanes" : "philox";
+    V fn = LLVMGetNamedFunction(g->m, text);
+    if (fn) return fn;
+    fn = LLVMAddFunction(g->m, text, *type);
+    target_attributes(g, fn);
+    LLVMSetLinkage(fn, LLVMInternalLinkage);
+    unsigned kind = LLVMGetEnumAttributeKindForName("noinline", 8);
+    LLVMAddAttributeAtIndex(fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(g->cx, kind, 0));
+    BB from = LLVMGetInsertBlock(g->b);
+    LLVMMetadataRef place = LLVMGetCurrentDebugLocation2(g->b);
+    LLVMSetCurrentDebugLocation2(g->b, NULL);
+    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
+    V x[4] = {LLVMGetParam(fn, 0)};
+    x[1] = x[3] = splat_to(g, const_i32(g, 0), x[0]);
+    x[2] = splat_to(g, LLVMGetParam(fn, 3), x[0]);
+    philox(g, x, LLVMGetParam(fn, 1), LLVMGetParam(fn, 2));
+    V out = LLVMGetPoison(result);
+    for (unsigned i = 0; i < 4; i++) out = LLVMBuildInsertValue(g->b, out, x[i], i, "");
+    LLVMBuildRet(g->b, out);
+    LLVMPositionBuilderAtEnd(g->b, from);
+    LLVMSetCurrentDebugLocation2(g->b, place);
+    return fn;
+}
+
 static void four_words(Code *g, V counter, V seed, uint32_t site, V step, V word[4]) {
-    word[0] = counter;
-    word[1] = word[3] = splat_to(g, const_i32(g, 0), counter);
-    word[2] = splat_to(g, step, counter);
-    philox(g, word, seed, const_i32(g, site));
+    T type;
+    V fn = philox_function(g, LLVMTypeOf(counter), &type);
+    V arg[4] = {counter, seed, const_i32(g, site), step};
+    V out = LLVMBuildCall2(g->b, type, fn, arg, 4, "");
+    for (unsigned i = 0; i < 4; i++) word[i] = LLVMBuildExtractValue(g->b, out, i, "");
 }
 
 V emit_rand(Code *g, V seed, uint32_t site, V step, V place, Elem real) {
