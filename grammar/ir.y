@@ -146,9 +146,11 @@ value  : "index" box lets scalar         { CHECK($$ = reader_index(r, @$, NULL, 
        | "index" box lets T_MAXMIN where scalar
                                          { CHECK($$ = reader_index(r, @$, &$4, $5, $6)); }
        | "accumulate" type box lets any_reduction "at" subscripts from ':' scalar
-                                         { CHECK($$ = reader_accumulate(r, @$, $2, &$5, NULL, $7, $8, $10)); }
+                                         { CHECK($$ = reader_accumulate(r, @$, $2, &$5, NULL, $7,
+                                                                        $8, $10)); }
        | "accumulate" type box lets any_reduction where "at" subscripts from ':' scalar
-                                         { CHECK($$ = reader_accumulate(r, @$, $2, &$5, $6, $8, $9, $11)); }
+                                         { CHECK($$ = reader_accumulate(r, @$, $2, &$5, $6, $8, $9,
+                                                                        $11)); }
        | "reshape" ref "to" '[' dims ']' { CHECK($$ = reader_reshape(r, @$, $2, $5)); }
        | "join" "axis" T_INT "extent" dim '[' pieces ']' "fill" signed_real
                                          { CHECK($$ = reader_join(r, @$, $3, $5, $7, $10)); }
@@ -241,8 +243,8 @@ primary : T_INT                          { CHECK($$ = reader_integer(r, @1, $1))
         | T_WORD                         { CHECK($$ = reader_word(r, @1, $1)); }
         | T_WORD '(' arguments ')'       { CHECK($$ = reader_call(r, @$, $1, $3)); }
         | T_MAXMIN '(' scalar ',' scalar ')'
-                                         { CHECK($$ = reader_op(r, @$, $1.red == RED_max ? OP_max : OP_min,
-                                                                $3, $5, NULL)); }
+                                         { Op op = $1.red == RED_max ? OP_max : OP_min;
+                                           CHECK($$ = reader_op(r, @$, op, $3, $5, NULL)); }
         | "rand" '(' T_INT ',' scalar ')'
                                          { CHECK($$ = reader_rand(r, @$, $3, $5)); }
         | read_value subscripts          { CHECK($$ = reader_read(r, @$, $1, $2, NULL, NULL)); }
@@ -254,7 +256,8 @@ read_value : ref
 
 arguments : scalar                       { $$ = NEW(r->arena, Arguments); $$->at[$$->n++] = $1; }
           | arguments ',' scalar         { $$ = $1;
-                                           CHECK($$->n < MAX_ARGS || reader_error(r, @3, "too many arguments"));
+                                           CHECK($$->n < MAX_ARGS ||
+                                                 reader_error(r, @3, "too many arguments"));
                                            $$->at[$$->n++] = $3; }
 
 // ---- subscripts and guards
@@ -265,8 +268,9 @@ subscripts : '[' ']'                     { $$ = NEW(r->arena, Subscripts); }
 subscript_list : subscript               { $$ = $1; }
                | subscript_list ',' subscript
                                          { $$ = $1;
-                                           CHECK(reader_subscript(r, @3, $$, $3->at[0].a, $3->at[0].div,
-                                                                  $3->at[0].gather)); }
+                                           Subscript last = $3->at[0];
+                                           CHECK(reader_subscript(r, @3, $$, last.a, last.div,
+                                                                  last.gather)); }
 
 subscript : affine                       { $$ = NEW(r->arena, Subscripts);
                                            CHECK(reader_subscript(r, @$, $$, *$1, 1, NULL)); }
@@ -305,8 +309,8 @@ term   : T_INT                           { $$ = NEW(r->arena, Affine);
 
 guards : guard
        | guards ',' guard                { $$ = $1;
-                                           CHECK(reader_guard(r, @3, $$, $3->at[0].e, $3->at[0].s,
-                                                              $3->at[0].mod)); }
+                                           Guard g = $3->at[0];
+                                           CHECK(reader_guard(r, @3, $$, g.e, g.s, g.mod)); }
 
 guard  : affine guard_kind               { $$ = NEW(r->arena, Guards);
                                            CHECK(reader_guard(r, @$, $$, *$1, NULL, $2)); }

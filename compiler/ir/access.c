@@ -47,11 +47,15 @@ static Scalar *guard_condition(Module *m, const Guard *g) {
     Affine low = {.t = t}, high = {.t = t + g->e.n};
     for (int i = 0; i < g->e.n; i++) {
         Term x = g->e.t[i];
-        if (x.c < 0) t[low.n++] = (Term){x.slot, -x.c};
-        else t[g->e.n + high.n++] = x;
+        if (x.c < 0)
+            t[low.n++] = (Term){x.slot, -x.c};
+        else
+            t[g->e.n + high.n++] = x;
     }
-    if (g->e.k < 0) low.k = -g->e.k;
-    else high.k = g->e.k;
+    if (g->e.k < 0)
+        low.k = -g->e.k;
+    else
+        high.k = g->e.k;
     Scalar *right = scalar_affine(m, high);
     if (g->s) right = scalar_binary(m, OP_add, g->s, right);
     return scalar_binary(m, OP_le, scalar_affine(m, low), right);

@@ -89,8 +89,10 @@ void affine_range(Affine a, const Dim *extent, int64_t *low, int64_t *high) {
     for (int i = 0; i < a.n; i++) {
         int64_t last = dim_max(extent[a.t[i].slot]) - 1;
         __int128 reach = (__int128)a.t[i].c * (last < 0 ? 0 : last);
-        if (reach < 0) least += reach;
-        else greatest += reach;
+        if (reach < 0)
+            least += reach;
+        else
+            greatest += reach;
     }
     *low = clamp(least);
     *high = clamp(greatest);

@@ -116,8 +116,10 @@ static bool exact_quotient(Module *m, Affine a, int64_t div, const Dim *extent, 
     *remainder = (Affine){.t = r};
     for (int i = 0; i < a.n; i++) {
         Term t = a.t[i];
-        if (t.c % div == 0) q[quotient->n++] = (Term){t.slot, t.c / div};
-        else r[remainder->n++] = t;
+        if (t.c % div == 0)
+            q[quotient->n++] = (Term){t.slot, t.c / div};
+        else
+            r[remainder->n++] = t;
     }
     remainder->k = a.k % div;
     if (remainder->k < 0) remainder->k += div;
@@ -145,8 +147,7 @@ static Scalar *fold_read(Module *m, Scalar *s, const Dim *extent) {
     Subscript sub[MAX_RANK];
     int n;
     if (!fold_guards_in_box(m, r->guard, r->n_guard, extent, guard, &n)) return r->otherwise;
-    for (int i = 0; i < r->v->type.rank; i++)
-        sub[i] = fold_subscript_in_box(m, r->sub[i], extent);
+    for (int i = 0; i < r->v->type.rank; i++) sub[i] = fold_subscript_in_box(m, r->sub[i], extent);
     return scalar_read(m, r->v, sub, guard, n, n ? r->otherwise : NULL);
 }
 

@@ -175,7 +175,8 @@ static int box_guards(Module *m, const Guard *guard, int n, const Dim *extent, G
 Value *build_index(Module *m, const Index *index, Span span, Name hint) {
     Index x = *index;
     if (x.np > MAX_RANK || x.np + x.nr > MAX_SLOTS) BUG("an index over too many slots");
-    if ((x.red == RED_none) != (x.nr == 0)) BUG("a reduction without reduced slots, or without kind");
+    if ((x.red == RED_none) != (x.nr == 0))
+        BUG("a reduction without reduced slots, or without kind");
     Guard *where = NEW_ARRAY(m->arena, Guard, x.n_where + 1);
     x.n_where = box_guards(m, x.where, x.n_where, x.extent, where);
     x.where = where;
@@ -206,8 +207,8 @@ Value *build_accumulate(Module *m, const Accumulate *a, const Type *result, Span
     }
     x.target = target;
     x.body = fold_in_box(m, x.body, x.extent);
-    Value like = {.op = VAL_accumulate, .type = *result, .span = span, .hint = hint,
-                  .accumulate = x};
+    Value like = {
+        .op = VAL_accumulate, .type = *result, .span = span, .hint = hint, .accumulate = x};
     return share_value(m, &like);
 }
 

@@ -35,7 +35,8 @@ Eval *eval_new(Module *m, Arena *a, EvalMode mode, const int64_t *extent, uint32
 
 void eval_bind(Eval *e, const Value *leaf, const Tensor *t) {
     Type type = leaf->type;
-    if (t->rank != type.rank) BUG("eval: %s is bound to a tensor of rank %d", leaf->leaf.name, t->rank);
+    if (t->rank != type.rank)
+        BUG("eval: %s is bound to a tensor of rank %d", leaf->leaf.name, t->rank);
     for (int i = 0; i < type.rank; i++) {
         Dim d = type.dim[i];
         int64_t n = d.by ? d.n * e->extent[d.by->id] : d.n;
@@ -112,7 +113,8 @@ static double *partial_of(Reducer *r, int64_t outer, int64_t inner) {
 }
 
 static double reducer_finish(Reducer *r) {
-    if (r->red == RED_argmax || r->red == RED_argmin) return r->best_at < 0 ? 0 : (double)r->best_at;
+    if (r->red == RED_argmax || r->red == RED_argmin)
+        return r->best_at < 0 ? 0 : (double)r->best_at;
     if (r->order.kind == ORDER_blocks) return combine(r->red, r->elem, r->total, r->acc[0]);
     if (r->order.kind != ORDER_lanes16) return r->acc[0];
     for (int half = LANES / 2; half > 0; half /= 2)
@@ -184,8 +186,10 @@ static void eval_accumulate(Eval *e, const Value *v, Tensor *out) {
     Elem elem = eval_elem(e, v->type.elem);
     int64_t place[CHUNK], count = tensor_count(out);
     double start = scalar_const_value(red_identity(e->m, x->red, v->type.elem));
-    if (x->init) memcpy(out->at, eval_value(e, x->init)->at, sizeof *out->at * (size_t)count);
-    else for (int64_t i = 0; i < count; i++) out->at[i] = start;
+    if (x->init)
+        memcpy(out->at, eval_value(e, x->init)->at, sizeof *out->at * (size_t)count);
+    else
+        for (int64_t i = 0; i < count; i++) out->at[i] = start;
     code_subscripts(c, x->target, v->type.rank);
     Body body = code_body(c, x->body);
     for (int n; (n = code_next(c));) {
@@ -211,7 +215,8 @@ static void eval_join(Eval *e, const Value *v, Tensor *out) {
         for (int64_t o = 0; o < outer; o++)
             for (int64_t i = 0; i < length; i++) {
                 int64_t to = j->piece[p].start + i * j->piece[p].step;
-                if (to < 0 || to >= out->dim[j->axis]) BUG("eval: a piece of a join lies outside it");
+                if (to < 0 || to >= out->dim[j->axis])
+                    BUG("eval: a piece of a join lies outside it");
                 memcpy(out->at + (o * out->dim[j->axis] + to) * inner,
                        from->at + (o * length + i) * inner, sizeof *out->at * (size_t)inner);
             }

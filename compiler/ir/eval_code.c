@@ -28,7 +28,7 @@ struct Code {
     int64_t total, done;
     const Guard *where;
     int n_where;
-    int n;                     // points of the chunk
+    int n;  // points of the chunk
     bool takes_part[CHUNK];
 };
 
@@ -44,8 +44,14 @@ Code *eval_code_new(Eval *e, const Value *owner, const Dim *extent, int n, const
                     int n_where) {
     Arena *scratch = arena_new();
     Code *c = NEW(scratch, Code);
-    *c = (Code){.e = e, .owner = owner, .scratch = scratch, .number = map_new(scratch),
-                .n_slot = n, .total = 1, .where = where, .n_where = n_where};
+    *c = (Code){.e = e,
+                .owner = owner,
+                .scratch = scratch,
+                .number = map_new(scratch),
+                .n_slot = n,
+                .total = 1,
+                .where = where,
+                .n_where = n_where};
     for (int i = 0; i < n; i++) {
         c->extent[i] = extent[i].by ? extent[i].n * e->extent[extent[i].by->id] : extent[i].n;
         c->slot[i] = NEW_ARRAY(scratch, int64_t, CHUNK);
@@ -138,8 +144,8 @@ static void run_guards(const Code *c, const Guard *guard, int n, bool *mask) {
 _Noreturn static void out_of_range(const Code *c, const char *what, int axis, int64_t at,
                                    int64_t extent) {
     BUG("eval: value %d%s%s: %s, axis %d: %lld is not below %lld", c->owner->id,
-        c->owner->hint ? " " : "", c->owner->hint ? c->owner->hint : "", what, axis,
-        (long long)at, (long long)extent);
+        c->owner->hint ? " " : "", c->owner->hint ? c->owner->hint : "", what, axis, (long long)at,
+        (long long)extent);
 }
 
 static void run_places(const Code *c, const Subscript *sub, const Tensor *t, const char *what,
@@ -149,8 +155,8 @@ static void run_places(const Code *c, const Subscript *sub, const Tensor *t, con
     for (int axis = 0; axis < t->rank; axis++) {
         run_affine(c, sub[axis].a, at);
         int64_t div = sub[axis].div, extent = t->dim[axis];
-        const double *g = sub[axis].gather ? c->registers.at[register_of(c, sub[axis].gather)]
-                                           : NULL;
+        const double *g =
+            sub[axis].gather ? c->registers.at[register_of(c, sub[axis].gather)] : NULL;
         for (int i = 0; i < c->n; i++) {
             if (!mask[i]) continue;
             int64_t x = (div > 1 ? floor_div(at[i], div) : at[i]) + (g ? (int64_t)g[i] : 0);
@@ -160,8 +166,7 @@ static void run_places(const Code *c, const Subscript *sub, const Tensor *t, con
     }
 }
 
-void code_places(Code *c, const Subscript *sub, const Tensor *t, const char *what,
-                 int64_t *place) {
+void code_places(Code *c, const Subscript *sub, const Tensor *t, const char *what, int64_t *place) {
     run_places(c, sub, t, what, c->takes_part, place);
 }
 

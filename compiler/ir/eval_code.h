@@ -33,8 +33,7 @@ const double *code_register(const Code *c, int number);
 const int64_t *code_slot(const Code *c, int slot);
 bool code_takes_part(const Code *c, int point);
 // Row-major places in t of the points of the chunk that take part.
-void code_places(Code *c, const Subscript *sub, const Tensor *t, const char *what,
-                 int64_t *place);
+void code_places(Code *c, const Subscript *sub, const Tensor *t, const char *what, int64_t *place);
 
 // A real of the module in the precision of this evaluation.
 Elem eval_elem(const Eval *e, Elem elem);

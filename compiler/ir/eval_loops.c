@@ -26,15 +26,15 @@ struct LoopEval {
     Arena *arena, *scratch;  // scratch: of a kernel
     const int64_t *extent;
     uint32_t seed, step;
-    char **at;           // by place in p->buffers
-    Map *place;          // Buffer * to its place plus one
+    char **at;   // by place in p->buffers
+    Map *place;  // Buffer * to its place plus one
     const Kernel *kernel;
     int64_t *var;
-    Map *temps;          // Temp * to Cell *
+    Map *temps;  // Temp * to Cell *
     Tile *tile;
-    double *value;       // by Scalar.id, of the evaluation `stamp`
+    double *value;  // by Scalar.id, of the evaluation `stamp`
     int64_t *stamp, now;
-    double *stored;      // what a store writes, by point
+    double *stored;  // what a store writes, by point
     int64_t n_stored;
 };
 
@@ -52,8 +52,10 @@ LoopEval *loop_eval_new(const Program *p, Arena *a, const int64_t *extent, uint3
         const Buffer *b = p->buffers.at[i];
         char *base = b->kind == BUFFER_arena ? arena : scratch;
         map_set(e->place, b, (void *)(intptr_t)(i + 1));
-        if (b->offset >= 0) e->at[i] = base + b->offset;
-        else e->at[i] = arena_alloc(a, (size_t)(b->count * elem_size[b->elem]));
+        if (b->offset >= 0)
+            e->at[i] = base + b->offset;
+        else
+            e->at[i] = arena_alloc(a, (size_t)(b->count * elem_size[b->elem]));
     }
     return e;
 }
@@ -129,7 +131,8 @@ static double compute(LoopEval *e, const Scalar *s) {
         case OP_iv: return (double)e->var[s->slot];
         case OP_temp: return *temp_value(e, s->temp);
         case OP_load:
-            if (!guards_hold(e, s->load->guard, s->load->n_guard)) return scalar(e, s->load->otherwise);
+            if (!guards_hold(e, s->load->guard, s->load->n_guard))
+                return scalar(e, s->load->otherwise);
             return loop_eval_get(e, s->load->access.buffer, access_place(e, &s->load->access));
         case OP_rand:
             return eval_rand(e->seed, s->site, e->step, (uint32_t)(int64_t)scalar(e, s->arg[0]));
@@ -211,7 +214,8 @@ static double combine(RedKind red, Elem elem, double a, double b) {
 }
 
 static void run_combine(LoopEval *e, const Stmt *s) {
-    const Cell *from = map_get(e->temps, s->combine.from), *into = map_get(e->temps, s->combine.into);
+    const Cell *from = map_get(e->temps, s->combine.from),
+               *into = map_get(e->temps, s->combine.into);
     Elem elem = s->combine.from->elem;
     double lane[LANES];
     if (!from || !into || from->tile != e->tile || into->tile == e->tile || e->tile->n > LANES)

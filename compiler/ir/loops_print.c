@@ -104,7 +104,8 @@ static void put_block(LoopPrinter *l, const Block *b, int indent) {
     for (int i = 0; i < b->n; i++) {
         const Stmt *s = b->at[i];
         const Scalar *value = s->kind == STMT_let || s->kind == STMT_set ? s->set.value
-                            : s->kind == STMT_store ? s->store.value : NULL;
+                              : s->kind == STMT_store                    ? s->store.value
+                                                                         : NULL;
         if (value) put_shared(l, &value, 1, indent);
         new_line(l, indent);
         put_stmt(l, s, indent);
@@ -136,8 +137,10 @@ static const Map *find_twins(const Program *program, Arena *scratch) {
     Map *first = map_new(scratch), *twin = map_new(scratch);
     for (int i = 0; i < program->buffers.n; i++) {
         Buffer *b = program->buffers.at[i], *other = map_get(first, b->name);
-        if (!other) map_set(first, b->name, b);
-        else if (!other->is_kept) map_set(twin, other, other);
+        if (!other)
+            map_set(first, b->name, b);
+        else if (!other->is_kept)
+            map_set(twin, other, other);
         if (other) map_set(twin, b, b);
     }
     return twin;

@@ -39,7 +39,8 @@ __attribute__((format(printf, 2, 3))) static bool fail(Check *c, const char *for
 static bool check_affine(Check *c, Affine a) {
     for (int i = 0; i < a.n; i++) {
         int slot = a.t[i].slot;
-        if (!a.t[i].c || (i && slot <= a.t[i - 1].slot)) return fail(c, "an affine form out of order");
+        if (!a.t[i].c || (i && slot <= a.t[i - 1].slot))
+            return fail(c, "an affine form out of order");
         if (slot < 0 || slot >= c->kernel->n_var) return fail(c, "variable %d", slot);
         if (!c->var[slot].in_scope)
             return fail(c, "the variable %s is used outside its loop", c->kernel->var_name[slot]);
@@ -52,7 +53,8 @@ static bool check_scalar(Check *c, Scalar *s);
 static bool check_guards(Check *c, const Guard *guard, int n) {
     for (int i = 0; i < n; i++) {
         if (!check_affine(c, guard[i].e)) return false;
-        if (guard[i].s && guard[i].s->elem != ELEM_i32) return fail(c, "a guard's scalar is no i32");
+        if (guard[i].s && guard[i].s->elem != ELEM_i32)
+            return fail(c, "a guard's scalar is no i32");
         if (guard[i].s && !check_scalar(c, guard[i].s)) return false;
     }
     return true;
@@ -84,7 +86,8 @@ static bool check_load(Check *c, const Scalar *s) {
     if (s->elem != l->access.buffer->elem) return fail(c, "a load of another element");
     if ((l->n_guard > 0) != (l->otherwise != NULL))
         return fail(c, "a guarded load lacks what stands outside");
-    if (l->otherwise && l->otherwise->elem != s->elem) return fail(c, "a guarded load of two elements");
+    if (l->otherwise && l->otherwise->elem != s->elem)
+        return fail(c, "a guarded load of two elements");
     return check_guards(c, l->guard, l->n_guard) && check_access(c, &l->access, l->n_guard) &&
            (!l->otherwise || check_scalar(c, l->otherwise));
 }
@@ -93,9 +96,11 @@ static bool check_leaf(Check *c, const Scalar *s) {
     switch (s->op) {
         case OP_load: return check_load(c, s);
         case OP_temp:
-            if (s->elem != s->temp->elem) return fail(c, "the temp %s of another element", s->temp->name);
+            if (s->elem != s->temp->elem)
+                return fail(c, "the temp %s of another element", s->temp->name);
             if (map_get(c->temps, s->temp)) return true;
-            return fail(c, "the temp %s.%d is used where it is not declared", s->temp->name, s->temp->id);
+            return fail(c, "the temp %s.%d is used where it is not declared", s->temp->name,
+                        s->temp->id);
         case OP_iv:
             if (s->slot < 0 || s->slot >= c->kernel->n_var) return fail(c, "variable %d", s->slot);
             return c->var[s->slot].in_scope || fail(c, "a variable is used outside its loop");
@@ -170,7 +175,8 @@ static bool check_tile(Check *c, const Stmt *s) {
     for (int i = 0; i < s->tile.n; i++) {
         const TileVar *v = &s->tile.var[i];
         if (v->size < 1) return fail(c, "a tile of no points");
-        if (v->is_lanes && i != s->tile.n - 1) return fail(c, "lanes that are not the last of a tile");
+        if (v->is_lanes && i != s->tile.n - 1)
+            return fail(c, "lanes that are not the last of a tile");
         Range r = {.high = v->size - 1, .is_lanes = v->is_lanes, .lanes = v->size};
         if (!open_var(c, v->var, r)) return false;
     }
@@ -186,8 +192,10 @@ static bool check_set(Check *c, const Stmt *s) {
     if (s->set.value->elem != t->elem)
         return fail(c, "the temp %s is %s and gets %s", t->name, elem_name[t->elem],
                     elem_name[s->set.value->elem]);
-    if (s->kind == STMT_let && is_declared) return fail(c, "the temp %s.%d is declared twice", t->name, t->id);
-    if (s->kind == STMT_set && !is_declared) return fail(c, "the temp %s.%d is not declared", t->name, t->id);
+    if (s->kind == STMT_let && is_declared)
+        return fail(c, "the temp %s.%d is declared twice", t->name, t->id);
+    if (s->kind == STMT_set && !is_declared)
+        return fail(c, "the temp %s.%d is not declared", t->name, t->id);
     map_set(c->temps, t, (void *)t);
     return true;
 }
@@ -205,11 +213,13 @@ static bool check_store(Check *c, const Stmt *s) {
 static bool check_combine(Check *c, const Stmt *s) {
     int lane = s->combine.lane;
     const Temp *into = s->combine.into, *from = s->combine.from;
-    if (!map_get(c->temps, into) || !map_get(c->temps, from)) return fail(c, "a combine of undeclared temps");
+    if (!map_get(c->temps, into) || !map_get(c->temps, from))
+        return fail(c, "a combine of undeclared temps");
     if (into->elem != from->elem) return fail(c, "a combine of two elements");
     if (lane < 0 || lane >= c->kernel->n_var || !c->var[lane].in_scope || !c->var[lane].is_lanes)
         return fail(c, "a combine over what are no lanes");
-    if (c->var[lane].lanes > LANES) return fail(c, "a combine over %lld lanes", (long long)c->var[lane].lanes);
+    if (c->var[lane].lanes > LANES)
+        return fail(c, "a combine over %lld lanes", (long long)c->var[lane].lanes);
     return s->combine.red != RED_none || fail(c, "a combine without a kind");
 }
 

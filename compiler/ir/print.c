@@ -14,8 +14,10 @@ static void put_where(Printer *p, const Guard *where, int n) {
 static void put_box(Printer *p, const Dim *extent, int np, int nr) {
     text_add(p->out, " [");
     for (int i = 0; i < np + nr; i++) {
-        if (i == np) text_add(p->out, i ? " | " : "| ");
-        else if (i) text_add(p->out, ", ");
+        if (i == np)
+            text_add(p->out, i ? " | " : "| ");
+        else if (i)
+            text_add(p->out, ", ");
         put_slot(p, i);
         text_add(p->out, "<");
         put_dim(p, extent[i]);
@@ -119,9 +121,7 @@ static void put_value(Printer *p, const Value *v) {
             text_add(p->out, " wrt ");
             put_value_ref(p, v->grad.wrt);
             break;
-        default:
-            text_add(p->out, " ");
-            put_type(p, &v->type);
+        default: text_add(p->out, " "); put_type(p, &v->type);
     }
     p->let = NULL;
     put_span(p, v->span);
@@ -178,7 +178,11 @@ static void put_outcome(Printer *p, const Function *f) {
 static void put_function(Text *out, const Function *f, bool has_spans) {
     Arena *scratch = arena_new();
     Map *number = map_new(scratch);
-    Printer p = {.out = out, .m = f->m, .fn = f, .number = number, .has_spans = has_spans,
+    Printer p = {.out = out,
+                 .m = f->m,
+                 .fn = f,
+                 .number = number,
+                 .has_spans = has_spans,
                  .let_line = "\n     "};
     Values order = function_order(f, scratch);
     put_signature(&p, f);

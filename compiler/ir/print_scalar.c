@@ -10,10 +10,12 @@
 
 // What the reader takes for something else than a name.
 static const char *const reserved[] = {
-    "module", "frozen", "extent", "param", "state", "function", "result", "update", "index",
-    "accumulate", "reshape", "join", "grad", "wrt", "axis", "fill", "at", "step", "from", "to",
-    "let", "where", "if", "then", "else", "or", "and", "not", "rand", "true", "false", "inf", "nan",
-    "bool", "u8", "i32", "f32", "f64", "sum", "prod", "max", "min", "any", "all", "argmax", "argmin"};
+    "module", "frozen",     "extent",  "param", "state",  "function", "result", "update",
+    "index",  "accumulate", "reshape", "join",  "grad",   "wrt",      "axis",   "fill",
+    "at",     "step",       "from",    "to",    "let",    "where",    "if",     "then",
+    "else",   "or",         "and",     "not",   "rand",   "true",     "false",  "inf",
+    "nan",    "bool",       "u8",      "i32",   "f32",    "f64",      "sum",    "prod",
+    "max",    "min",        "any",     "all",   "argmax", "argmin"};
 
 static bool is_reserved(const char *s) {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
@@ -49,25 +51,33 @@ static void put_quoted(Printer *p, const char *text) {
 }
 
 void put_name(Printer *p, const char *text) {
-    if (is_word(text) && !is_reserved(text) && !is_reduction(text)) text_add(p->out, text);
-    else put_quoted(p, text);
+    if (is_word(text) && !is_reserved(text) && !is_reduction(text))
+        text_add(p->out, text);
+    else
+        put_quoted(p, text);
 }
 
 // Behind a % no word is reserved.
 static void put_leaf_name(Printer *p, const char *text) {
-    if (is_word(text)) text_add(p->out, text);
-    else put_quoted(p, text);
+    if (is_word(text))
+        text_add(p->out, text);
+    else
+        put_quoted(p, text);
 }
 
 void put_slot(Printer *p, int slot) {
     if (p->var_name) return text_add(p->out, p->var_name[slot]);
     int r = slot - p->np;
     if (slot < p->np) {
-        if (slot < 8) text_printf(p->out, "%c", "ijklmnop"[slot]);
-        else text_printf(p->out, "p%d", slot);
+        if (slot < 8)
+            text_printf(p->out, "%c", "ijklmnop"[slot]);
+        else
+            text_printf(p->out, "p%d", slot);
     } else {
-        if (r < 8) text_printf(p->out, "%c", "abcdefgh"[r]);
-        else text_printf(p->out, "h%d", r);
+        if (r < 8)
+            text_printf(p->out, "%c", "abcdefgh"[r]);
+        else
+            text_printf(p->out, "h%d", r);
     }
 }
 
@@ -128,13 +138,16 @@ void put_span(Printer *p, Span span) {
 void put_affine(Printer *p, Affine a) {
     for (int i = 0; i < a.n; i++) {
         int64_t c = a.t[i].c;
-        if (c < 0) text_add(p->out, i ? " - " : "-");
-        else if (i) text_add(p->out, " + ");
+        if (c < 0)
+            text_add(p->out, i ? " - " : "-");
+        else if (i)
+            text_add(p->out, " + ");
         if (c != 1 && c != -1) text_printf(p->out, "%llu*", (unsigned long long)(c < 0 ? -c : c));
         put_slot(p, a.t[i].slot);
     }
     if (!a.n) return text_printf(p->out, "%lld", (long long)a.k);
-    if (a.k) text_printf(p->out, a.k < 0 ? " - %lld" : " + %lld", (long long)(a.k < 0 ? -a.k : a.k));
+    if (a.k)
+        text_printf(p->out, a.k < 0 ? " - %lld" : " + %lld", (long long)(a.k < 0 ? -a.k : a.k));
 }
 
 static void put_braced(Printer *p, const Scalar *s) {
@@ -154,8 +167,10 @@ void put_guards(Printer *p, const Guard *guard, int n) {
         if (!g->s || !is_nothing(g->e)) put_affine(p, g->e);
         if (g->s && !is_nothing(g->e)) text_add(p->out, " + ");
         if (g->s) put_braced(p, g->s);
-        if (g->mod) text_printf(p->out, " == 0 mod %lld", (long long)g->mod);
-        else text_add(p->out, " >= 0");
+        if (g->mod)
+            text_printf(p->out, " == 0 mod %lld", (long long)g->mod);
+        else
+            text_add(p->out, " >= 0");
     }
 }
 
@@ -196,7 +211,15 @@ void put_access(Printer *p, const Access *access) {
 // ---- scalars
 
 enum Precedence {
-    P_choose = 1, P_or, P_and, P_not, P_compare, P_sum, P_product, P_sign, P_primary
+    P_choose = 1,
+    P_or,
+    P_and,
+    P_not,
+    P_compare,
+    P_sum,
+    P_product,
+    P_sign,
+    P_primary
 };
 
 typedef struct Notation {
@@ -230,9 +253,12 @@ static const Notation *notation_of(Op op) {
 static void put(Printer *p, const Scalar *s, int at_least);
 
 static void put_const(Printer *p, const Scalar *s) {
-    if (elem_is_real(s->elem)) text_real(p->out, s->real);
-    else if (s->elem == ELEM_bool) text_add(p->out, s->integer ? "true" : "false");
-    else text_printf(p->out, "%lld%s", (long long)s->integer, s->elem == ELEM_u8 ? "u8" : "");
+    if (elem_is_real(s->elem))
+        text_real(p->out, s->real);
+    else if (s->elem == ELEM_bool)
+        text_add(p->out, s->integer ? "true" : "false");
+    else
+        text_printf(p->out, "%lld%s", (long long)s->integer, s->elem == ELEM_u8 ? "u8" : "");
 }
 
 static void put_guarded(Printer *p, const Guard *guard, int n, const Scalar *otherwise) {
@@ -305,8 +331,10 @@ static void put_unnamed(Printer *p, const Scalar *s, int at_least) {
 
 static void put(Printer *p, const Scalar *s, int at_least) {
     int let = let_number(p, s);
-    if (let) text_printf(p->out, "t%d", let - 1);
-    else put_unnamed(p, s, at_least);
+    if (let)
+        text_printf(p->out, "t%d", let - 1);
+    else
+        put_unnamed(p, s, at_least);
 }
 
 void put_scalar(Printer *p, const Scalar *s) {
@@ -356,7 +384,9 @@ static void find_lets(Sharing *h) {
 }
 
 const Map *put_lets(Printer *p, const Scalar *const *root, int n, Arena *scratch) {
-    Sharing h = {.scratch = scratch, .uses = map_new(scratch), .size = map_new(scratch),
+    Sharing h = {.scratch = scratch,
+                 .uses = map_new(scratch),
+                 .size = map_new(scratch),
                  .let = map_new(scratch)};
     for (int i = 0; i < n; i++) count_uses(&h, (Scalar *)root[i]);
     find_lets(&h);

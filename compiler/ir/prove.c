@@ -33,8 +33,10 @@ static void add_extent(Form *f, const Extent *extent, Wide c) {
 }
 
 static void add_dim(Form *f, Dim d, Wide c) {
-    if (d.by) add_extent(f, d.by, c * d.n);
-    else f->k += c * d.n;
+    if (d.by)
+        add_extent(f, d.by, c * d.n);
+    else
+        f->k += c * d.n;
 }
 
 static void add_affine(Form *f, Affine a, Wide c) {

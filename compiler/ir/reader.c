@@ -55,9 +55,9 @@ static bool is_declared(Value *const *at, int n, Name leaf) {
 
 bool reader_leaf(Reader *r, Span at, ValueOp op, Name n, const Type *t) {
     const Module *m = r->m;
-    bool is_second = op == VAL_input ? is_declared(r->fn->inputs.at, r->fn->inputs.n, n)
-                   : op == VAL_param ? is_declared(m->params.at, m->params.n, n)
-                                     : is_declared(m->states.at, m->states.n, n);
+    bool is_second = op == VAL_input   ? is_declared(r->fn->inputs.at, r->fn->inputs.n, n)
+                     : op == VAL_param ? is_declared(m->params.at, m->params.n, n)
+                                       : is_declared(m->states.at, m->states.n, n);
     if (is_second) return reader_error(r, at, "%s stands here a second time", n);
     if (op == VAL_input) build_input(r->fn, n, *t, nowhere());
     if (op == VAL_param) build_param(r->m, n, *t, nowhere());
@@ -145,8 +145,10 @@ bool reader_add_slot(Reader *r, Span at, Name n, Dim extent, bool is_reduced) {
     if (find_slot(r, n) >= 0) return reader_error(r, at, "two slots %s", n);
     r->slot[slot] = n;
     r->extent[slot] = extent;
-    if (is_reduced) r->nr++;
-    else r->np++;
+    if (is_reduced)
+        r->nr++;
+    else
+        r->np++;
     return true;
 }
 
@@ -237,7 +239,8 @@ Scalar *reader_read(Reader *r, Span at, Value *v, const Subscripts *sub, const G
         return reader_error(r, at, "%d subscripts, and rank %d", sub->n, v->type.rank), NULL;
     if (otherwise && otherwise->elem != v->type.elem)
         return reader_error(r, at, "%s here and %s outside", elem_name[v->type.elem],
-                            elem_name[otherwise->elem]), NULL;
+                            elem_name[otherwise->elem]),
+               NULL;
     for (int i = 0; i < sub->n; i++) depth = deeper(depth, depth_of(r, sub->at[i].gather));
     for (int i = 0; i < n_guard; i++) depth = deeper(depth, depth_of(r, guards->at[i].s));
     Scalar *s = scalar_read(r->m, v, sub->at, guards ? guards->at : NULL, n_guard, otherwise);
@@ -290,8 +293,10 @@ Value *reader_ref(Reader *r, Span at, Ref ref) {
             if (m->states.at[i]->leaf.name == ref.name) v = m->states.at[i];
     }
     if (v) return v;
-    if (ref.number >= 0) reader_error(r, at, "no value has the number %d", ref.number);
-    else reader_error(r, at, "no leaf is called %s", ref.name ? ref.name : "so");
+    if (ref.number >= 0)
+        reader_error(r, at, "no value has the number %d", ref.number);
+    else
+        reader_error(r, at, "no leaf is called %s", ref.name ? ref.name : "so");
     return NULL;
 }
 
@@ -325,8 +330,12 @@ Value *reader_index(Reader *r, Span at, const Reduction *red, const Guards *wher
 
 Value *reader_accumulate(Reader *r, Span at, const Type *t, const Reduction *red,
                          const Guards *where, const Subscripts *target, Value *init, Scalar *body) {
-    Accumulate x = {.n = r->np, .extent = r->extent, .target = target->at, .red = red->red,
-                    .body = body, .init = init};
+    Accumulate x = {.n = r->np,
+                    .extent = r->extent,
+                    .target = target->at,
+                    .red = red->red,
+                    .body = body,
+                    .init = init};
     if (r->nr) return reader_error(r, at, "an accumulate has no reduced slots"), NULL;
     if (red->red != RED_sum && red->red != RED_max && red->red != RED_min)
         return reader_error(r, at, "an accumulate by %s", red_name[red->red]), NULL;
@@ -353,7 +362,8 @@ bool reader_piece(Reader *r, Span at, Pieces *pieces, Value *v, int64_t start, i
     return true;
 }
 
-Value *reader_join(Reader *r, Span at, int64_t axis, Dim extent, const Pieces *pieces, double fill) {
+Value *reader_join(Reader *r, Span at, int64_t axis, Dim extent, const Pieces *pieces,
+                   double fill) {
     Type t = pieces->list.at[0].v->type;
     if (axis >= t.rank) return reader_error(r, at, "no axis %lld", (long long)axis), NULL;
     t.dim[axis] = extent;

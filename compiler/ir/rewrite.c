@@ -137,8 +137,10 @@ static void find_use(void *context, Scalar *s) {
     Use *use = context;
     if (use->found || map_has(use->seen, s)) return;
     map_set(use->seen, s, s);
-    if (uses_directly(s, use->slot)) use->found = true;
-    else scalar_each_below(s, find_use, use);
+    if (uses_directly(s, use->slot))
+        use->found = true;
+    else
+        scalar_each_below(s, find_use, use);
 }
 
 // Most scalars are small: the first steps go without remembering what was seen.
@@ -150,8 +152,10 @@ typedef struct Glance {
 static void glance(void *context, Scalar *s) {
     Glance *g = context;
     if (g->found || --g->steps < 0) return;
-    if (uses_directly(s, g->slot)) g->found = true;
-    else scalar_each_below(s, glance, g);
+    if (uses_directly(s, g->slot))
+        g->found = true;
+    else
+        scalar_each_below(s, glance, g);
 }
 
 bool scalar_uses_slot(const Scalar *s, int slot) {
@@ -273,10 +277,14 @@ static Scalar *rewrite(Rewrite *r, Scalar *s) {
     Scalar *done = map_get(r->done, s);
     if (done) return done;
     Scalar *made = s;
-    if (s->op == OP_read) made = rewrite_read(r, s->read);
-    else if (s->op == OP_load) made = rewrite_load(r, s->load);
-    else if (s->op == OP_iv) made = rewrite_iv(r, s);
-    else made = rewrite_arguments(r, s);
+    if (s->op == OP_read)
+        made = rewrite_read(r, s->read);
+    else if (s->op == OP_load)
+        made = rewrite_load(r, s->load);
+    else if (s->op == OP_iv)
+        made = rewrite_iv(r, s);
+    else
+        made = rewrite_arguments(r, s);
     if (r->fn) made = r->fn(r->context, r->m, made);
     map_set(r->done, s, made);
     return made;
@@ -371,8 +379,8 @@ static Value *join_with(Rewrite *r, Value *v) {
         piece[i] = v->join.piece[i];
         piece[i].v = replaced(r->values, piece[i].v);
     }
-    return build_join(r->m, v->join.axis, v->type.dim[v->join.axis], piece, v->join.n,
-                      v->join.fill, v->span);
+    return build_join(r->m, v->join.axis, v->type.dim[v->join.axis], piece, v->join.n, v->join.fill,
+                      v->span);
 }
 
 static Value *rebuild(Rewrite *r, Value *v) {

@@ -11,10 +11,14 @@
 
 Scalar *scalar_const(Module *m, Elem elem, double x) {
     Scalar s = {.op = OP_const, .elem = elem};
-    if (elem_is_real(elem)) s.real = isnan(x) ? (double)NAN : x;
-    else if (elem == ELEM_bool) s.integer = x != 0;
-    else if (elem == ELEM_u8) s.integer = (uint8_t)(int64_t)x;
-    else s.integer = (int32_t)(uint32_t)(int64_t)x;
+    if (elem_is_real(elem))
+        s.real = isnan(x) ? (double)NAN : x;
+    else if (elem == ELEM_bool)
+        s.integer = x != 0;
+    else if (elem == ELEM_u8)
+        s.integer = (uint8_t)(int64_t)x;
+    else
+        s.integer = (int32_t)(uint32_t)(int64_t)x;
     return share_scalar(m, &s);
 }
 
@@ -189,8 +193,7 @@ static Scalar *fold_real(Module *m, Op op, Scalar *a, Scalar *b) {
             return NULL;
         case OP_mul:
             if (scalar_is_const(b, -1)) return unary(m, OP_neg, a);
-            if (a->op == OP_neg && b->op == OP_neg)
-                return binary(m, OP_mul, a->arg[0], b->arg[0]);
+            if (a->op == OP_neg && b->op == OP_neg) return binary(m, OP_mul, a->arg[0], b->arg[0]);
             return NULL;
         case OP_div:
             if (scalar_is_const(b, -1)) return unary(m, OP_neg, a);

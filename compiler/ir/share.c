@@ -84,8 +84,7 @@ static uint64_t hash_scalar(const Scalar *s) {
 static bool same_guards(const Guard *a, int n_a, const Guard *b, int n_b) {
     if (n_a != n_b) return false;
     for (int i = 0; i < n_a; i++)
-        if (!affine_equal(a[i].e, b[i].e) || a[i].s != b[i].s || a[i].mod != b[i].mod)
-            return false;
+        if (!affine_equal(a[i].e, b[i].e) || a[i].s != b[i].s || a[i].mod != b[i].mod) return false;
     return true;
 }
 
@@ -159,8 +158,8 @@ static const Read *copy_read(Arena *arena, const Read *r) {
 static const Load *copy_load(Arena *arena, const Load *l) {
     Load *copy = arena_copy(arena, l, sizeof *l);
     copy->access.at = copy_affine(arena, l->access.at);
-    copy->access.dyn = arena_copy(arena, l->access.dyn,
-                                  sizeof *l->access.dyn * (size_t)l->access.n_dyn);
+    copy->access.dyn =
+        arena_copy(arena, l->access.dyn, sizeof *l->access.dyn * (size_t)l->access.n_dyn);
     copy->guard = copy_guards(arena, l->guard, l->n_guard);
     return copy;
 }
@@ -282,8 +281,7 @@ static void own_arrays(Arena *arena, Value *v) {
         x->target = copy_subscripts(arena, x->target, v->type.rank);
         x->where = copy_guards(arena, x->where, x->n_where);
     } else if (v->op == VAL_join) {
-        v->join.piece = arena_copy(arena, v->join.piece,
-                                   sizeof *v->join.piece * (size_t)v->join.n);
+        v->join.piece = arena_copy(arena, v->join.piece, sizeof *v->join.piece * (size_t)v->join.n);
     }
 }
 

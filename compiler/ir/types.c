@@ -13,8 +13,13 @@ const char *const red_name[N_RED] = {"none", "sum", "prod",   "max",   "min",
 
 // The words that ops.def uses.
 enum {
-    NONE = TRAIT_NONE, COMMUTES = TRAIT_COMMUTES, ROUNDS = TRAIT_ROUNDS, COSTLY = TRAIT_COSTLY,
-    G = LEVEL_G, F = LEVEL_F, L = LEVEL_L
+    NONE = TRAIT_NONE,
+    COMMUTES = TRAIT_COMMUTES,
+    ROUNDS = TRAIT_ROUNDS,
+    COSTLY = TRAIT_COSTLY,
+    G = LEVEL_G,
+    F = LEVEL_F,
+    L = LEVEL_L
 };
 
 const OpInfo op_info[N_OP] = {

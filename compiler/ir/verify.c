@@ -16,14 +16,14 @@ typedef struct Check {
     const Function *fn;
     unsigned level;
     Arena *scratch;
-    Map *checked;     // values that are well formed
-    const Value *v;   // the one under way
-    Map *seen;        // its scalars
+    Map *checked;    // values that are well formed
+    const Value *v;  // the one under way
+    Map *seen;       // its scalars
     const Dim *extent;
     int n_slot;
     const Guard *where;
     int n_where;
-    char *wrong;      // the first thing found
+    char *wrong;  // the first thing found
 } Check;
 
 __attribute__((format(printf, 2, 3))) static bool fail(Check *c, const char *format, ...) {
@@ -124,10 +124,12 @@ static bool check_subscripts(Check *c, const Subscript *sub, const Type *t, cons
 
 static bool is_known_leaf(const Check *c, const Value *v) {
     if (v->op == VAL_input && v->leaf.fn != c->fn) return false;
-    int n = v->op == VAL_input ? c->fn->inputs.n
-          : v->op == VAL_param ? c->m->params.n : c->m->states.n;
-    Value *const *at = v->op == VAL_input ? c->fn->inputs.at
-                     : v->op == VAL_param ? c->m->params.at : c->m->states.at;
+    int n = v->op == VAL_input   ? c->fn->inputs.n
+            : v->op == VAL_param ? c->m->params.n
+                                 : c->m->states.n;
+    Value *const *at = v->op == VAL_input   ? c->fn->inputs.at
+                       : v->op == VAL_param ? c->m->params.at
+                                            : c->m->states.at;
     for (int i = 0; i < n; i++)
         if (at[i] == v) return true;
     return false;
@@ -146,7 +148,8 @@ static bool check_read(Check *c, const Read *r, Elem elem) {
     if (!check_guards(c, r->guard, r->n_guard)) return false;
     if ((r->n_guard > 0) != (r->otherwise != NULL))
         return fail(c, "a guarded read lacks what stands outside");
-    if (r->otherwise && r->otherwise->elem != elem) return fail(c, "a guarded read of two elements");
+    if (r->otherwise && r->otherwise->elem != elem)
+        return fail(c, "a guarded read of two elements");
     if (r->otherwise && !check_scalar(c, r->otherwise)) return false;
     const char *what = r->v->op <= VAL_state ? r->v->leaf.name : r->v->hint;
     return check_subscripts(c, r->sub, &r->v->type, r->guard, r->n_guard, what ? what : "a read");
@@ -239,13 +242,16 @@ static bool check_index(Check *c, const Value *v) {
     if (x->np != v->type.rank || x->nr < 0) return fail(c, "%d parallel slots", x->np);
     if (!check_box(c, x->extent, n)) return false;
     for (int i = 0; i < x->np; i++)
-        if (!dim_equal(x->extent[i], v->type.dim[i])) return fail(c, "the type differs from the box");
-    if ((x->red == RED_none) != (x->nr == 0)) return fail(c, "reduced slots and no kind, or a kind and none");
+        if (!dim_equal(x->extent[i], v->type.dim[i]))
+            return fail(c, "the type differs from the box");
+    if ((x->red == RED_none) != (x->nr == 0))
+        return fail(c, "reduced slots and no kind, or a kind and none");
     if (x->red == RED_none && x->n_where) return fail(c, "`where` without a reduction");
     if (!red_takes(x->red, x->body->elem))
         return fail(c, "%s over %s", red_name[x->red], elem_name[x->body->elem]);
     bool is_arg = x->red == RED_argmax || x->red == RED_argmin;
-    if (v->type.elem != (is_arg ? ELEM_i32 : x->body->elem)) return fail(c, "the type's element differs");
+    if (v->type.elem != (is_arg ? ELEM_i32 : x->body->elem))
+        return fail(c, "the type's element differs");
     begin_box(c, x->extent, n);
     return check_order(c, x) && check_where(c, x->where, x->n_where) &&
            check_body(c, x->body, x->red);
@@ -258,7 +264,8 @@ static bool check_accumulate(Check *c, const Value *v) {
     if (!red_takes(x->red, x->body->elem) || x->body->elem != v->type.elem)
         return fail(c, "%s over %s into %s", red_name[x->red], elem_name[x->body->elem],
                     elem_name[v->type.elem]);
-    if (x->init && (!type_same_shape(&x->init->type, &v->type) || x->init->type.elem != v->type.elem))
+    if (x->init &&
+        (!type_same_shape(&x->init->type, &v->type) || x->init->type.elem != v->type.elem))
         return fail(c, "what it starts from has another type");
     if (x->init && !check_operand(c, x->init)) return false;
     if (!check_box(c, x->extent, x->n)) return false;
@@ -326,7 +333,8 @@ static bool check_piece(Check *c, const Value *v, int number) {
 
 static bool check_join(Check *c, const Value *v) {
     const Join *j = &v->join;
-    if (j->axis < 0 || j->axis >= v->type.rank || j->n < 1) return fail(c, "a join along axis %d", j->axis);
+    if (j->axis < 0 || j->axis >= v->type.rank || j->n < 1)
+        return fail(c, "a join along axis %d", j->axis);
     for (int i = 0; i < j->n; i++)
         if (!check_piece(c, v, i)) return false;
     for (int i = 0; i < j->n; i++)
@@ -371,7 +379,8 @@ static bool check_update(Check *c, const Function *f, int number) {
     if (u->target->op != VAL_param && u->target->op != VAL_state)
         return fail(c, "an update of what is neither param nor state");
     Name target = u->target->leaf.name;
-    if (!is_known_leaf(c, u->target)) return fail(c, "an update of %s, which is not of this module", target);
+    if (!is_known_leaf(c, u->target))
+        return fail(c, "an update of %s, which is not of this module", target);
     if (to->elem != from->elem || !type_same_shape(to, from))
         return fail(c, "the update of %s has another type", target);
     if (to->below && (!from->below || from->below > to->below))

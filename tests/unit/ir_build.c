@@ -46,8 +46,10 @@ START_TEST(equal_values_are_one_whatever_their_spans) {
     ck_assert_str_eq(a->hint, "first");
     ck_assert_ptr_eq(x, build_map(m, 1, &d, element(m, x, 0), nowhere, NULL));
     ck_assert_ptr_eq(x, build_param(m, "x", x->type, nowhere));
-    ck_assert_ptr_eq(build_reshape(m, build_reshape(m, x, 2, (Dim[]){dim_const(2), dim_const(2)}, nowhere),
-                                   1, &d, nowhere), x);
+    ck_assert_ptr_eq(
+        build_reshape(m, build_reshape(m, x, 2, (Dim[]){dim_const(2), dim_const(2)}, nowhere), 1,
+                      &d, nowhere),
+        x);
     test_free(m);
 }
 END_TEST
@@ -95,14 +97,19 @@ START_TEST(integers_fold_as_affine_forms) {
     Module *m = test_module(ELEM_f32);
     Scalar *i = scalar_iv(m, 0), *j = scalar_iv(m, 1), *three = scalar_int(m, 3);
     Scalar *k = element(m, vector(m, "k", ELEM_i32, 4), 0);
-    shows(m, scalar_binary(m, OP_add, scalar_binary(m, OP_mul, i, three),
-                           scalar_binary(m, OP_sub, scalar_int(m, 5), i)), "i * 2 + 5");
+    shows(m,
+          scalar_binary(m, OP_add, scalar_binary(m, OP_mul, i, three),
+                        scalar_binary(m, OP_sub, scalar_int(m, 5), i)),
+          "i * 2 + 5");
     shows(m, scalar_binary(m, OP_sub, j, scalar_binary(m, OP_add, i, three)), "j - i - 3");
-    shows(m, scalar_binary(m, OP_add, scalar_binary(m, OP_add, k, three),
-                           scalar_binary(m, OP_sub, i, three)), "%k[i] + i");
+    shows(m,
+          scalar_binary(m, OP_add, scalar_binary(m, OP_add, k, three),
+                        scalar_binary(m, OP_sub, i, three)),
+          "%k[i] + i");
     shows(m, scalar_binary(m, OP_sub, scalar_binary(m, OP_add, k, three), k), "3");
     shows(m, scalar_binary(m, OP_mul, k, scalar_int(m, 0)), "0");
-    ck_assert_ptr_eq(scalar_binary(m, OP_lt, i, scalar_binary(m, OP_add, i, three)), scalar_bool(m, true));
+    ck_assert_ptr_eq(scalar_binary(m, OP_lt, i, scalar_binary(m, OP_add, i, three)),
+                     scalar_bool(m, true));
     shows(m, scalar_unary(m, OP_not, scalar_binary(m, OP_lt, i, j)), "j <= i");
     Affine a;
     ck_assert(scalar_as_affine(m, scalar_binary(m, OP_sub, j, i), &a));
@@ -115,10 +122,12 @@ END_TEST
 START_TEST(conditions_fold) {
     Module *m = test_module(ELEM_f32);
     Scalar *x = element(m, vector(m, "x", ELEM_f32, 4), 0), *y = scalar_unary(m, OP_exp, x);
-    Scalar *less = scalar_binary(m, OP_lt, x, y), *yes = scalar_bool(m, true), *no = scalar_bool(m, false);
+    Scalar *less = scalar_binary(m, OP_lt, x, y), *yes = scalar_bool(m, true),
+           *no = scalar_bool(m, false);
     ck_assert_ptr_eq(scalar_select(m, yes, x, y), x);
     ck_assert_ptr_eq(scalar_select(m, less, x, x), x);
-    ck_assert_ptr_eq(scalar_select(m, scalar_unary(m, OP_not, less), x, y), scalar_select(m, less, y, x));
+    ck_assert_ptr_eq(scalar_select(m, scalar_unary(m, OP_not, less), x, y),
+                     scalar_select(m, less, y, x));
     ck_assert_ptr_eq(scalar_select(m, less, yes, no), less);
     ck_assert_ptr_eq(scalar_binary(m, OP_and, yes, less), less);
     ck_assert_ptr_eq(scalar_binary(m, OP_or, less, yes), yes);
@@ -142,7 +151,9 @@ START_TEST(guards_have_one_form) {
     Value *x = vector(m, "x", ELEM_f32, 9);
     Subscript at = {.a = form(m, 1, 0, 0), .div = 1};
     Scalar *zero = scalar_real(m, 0);
-    Guard a[] = {{.e = form(m, 2, 0, -3)}, {.e = affine_const(4)}, {.e = form(m, 1, 0, -1)},
+    Guard a[] = {{.e = form(m, 2, 0, -3)},
+                 {.e = affine_const(4)},
+                 {.e = form(m, 1, 0, -1)},
                  {.e = form(m, -1, 0, 8)}};
     Guard b[] = {{.e = form(m, -2, 0, 17)}, {.e = form(m, 1, 0, -2)}};
     Scalar *s = scalar_read(m, x, &at, a, 4, zero);
@@ -160,7 +171,8 @@ START_TEST(subscripts_have_one_form) {
     Module *m = test_module(ELEM_f32);
     Value *x = vector(m, "x", ELEM_f32, 99);
     Scalar *k = element(m, vector(m, "k", ELEM_i32, 4), 0);
-    Scalar *moved = scalar_binary(m, OP_add, k, scalar_binary(m, OP_add, scalar_iv(m, 1), scalar_int(m, 2)));
+    Scalar *moved =
+        scalar_binary(m, OP_add, k, scalar_binary(m, OP_add, scalar_iv(m, 1), scalar_int(m, 2)));
     Subscript a = {.a = form(m, 1, 0, 0), .div = 1, .gather = moved};
     shows(m, scalar_read(m, x, &a, NULL, 0, NULL), "%x[i + j + 2 + {%k[i]}]");
     Subscript b = {.a = form(m, 4, 0, 7), .div = 2};
@@ -172,12 +184,13 @@ START_TEST(subscripts_have_one_form) {
 END_TEST
 
 START_TEST(boxes_decide_guards_and_divisions) {
-    Module *m = read_text("module m f32\nparam x f32[12]\nfunction f() {\n"
-                          "%0 = index [i<6, j<2] (%x[2*i + j] if 2*i + j >= 0, 11 - 2*i - j >= 0 else 7.0)\n"
-                          "%1 = index [i<6, j<2] (%x[i] if i - 6 >= 0 else 7.0)\n"
-                          "%2 = index [i<6, j<2] %x[(2*i + j) / 2] + to_real(mod(2*i + j, 2))\n"
-                          "%3 = index [i<6, j<2] if i < 6 then 1.0 else %x[i]\n"
-                          "result a = %0\nresult b = %1\nresult c = %2\nresult d = %3\n}\n");
+    Module *m = read_text(
+        "module m f32\nparam x f32[12]\nfunction f() {\n"
+        "%0 = index [i<6, j<2] (%x[2*i + j] if 2*i + j >= 0, 11 - 2*i - j >= 0 else 7.0)\n"
+        "%1 = index [i<6, j<2] (%x[i] if i - 6 >= 0 else 7.0)\n"
+        "%2 = index [i<6, j<2] %x[(2*i + j) / 2] + to_real(mod(2*i + j, 2))\n"
+        "%3 = index [i<6, j<2] if i < 6 then 1.0 else %x[i]\n"
+        "result a = %0\nresult b = %1\nresult c = %2\nresult d = %3\n}\n");
     ck_assert_ptr_nonnull(strstr(printed(m), "%0 = index [i<6, j<2] %x[2*i + j]\n"));
     ck_assert_ptr_nonnull(strstr(printed(m), "%1 = index [i<6, j<2] 7.0\n"));
     ck_assert_ptr_nonnull(strstr(printed(m), "%2 = index [i<6, j<2] %x[i] + to_real(j)\n"));
@@ -187,11 +200,12 @@ START_TEST(boxes_decide_guards_and_divisions) {
 END_TEST
 
 START_TEST(bounds_of_elements_follow) {
-    Module *m = read_text("module m f32\nfunction f(k i32<10>[4], x f32[4, 5]) {\n"
-                          "%0 = index [i<4] %k[i] + 2\n%1 = index [i<4] mod(%k[i] * 7, 3)\n"
-                          "%2 = index [i<4 | a<5] argmax %x[i, a]\n%3 = index [i<4] i - 1\n"
-                          "%4 = index [i<4] if %x[i, 0] < 0.0 then %k[i] else 12\n"
-                          "result a = %0\nresult b = %1\nresult c = %2\nresult d = %3\nresult e = %4\n}\n");
+    Module *m = read_text(
+        "module m f32\nfunction f(k i32<10>[4], x f32[4, 5]) {\n"
+        "%0 = index [i<4] %k[i] + 2\n%1 = index [i<4] mod(%k[i] * 7, 3)\n"
+        "%2 = index [i<4 | a<5] argmax %x[i, a]\n%3 = index [i<4] i - 1\n"
+        "%4 = index [i<4] if %x[i, 0] < 0.0 then %k[i] else 12\n"
+        "result a = %0\nresult b = %1\nresult c = %2\nresult d = %3\nresult e = %4\n}\n");
     ck_assert_int_eq(result_of(m, "f", "a")->type.below, 12);
     ck_assert_int_eq(result_of(m, "f", "b")->type.below, 3);
     ck_assert_int_eq(result_of(m, "f", "c")->type.below, 5);
@@ -205,17 +219,17 @@ END_TEST
 // ---- rewriting
 
 static Module *substituted(void) {
-    return read_text("module m f32\nparam x f32[9]\nparam k i32[9]\nfunction f() {\n"
-                     "%0 = index [i<9, j<9] (%x[j + {%k[i]}] if i - j >= 0 else 0.0) + "
-                     "rand(1, i) * to_real(i)\nresult y = %0\n}\n");
+    return read_text(
+        "module m f32\nparam x f32[9]\nparam k i32[9]\nfunction f() {\n"
+        "%0 = index [i<9, j<9] (%x[j + {%k[i]}] if i - j >= 0 else 0.0) + "
+        "rand(1, i) * to_real(i)\nresult y = %0\n}\n");
 }
 
 START_TEST(slots_become_affine_forms) {
     Module *m = substituted();
     Scalar *body = result_of(m, "f", "y")->index.body;
     Affine to[MAX_SLOTS] = {form(m, 0, 1, 2), {.n = -1}};
-    shows(m, scalar_subst(m, body, to),
-          "%x[j + {%k[j + 2]}] + rand(1, j + 2) * to_real(j + 2)");
+    shows(m, scalar_subst(m, body, to), "%x[j + {%k[j + 2]}] + rand(1, j + 2) * to_real(j + 2)");
     ck_assert(scalar_uses_slot(body, 0) && scalar_uses_slot(body, 1));
     ck_assert(!scalar_uses_slot(scalar_subst(m, body, to), 0));
     test_free(m);
@@ -262,17 +276,19 @@ static Value *rewrite_value(void *context, Module *m, Value *v) {
 }
 
 START_TEST(graphs_are_rebuilt_bottom_up) {
-    Module *m = read_text("module m f32\nparam x f32[4]\nfunction f() {\n"
-                          "%0.a = index [i<4] log(%x[i])\n"
-                          "%1 = reshape %0.a to [2, 2]\n"
-                          "%2 = join axis 0 extent 4 [%1 at 0, %1 at 2] fill 0.0\n"
-                          "%3 = accumulate f32[4] [i<4] sum at [0] from %0.a: exp(%2[i, 1])\n"
-                          "result y = %3\nupdate %x = %0\n}\n");
+    Module *m = read_text(
+        "module m f32\nparam x f32[4]\nfunction f() {\n"
+        "%0.a = index [i<4] log(%x[i])\n"
+        "%1 = reshape %0.a to [2, 2]\n"
+        "%2 = join axis 0 extent 4 [%1 at 0, %1 at 2] fill 0.0\n"
+        "%3 = accumulate f32[4] [i<4] sum at [0] from %0.a: exp(%2[i, 1])\n"
+        "result y = %3\nupdate %x = %0\n}\n");
     int seen = 0;
     function_rewrite(module_function(m, "f"), rewrite_value, &seen);
     ck_assert_int_gt(seen, 0);
     ck_assert_ptr_null(verify_module(m, LEVEL_G));
-    ck_assert_str_eq(printed(m), "module m f32\nparam x f32[4]\n\nfunction f() {\n"
+    ck_assert_str_eq(printed(m),
+                     "module m f32\nparam x f32[4]\n\nfunction f() {\n"
                      "  %0.a = index [i<4] log1p(%x[i])\n"
                      "  %1 = reshape %0.a to [2, 2]\n"
                      "  %2 = join axis 0 extent 4 [%1 at 0, %1 at 2] fill 0.0\n"

@@ -15,7 +15,8 @@ static const Tensor *evaluate(Module *m, EvalMode mode, const double *x) {
 static Module *module_of(const char *type, const char *body) {
     char text[4096];
     snprintf(text, sizeof text,
-             "module m f32\nextent batch <= 8\nfunction f(x %s) {\n%s\nresult y = %%0\n}\n", type, body);
+             "module m f32\nextent batch <= 8\nfunction f(x %s) {\n%s\nresult y = %%0\n}\n", type,
+             body);
     Module *m = read_text(text);
     const char *wrong = verify_module(m, LEVEL_G | LEVEL_F);
     ck_assert_msg(!wrong, "%s", wrong);
@@ -53,10 +54,11 @@ START_TEST(gathers_and_scatters) {
            LIST(3, 4, 5));
     expect("i32<4>[3]", "%0 = accumulate f32[4] [i<3] sum at [{%x[i]}]: to_real(i + 1)",
            LIST(3, 0, 3), 4, LIST(2, 0, 0, 4));
-    expect("i32<4>[3]",
-           "%1 = index [i<4] 10.0\n"
-           "%0 = accumulate f32[4] [i<3] max where (i - 1 >= 0) at [{%x[i]}] from %1: to_real(i * 9)",
-           LIST(3, 0, 3), 4, LIST(10, 10, 10, 18));
+    expect(
+        "i32<4>[3]",
+        "%1 = index [i<4] 10.0\n"
+        "%0 = accumulate f32[4] [i<3] max where (i - 1 >= 0) at [{%x[i]}] from %1: to_real(i * 9)",
+        LIST(3, 0, 3), 4, LIST(10, 10, 10, 18));
 }
 END_TEST
 
@@ -102,8 +104,10 @@ START_TEST(integers) {
            LIST(0, -2147483648.0, 65536, -65536));
     expect("f32[4]", "%0 = index [i<4] to_int(%x[i])", LIST(1.5, -1.5, 1e20, NAN), 4,
            LIST(1, -2, 2147483647, 0));
-    expect("f32[4]", "%0 = index [i<4] round(%x[i])", LIST(0.5, 1.5, -2.5, 2.6), 4, LIST(0, 2, -2, 3));
-    expect("f32[4]", "%0 = index [i<4] mod(%x[i], 2.0)", LIST(5, -5, 4, -0.5), 4, LIST(1, 1, 0, 1.5));
+    expect("f32[4]", "%0 = index [i<4] round(%x[i])", LIST(0.5, 1.5, -2.5, 2.6), 4,
+           LIST(0, 2, -2, 3));
+    expect("f32[4]", "%0 = index [i<4] mod(%x[i], 2.0)", LIST(5, -5, 4, -0.5), 4,
+           LIST(1, 1, 0, 1.5));
     expect("f32[2]", "%0 = index [i<2] mantissa(%x[i]) + to_real(exponent(%x[i]))", LIST(12, -0.75),
            2, LIST(4.5, -2.5));
 }

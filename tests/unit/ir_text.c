@@ -88,21 +88,24 @@ START_TEST(frozen_reads_back_to_the_same_text) {
 END_TEST
 
 START_TEST(commuted_twins_are_one) {
-    Module *m = read_text("module m f32\nparam x f32[3]\nfunction f() {\n"
-                          "%0 = index [i<3] %x[i] * exp(%x[i])\n"
-                          "%1 = index [i<3] exp(%x[i]) * %x[i]\n"
-                          "result a = %0\nresult b = %1\n}\n");
+    Module *m = read_text(
+        "module m f32\nparam x f32[3]\nfunction f() {\n"
+        "%0 = index [i<3] %x[i] * exp(%x[i])\n"
+        "%1 = index [i<3] exp(%x[i]) * %x[i]\n"
+        "result a = %0\nresult b = %1\n}\n");
     ck_assert_ptr_eq(result_of(m, "f", "a"), result_of(m, "f", "b"));
     test_free(m);
 }
 END_TEST
 
 START_TEST(own_slot_names_and_bounds_in_boxes) {
-    Module *m = read_text("module m f32\nparam w f32[5, 7]\nfunction f(x f32[n<=9, 5]) {\n"
-                          "# a comment\n"
-                          "%7.y = index [row<n<=9, u<7 | k<5] sum.seq %x[row, k] * %w[k, u] @12:9 @layers.nn:3:1\n"
-                          "result y = %7.y\n}\n");
-    ck_assert_ptr_nonnull(strstr(printed(m), "%0.y = index [i<n, j<7 | a<5] sum.seq %x[i, a] * %w[a, j]"));
+    Module *m = read_text(
+        "module m f32\nparam w f32[5, 7]\nfunction f(x f32[n<=9, 5]) {\n"
+        "# a comment\n"
+        "%7.y = index [row<n<=9, u<7 | k<5] sum.seq %x[row, k] * %w[k, u] @12:9 @layers.nn:3:1\n"
+        "result y = %7.y\n}\n");
+    ck_assert_ptr_nonnull(
+        strstr(printed(m), "%0.y = index [i<n, j<7 | a<5] sum.seq %x[i, a] * %w[a, j]"));
     test_free(m);
 }
 END_TEST
@@ -126,7 +129,8 @@ static void refused(const char *text, const char *why) {
 static void body_refused(const char *body, const char *why) {
     char text[4096];
     snprintf(text, sizeof text,
-             "module m f32\nextent batch <= 8\nparam x f32[8]\nfunction f(k i32[8]) {\n%s\n}\n", body);
+             "module m f32\nextent batch <= 8\nparam x f32[8]\nfunction f(k i32[8]) {\n%s\n}\n",
+             body);
     refused(text, why);
 }
 
@@ -178,9 +182,9 @@ END_TEST
 START_TEST(shared_parts_do_not_multiply) {
     Compiler *c = test_compiler();
     Text *t = text_new(c->arena);
-    text_add(t, "module m f32 function f(x f32[1], k i32<4>[1]) { %0 = index [i<1] let t0 = %x[i];");
-    for (int n = 0; n < 200; n++)
-        text_printf(t, "let t%d = t%d * t%d + exp(t%d);", n + 1, n, n, n);
+    text_add(t,
+             "module m f32 function f(x f32[1], k i32<4>[1]) { %0 = index [i<1] let t0 = %x[i];");
+    for (int n = 0; n < 200; n++) text_printf(t, "let t%d = t%d * t%d + exp(t%d);", n + 1, n, n, n);
     text_add(t, "t200 result y = %0 %1 = index [i<1] let t0 = %k[i];");
     for (int n = 0; n < 200; n++) text_printf(t, "let t%d = t%d + t%d * t%d;", n + 1, n, n, n);
     text_add(t, "t200 result z = %1 }");
@@ -204,8 +208,10 @@ START_TEST(garbage_is_survived) {
             state = state * 1664525u + 1013904223u;
             size_t at = (state >> 8) % length;
             state = state * 1664525u + 1013904223u;
-            if (state >> 31) text[at] = everything[(state >> 8) % length];
-            else text[at] = (char)(32 + (state >> 8) % 95);
+            if (state >> 31)
+                text[at] = everything[(state >> 8) % length];
+            else
+                text[at] = (char)(32 + (state >> 8) % 95);
         }
         Module *m = read_text_in(c, text);
         if (m) verify_module(m, LEVEL_G);

@@ -4,10 +4,11 @@
 
 static const char *verdict(const char *header, const char *body, unsigned level, Compiler *c) {
     char text[8192];
-    snprintf(text, sizeof text,
-             "%s\nextent batch <= 8\nextent rows <= 20\nparam x f32[8]\nparam w f32[4, 6]\n"
-             "state s i32<5>[3]\nfunction f(k i32<8>[5], big i32<99>[5], b f32[batch, 6]) {\n%s\n}\n",
-             header, body);
+    snprintf(
+        text, sizeof text,
+        "%s\nextent batch <= 8\nextent rows <= 20\nparam x f32[8]\nparam w f32[4, 6]\n"
+        "state s i32<5>[3]\nfunction f(k i32<8>[5], big i32<99>[5], b f32[batch, 6]) {\n%s\n}\n",
+        header, body);
     Module *m = read_text_in(c, text);
     if (!m) diag_show(c->diags, stderr);
     ck_assert_msg(m != NULL, "%s", body);
@@ -38,13 +39,18 @@ START_TEST(ranges_that_are_proved) {
     accepted("%0 = index [i<4, j<2] %x[2*i + j] result y = %0");
     accepted("%0 = index [i<8] %x[-i + 7] result y = %0");
     accepted("%0 = index [i<16] %x[(i) / 2] result y = %0");
-    accepted("%0 = index [i<8, j<3] (%x[i + j - 1] if i + j - 1 >= 0, -i - j + 8 >= 0 else 0.0) result y = %0");
+    accepted(
+        "%0 = index [i<8, j<3] (%x[i + j - 1] if i + j - 1 >= 0, -i - j + 8 >= 0 else 0.0) result "
+        "y = %0");
     accepted("%0 = index [i<9] (%x[2*i - 4] if i - 2 >= 0, 5 - i >= 0 else 0.0) result y = %0");
-    accepted("%0 = index [i<30, j<3] (%x[(i - j) / 2] if i - j >= 0, 15 - i + j >= 0, i + j == 0 mod 2 else 0.0) result y = %0");
+    accepted(
+        "%0 = index [i<30, j<3] (%x[(i - j) / 2] if i - j >= 0, 15 - i + j >= 0, i + j == 0 mod 2 "
+        "else 0.0) result y = %0");
     accepted("%0 = index [i<8 | a<12] sum where (i - a >= 0) %x[a] result y = %0");
     accepted("%0 = index [i<30, j<2] (%x[i] if 15 - 2*i - j >= 0 else 0.0) result y = %0");
     accepted("%0 = index [i<5] %x[{%k[i]}] result y = %0");
-    accepted("%0 = accumulate f32[8] [i<5, j<4] sum where (i - j >= 0) at [i - j]: 1.0 result y = %0");
+    accepted(
+        "%0 = accumulate f32[8] [i<5, j<4] sum where (i - j >= 0) at [i - j]: 1.0 result y = %0");
 }
 END_TEST
 
@@ -52,7 +58,8 @@ START_TEST(ranges_that_are_not) {
     rejected("%0 = index [i<9] %x[i] result y = %0", "x, axis 0: not provably in range");
     rejected("%0 = index [i<8] %x[i - 1] result y = %0", "not provably");
     rejected("%0 = index [i<8] (%x[i + 1] if i - 1 >= 0 else 0.0) result y = %0", "not provably");
-    rejected("%0 = index [i<30, j<2] (%x[i] if 16 - 2*i - j >= 0 else 0.0) result y = %0", "not provably");
+    rejected("%0 = index [i<30, j<2] (%x[i] if 16 - 2*i - j >= 0 else 0.0) result y = %0",
+             "not provably");
     rejected("%0 = index [i<17] %x[(i) / 2] result y = %0", "not provably");
     rejected("%0 = index [i<5] %x[{%big[i]}] result y = %0", "not provably");
     rejected("%0 = index [i<5] %w[i, i] result y = %0", "w, axis 0");
@@ -68,39 +75,53 @@ START_TEST(run_time_extents) {
     accepted("%0 = index [j<6] %b[0, j] result y = %0");
     accepted("%0 = index [i<batch] (%b[i - 1, 0] if i - 1 >= 0 else 0.0) result y = %0");
     accepted("%0 = reshape %b to [6*batch] %1 = index [i<batch, j<6] %0[6*i + j] result y = %1");
-    accepted("%0 = reshape %b to [2*batch, 3] %1 = index [i<batch, j<2] %0[2*i - j + 1, 0] result y = %1");
+    accepted(
+        "%0 = reshape %b to [2*batch, 3] %1 = index [i<batch, j<2] %0[2*i - j + 1, 0] result y = "
+        "%1");
     accepted("%0 = index [i<6*batch] %b[(i) / 6, 0] result y = %0");
-    rejected("%0 = index [i<8] %b[i, 0] result y = %0", "b, axis 0");   // batch may be smaller
+    rejected("%0 = index [i<8] %b[i, 0] result y = %0", "b, axis 0");  // batch may be smaller
     rejected("%0 = index [i<rows] %b[i, 0] result y = %0", "b, axis 0");
     rejected("%0 = index [j<6] %b[1, j] result y = %0", "b, axis 0");
     rejected("%0 = index [i<batch] %b[i + 1, 0] result y = %0", "b, axis 0");
-    rejected("%0 = reshape %b to [6*batch] %1 = index [i<batch, j<7] %0[6*i + j] result y = %1", "axis 0");
+    rejected("%0 = reshape %b to [6*batch] %1 = index [i<batch, j<7] %0[6*i + j] result y = %1",
+             "axis 0");
 }
 END_TEST
 
 START_TEST(elements_and_levels) {
     rejected("%0 = index [i<8 | a<2] any %x[i] result y = %0", "any over f32");
     rejected("%0 = index [i<3 | a<2] sum %s[i] == 1 result y = %0", "sum over bool");
-    rejected_at("module m f32", LEVEL_F, "%0 = index [i<8] mac(%x[i], 2.0) result y = %0", "mac stands elsewhere");
-    rejected_at("module m f32", LEVEL_F, "%0 = index [| a<8] max mac(%x[a], 2.0) result y = %0", "mac");
-    rejected_at("module m f32", LEVEL_F, "%0 = index [| a<8] sum mac(%x[a], 2.0) + 1.0 result y = %0", "mac");
-    rejected("%0 = index [i<8] fma(%x[i], %x[i], 1.0) result y = %0", "fma may not stand at this level");
-    rejected_at("module m f32", LEVEL_F, "%0 = index [i<8] exp(%x[i]) result y = %0", "exp may not");
-    rejected_at("module m f32", LEVEL_F, "%0 = index [i<8] stop(%x[i]) result y = %0", "stop may not");
-    rejected_at("module m f32", LEVEL_F, "%0 = index [| a<8] sum %x[a] %1 = grad %0 wrt %x result y = %1",
+    rejected_at("module m f32", LEVEL_F, "%0 = index [i<8] mac(%x[i], 2.0) result y = %0",
+                "mac stands elsewhere");
+    rejected_at("module m f32", LEVEL_F, "%0 = index [| a<8] max mac(%x[a], 2.0) result y = %0",
+                "mac");
+    rejected_at("module m f32", LEVEL_F,
+                "%0 = index [| a<8] sum mac(%x[a], 2.0) + 1.0 result y = %0", "mac");
+    rejected("%0 = index [i<8] fma(%x[i], %x[i], 1.0) result y = %0",
+             "fma may not stand at this level");
+    rejected_at("module m f32", LEVEL_F, "%0 = index [i<8] exp(%x[i]) result y = %0",
+                "exp may not");
+    rejected_at("module m f32", LEVEL_F, "%0 = index [i<8] stop(%x[i]) result y = %0",
+                "stop may not");
+    rejected_at("module m f32", LEVEL_F,
+                "%0 = index [| a<8] sum %x[a] %1 = grad %0 wrt %x result y = %1",
                 "a gradient may not");
     rejected("%1 = grad %x wrt %x result y = %1", "no real of rank 0");
-    rejected_at("module m f32 frozen", LEVEL_F, "%0 = index [| a<8] sum %x[a] result y = %0", "without an order");
+    rejected_at("module m f32 frozen", LEVEL_F, "%0 = index [| a<8] sum %x[a] result y = %0",
+                "without an order");
     rejected("%0 = index [| a<3] sum.seq %s[a] result y = %0", "an order where nothing rounds");
 }
 END_TEST
 
 START_TEST(structure) {
     accepted("%0 = join axis 0 extent 17 [%x at 0 step 2, %x at 1 step 2] fill 0.0 result y = %0");
-    rejected("%0 = join axis 0 extent 16 [%x at 0 step 2, %x at 2 step 2] fill 0.0 result y = %0", "reaches outside");
-    rejected("%0 = join axis 0 extent 40 [%x at 0 step 2, %x at 2 step 3] fill 0.0 result y = %0", "pieces 0 and 1 overlap");
+    rejected("%0 = join axis 0 extent 16 [%x at 0 step 2, %x at 2 step 2] fill 0.0 result y = %0",
+             "reaches outside");
+    rejected("%0 = join axis 0 extent 40 [%x at 0 step 2, %x at 2 step 3] fill 0.0 result y = %0",
+             "pieces 0 and 1 overlap");
     rejected("%0 = join axis 0 extent 40 [%x at 0, %x at 7] fill 0.0 result y = %0", "overlap");
-    rejected("%0 = join axis 0 extent 40 [%x at 0, %w at 8] fill 0.0 result y = %0", "another type");
+    rejected("%0 = join axis 0 extent 40 [%x at 0, %w at 8] fill 0.0 result y = %0",
+             "another type");
     rejected("%0 = reshape %x to [9] result y = %0", "another count");
     rejected("%0 = reshape %b to [6*rows] result y = %0", "another count");
     rejected("%0 = accumulate f32[8] [i<8] sum at [i] from %w: 1.0 result y = %0", "starts from");
@@ -118,7 +139,8 @@ START_TEST(updates) {
 END_TEST
 
 START_TEST(what_no_constructor_makes) {
-    Module *m = read_text("module m f32 param x f32[8] function f() { %0 = index [i<8] exp(%x[i]) result y = %0 }");
+    Module *m = read_text(
+        "module m f32 param x f32[8] function f() { %0 = index [i<8] exp(%x[i]) result y = %0 }");
     ck_assert_ptr_null(verify_module(m, LEVEL_G));
     Value *y = result_of(m, "f", "y");
     Scalar *body = y->index.body, copy = *body;
@@ -131,7 +153,9 @@ START_TEST(what_no_constructor_makes) {
     y->type.dim[0].n = 7;
     ck_assert_ptr_nonnull(verify_module(m, LEVEL_G));
     test_free(m);
-    m = read_text("module m f32 function f(x f32[8]) { result y = %x } function g(z f32[8]) { result y = %z }");
+    m = read_text(
+        "module m f32 function f(x f32[8]) { result y = %x } function g(z f32[8]) { result y = %z "
+        "}");
     m->fns.at[1]->results.at[0].v = m->fns.at[0]->inputs.at[0];
     ck_assert_ptr_nonnull(strstr(verify_module(m, LEVEL_G), "not one of this function"));
     test_free(m);
@@ -161,7 +185,8 @@ static void append(Module *m, Block *b, Stmt *s) {
 
 static Buffer *buffer(Program *p, const char *name_of, int64_t count) {
     Buffer *b = NEW(p->m->arena, Buffer);
-    *b = (Buffer){.id = p->buffers.n, .name = name_of, .elem = ELEM_f32, .count = count, .offset = -1};
+    *b = (Buffer){
+        .id = p->buffers.n, .name = name_of, .elem = ELEM_f32, .count = count, .offset = -1};
     vec_push(p->m->arena, &p->buffers, b);
     return b;
 }
@@ -174,7 +199,8 @@ static Stmt *assign(Module *m, StmtKind kind, const Temp *t, Scalar *value) {
 }
 
 static Affine form(Module *m, int64_t c0, int64_t c1, int64_t c2) {
-    Affine a = affine_add(m, affine_scale(m, affine_slot(m, 0), c0), affine_scale(m, affine_slot(m, 1), c1));
+    Affine a = affine_add(m, affine_scale(m, affine_slot(m, 0), c0),
+                          affine_scale(m, affine_slot(m, 1), c1));
     return affine_add(m, a, affine_scale(m, affine_slot(m, 2), c2));
 }
 
@@ -209,7 +235,8 @@ static Loops *row_sums(void) {
     t->tile->tile.n = 1;
     t->tile->tile.var[0] = (TileVar){2, 16, true};
     Access at = {.buffer = t->x, .at = form(m, 64, 1, 1)};
-    Scalar *sum = scalar_binary(m, OP_add, scalar_temp(m, &t->acc), scalar_load(m, &at, NULL, 0, NULL));
+    Scalar *sum =
+        scalar_binary(m, OP_add, scalar_temp(m, &t->acc), scalar_load(m, &at, NULL, 0, NULL));
     t->set = assign(m, STMT_set, &t->acc, sum);
     Stmt *combine = stmt(m, STMT_combine);
     combine->combine.into = &t->total;
@@ -257,7 +284,8 @@ END_TEST
 
 static void broken(Loops *t, const char *why) {
     const char *wrong = verify_program(t->p);
-    ck_assert_msg(wrong && strstr(wrong, why), "expected `%s`, got: %s", why, wrong ? wrong : "nothing");
+    ck_assert_msg(wrong && strstr(wrong, why), "expected `%s`, got: %s", why,
+                  wrong ? wrong : "nothing");
     test_free(t->m);
 }
 

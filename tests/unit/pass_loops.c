@@ -18,9 +18,11 @@ static void hold(void *context, Pass *p, const PassInfo *info) {
     if (strcmp(info->name, "order")) return;
     Function *f = p->m->fns.at[0];
     for (int i = 0; i < f->results.n; i++)
-        h->result[i] = test_eval(p->m, p->m->arena, EVAL_exact, h->extent, &h->leaves, f->results.at[i].v);
+        h->result[i] =
+            test_eval(p->m, p->m->arena, EVAL_exact, h->extent, &h->leaves, f->results.at[i].v);
     for (int i = 0; i < f->updates.n; i++)
-        h->update[i] = test_eval(p->m, p->m->arena, EVAL_exact, h->extent, &h->leaves, f->updates.at[i].v);
+        h->update[i] =
+            test_eval(p->m, p->m->arena, EVAL_exact, h->extent, &h->leaves, f->updates.at[i].v);
 }
 
 static const Buffer *buffer_of(const Program *p, const Value *v) {
@@ -82,52 +84,58 @@ static void holds(const char *text) {
 }
 
 START_TEST(perceptron) {
-    holds("module mlp f32 extent batch <= 16\n"
-          "param w f32[20, 37] param b f32[37] param v f32[37, 10]\n"
-          "function train_step(x f32[batch, 20], y i32<10>[batch]) {\n"
-          "%0 = index [i<batch, j<37 | a<20] sum %x[i, a] * %w[a, j]\n"
-          "%1 = index [i<batch, j<37] tanh(%0[i, j] + %b[j])\n"
-          "%2 = index [i<batch, j<10 | a<37] sum %1[i, a] * %v[a, j]\n"
-          "%3 = index [i<batch | a<10] max %2[i, a]\n"
-          "%4 = index [i<batch | a<10] sum exp(%2[i, a] - %3[i])\n"
-          "%5 = index [i<batch] log(%4[i]) + %3[i] - %2[i, {%y[i]}]\n"
-          "%6 = index [| a<batch] sum %5[a]\n"
-          "%7 = grad %6 wrt %w %8 = grad %6 wrt %b %9 = grad %6 wrt %v\n"
-          "%10 = index [i<20, j<37] %w[i, j] - 0.1 * %7[i, j]\n"
-          "%11 = index [i<37] %b[i] - 0.1 * %8[i]\n"
-          "%12 = index [i<37, j<10] %v[i, j] - 0.1 * %9[i, j]\n"
-          "result loss = %6 update %w = %10 update %b = %11 update %v = %12 }\n");
+    holds(
+        "module mlp f32 extent batch <= 16\n"
+        "param w f32[20, 37] param b f32[37] param v f32[37, 10]\n"
+        "function train_step(x f32[batch, 20], y i32<10>[batch]) {\n"
+        "%0 = index [i<batch, j<37 | a<20] sum %x[i, a] * %w[a, j]\n"
+        "%1 = index [i<batch, j<37] tanh(%0[i, j] + %b[j])\n"
+        "%2 = index [i<batch, j<10 | a<37] sum %1[i, a] * %v[a, j]\n"
+        "%3 = index [i<batch | a<10] max %2[i, a]\n"
+        "%4 = index [i<batch | a<10] sum exp(%2[i, a] - %3[i])\n"
+        "%5 = index [i<batch] log(%4[i]) + %3[i] - %2[i, {%y[i]}]\n"
+        "%6 = index [| a<batch] sum %5[a]\n"
+        "%7 = grad %6 wrt %w %8 = grad %6 wrt %b %9 = grad %6 wrt %v\n"
+        "%10 = index [i<20, j<37] %w[i, j] - 0.1 * %7[i, j]\n"
+        "%11 = index [i<37] %b[i] - 0.1 * %8[i]\n"
+        "%12 = index [i<37, j<10] %v[i, j] - 0.1 * %9[i, j]\n"
+        "result loss = %6 update %w = %10 update %b = %11 update %v = %12 }\n");
 }
 END_TEST
 
 START_TEST(convolution_and_pooling) {
-    holds("module conv f32 extent batch <= 16\n"
-          "param k f32[3, 3, 2, 5]\n"
-          "function gradients(x f32[batch, 8, 8, 2]) {\n"
-          "%0 = index [i<batch, j<8, l<8, m<5 | a<3, b<3, c<2] sum (%x[i, j + a - 1, l + b - 1, c] "
-          "if j + a - 1 >= 0, 8 - j - a >= 0, l + b - 1 >= 0, 8 - l - b >= 0 else 0.0) * %k[a, b, c, m]\n"
-          "%1 = index [i<batch, j<4, l<4, m<5 | a<2, b<2] max max(%0[i, 2*j + a, 2*l + b, m], 0.0)\n"
-          "%2 = index [i<batch | a<4, b<4, c<5] sum %1[i, a, b, c]\n"
-          "%3 = index [| a<batch] sum %2[a] * %2[a]\n"
-          "%4 = grad %3 wrt %k\n"
-          "result loss = %3 result dk = %4 result y = %1 }\n");
+    holds(
+        "module conv f32 extent batch <= 16\n"
+        "param k f32[3, 3, 2, 5]\n"
+        "function gradients(x f32[batch, 8, 8, 2]) {\n"
+        "%0 = index [i<batch, j<8, l<8, m<5 | a<3, b<3, c<2] sum (%x[i, j + a - 1, l + b - 1, c] "
+        "if j + a - 1 >= 0, 8 - j - a >= 0, l + b - 1 >= 0, 8 - l - b >= 0 else 0.0) * %k[a, b, c, "
+        "m]\n"
+        "%1 = index [i<batch, j<4, l<4, m<5 | a<2, b<2] max max(%0[i, 2*j + a, 2*l + b, m], 0.0)\n"
+        "%2 = index [i<batch | a<4, b<4, c<5] sum %1[i, a, b, c]\n"
+        "%3 = index [| a<batch] sum %2[a] * %2[a]\n"
+        "%4 = grad %3 wrt %k\n"
+        "result loss = %3 result dk = %4 result y = %1 }\n");
 }
 END_TEST
 
 START_TEST(rows_draws_scatters_joins) {
-    holds("module rows f32 extent batch <= 16\n"
-          "param table f32[11, 24]\n"
-          "function predict(word i32<11>[batch], x f32[batch, 24]) {\n"
-          "%0 = index [i<batch | a<24] sum %x[i, a]\n"
-          "%1 = index [i<batch, j<24] (%x[i, j] - %0[i] / 24.0) * (if rand(3, i*24 + j) < 0.5 then 2.0 else 0.0)\n"
-          "%2 = index [i<batch, j<24] %1[i, j] + %table[{%word[i]}, j]\n"
-          "%3 = accumulate f32[11, 24] [i<batch, j<24] sum at [{%word[i]}, j]: %2[i, j]\n"
-          "%4 = join axis 1 extent 49 [%1 at 0 step 2, %2 at 1 step 2] fill 0.5\n"
-          "%5 = reshape %3 to [264]\n"
-          "%6 = index [i<batch | a<24] argmax %2[i, a]\n"
-          "%7 = index [i<24 | a<batch] sum %2[a, i]\n"
-          "%8 = index [i<24 | a<24] sum where (i - a >= 0) %7[a]\n"
-          "result a = %2 result b = %3 result c = %4 result d = %5 result e = %6 result f = %7 result g = %8 }\n");
+    holds(
+        "module rows f32 extent batch <= 16\n"
+        "param table f32[11, 24]\n"
+        "function predict(word i32<11>[batch], x f32[batch, 24]) {\n"
+        "%0 = index [i<batch | a<24] sum %x[i, a]\n"
+        "%1 = index [i<batch, j<24] (%x[i, j] - %0[i] / 24.0) * (if rand(3, i*24 + j) < 0.5 then "
+        "2.0 else 0.0)\n"
+        "%2 = index [i<batch, j<24] %1[i, j] + %table[{%word[i]}, j]\n"
+        "%3 = accumulate f32[11, 24] [i<batch, j<24] sum at [{%word[i]}, j]: %2[i, j]\n"
+        "%4 = join axis 1 extent 49 [%1 at 0 step 2, %2 at 1 step 2] fill 0.5\n"
+        "%5 = reshape %3 to [264]\n"
+        "%6 = index [i<batch | a<24] argmax %2[i, a]\n"
+        "%7 = index [i<24 | a<batch] sum %2[a, i]\n"
+        "%8 = index [i<24 | a<24] sum where (i - a >= 0) %7[a]\n"
+        "result a = %2 result b = %3 result c = %4 result d = %5 result e = %6 result f = %7 "
+        "result g = %8 }\n");
 }
 END_TEST
 
