@@ -1,14 +1,15 @@
 // expand: writes exp, log, tanh and the like out as polynomials.
 //
 // Needs a module after `simplify`. Leaves no operation that may stand before `expand` only.
-// A quotient whose divisor varies less than its dividend becomes a product with the inverse,
-// which `share` computes where it varies.
+// Products are put in the order that lets `share` compute the most of them once.
 #include "pass/expand.h"
 
 #include "ir/build.h"
 #include "ir/rewrite.h"
+#include "pass/access.h"
 #include "pass/algebra.h"
 #include "pass/pass.h"
+#include "pass/regroup.h"
 
 Scalar *expand_op(Module *m, Op op, Scalar *x, Scalar *y) {
     switch (op) {
@@ -27,22 +28,14 @@ Scalar *expand_op(Module *m, Op op, Scalar *x, Scalar *y) {
 
 typedef struct Expand {
     Algebra *a;
-    bool keeps_quotients;  // --fp=strict
+    bool keeps_products;  // --fp=strict, and in contractions: products of reads
 } Expand;
-
-static bool is_inverse_better(Algebra *a, const Scalar *s) {
-    unsigned up = scalar_slots(a, s->arg[0]), down = scalar_slots(a, s->arg[1]);
-    if (s->arg[0]->op == OP_const) return false;
-    return s->arg[1]->op == OP_const || (up & ~down);
-}
 
 static Scalar *expand_scalar(void *context, Module *m, Scalar *s) {
     Expand *e = context;
     if (s->op == OP_stop) return s->arg[0];
-    if (s->op == OP_div && !e->keeps_quotients && is_inverse_better(e->a, s)) {
-        Scalar *inverse = scalar_binary(m, OP_div, scalar_real(m, 1), s->arg[1]);
-        return scalar_binary(m, OP_mul, s->arg[0], inverse);
-    }
+    if (s->op == OP_mul || s->op == OP_div)
+        return e->keeps_products ? s : regroup_product(e->a, s);
     Scalar *polynomial = expand_op(m, s->op, s->arg[0], s->arg[1]);
     return polynomial ? polynomial : s;
 }
@@ -61,7 +54,9 @@ static Value *expand_value(void *context, Module *m, Value *v) {
             where[i].s = expand_all(e, where[i].s);
         }
         x.where = where;
-        x.body = expand_all(e, x.body);
+        Expand body = *e;
+        body.keeps_products |= is_contraction(v);
+        x.body = expand_all(&body, x.body);
         return build_index(m, &x, v->span, v->hint);
     }
     if (v->op != VAL_accumulate) return v;
