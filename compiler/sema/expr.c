@@ -34,7 +34,7 @@ Exp *operand(Sema *s, Exp *e, const Node *n) {
 // The scalars of operands at their common shape.
 static bool common(Sema *s, Exp **e, const Node *const *n, int count, Span at, Shape *shape,
                    Scalar **out) {
-    Span span[MAX_ARGS];
+    Span span[MAX_ARGS] = {{0}};
     for (int i = 0; i < count; i++) {
         e[i] = operand(s, e[i], n[i]);
         span[i] = n[i]->span;

@@ -80,6 +80,7 @@ typedef struct Nearest {
 } Nearest;
 
 static void consider(Nearest *n, const char *word) {
+    if (!word) return;
     int d = edit_distance(n->to, word);
     if (d < n->distance) n->best = word, n->distance = d;
 }
