@@ -1,9 +1,19 @@
 // A kernel's entry block: what it loads from its context, once, where it is used.
+#include <stddef.h>
+
 #include "base/die.h"
 #include "emit/gen.h"
+#include "runtime/abi.h"
 
-// Offsets into NnContext (runtime/abi.h).
-enum { AT_arena = 0, AT_scratch = 8, AT_extent = 16, AT_seed = 48, AT_step = 52 };
+// The targets' layout of NnContext is this machine's: all have 64-bit pointers.
+_Static_assert(sizeof(void *) == 8, "offsets into NnContext are those of the target");
+enum {
+    AT_arena = offsetof(NnContext, arena),
+    AT_scratch = offsetof(NnContext, scratch),
+    AT_extent = offsetof(NnContext, extent),
+    AT_seed = offsetof(NnContext, seed),
+    AT_step = offsetof(NnContext, step),
+};
 
 BB insert_before_end(Gen *k, BB block) {
     BB saved = LLVMGetInsertBlock(k->g->b);
@@ -32,7 +42,7 @@ V context_field(Code *g, V context, int64_t offset, T type, int align) {
 }
 
 V context_extent(Code *g, V context, const Extent *e) {
-    if (e->id < 0 || e->id >= 4) BUG("emit: extent %s has no place in the context", e->name);
+    if (e->id < 0 || e->id >= NN_EXTENTS) BUG("emit: extent %s has no place in the context", e->name);
     return context_field(g, context, AT_extent + 8 * e->id, g->t_i64, 8);
 }
 
@@ -53,7 +63,7 @@ V frame_step(Gen *k) {
 }
 
 V frame_extent(Gen *k, const Extent *e) {
-    if (e->id < 0 || e->id >= 4) BUG("emit: extent %s has no place in the context", e->name);
+    if (e->id < 0 || e->id >= NN_EXTENTS) BUG("emit: extent %s has no place in the context", e->name);
     return field(k, &k->extent[e->id], AT_extent + 8 * e->id, k->g->t_i64, 8);
 }
 

@@ -11,6 +11,7 @@
 
 #include "emit/emit.h"
 #include "ir/build.h"
+#include "runtime/abi.h"
 
 typedef LLVMValueRef V;
 typedef LLVMTypeRef T;
@@ -178,7 +179,7 @@ typedef struct Gen {  // one kernel
     BB entry;                  // ends in a branch to the rest
     V context, begin, end;
     V arena_base, scratch_base, seed, step;
-    V extent[4];
+    V extent[NN_EXTENTS];
     V table;                   // offsets of the buffers of a shared body, or NULL
     V *base;                   // addresses of the buffers
     const Stage *stage;        // what the current loop has transposed, or NULL

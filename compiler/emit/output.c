@@ -84,65 +84,86 @@ static const char *runtime_library(Arena *arena) {
     die("cannot find the runtime library: neither %s nor %s is there", built, installed);
 }
 
-typedef struct Args {
-    VEC(char *) list;
-} Args;
+typedef VEC(char *) Args;
 
-static void run(Arena *arena, Args *args, const char *doing) {
-    vec_push(arena, &args->list, NULL);
+typedef struct Link {  // files on the way
+    Arena *arena;
+    char *folder, *input, *linked;
+} Link;
+
+static void clean(const Link *l) {
+    unlink(l->input);
+    unlink(l->linked);
+    rmdir(l->folder);
+}
+
+// NULL where the command did its work, else why not.
+static const char *run(Arena *arena, Args *args) {
+    vec_push(arena, args, NULL);
+    char *const *arg = args->at;
     pid_t child = fork();
-    if (child < 0) die("cannot run %s: %s", args->list.at[0], strerror(errno));
+    if (child < 0) return arena_printf(arena, "cannot run %s: %s", arg[0], strerror(errno));
     if (child == 0) {
-        execvp(args->list.at[0], args->list.at);
+        execvp(arg[0], arg);
         _exit(errno == ENOENT ? 127 : 126);
     }
     int status;
     while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR) die("cannot wait for %s: %s", args->list.at[0], strerror(errno));
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
+        if (errno != EINTR) return arena_printf(arena, "%s: %s", arg[0], strerror(errno));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return NULL;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        die("cannot %s: there is no `%s` here (a C compiler is needed as linker driver; set CC "
-            "to name another)", doing, args->list.at[0]);
-    die("cannot %s: `%s` failed", doing, args->list.at[0]);
+        return arena_printf(arena, "there is no `%s` here (a C compiler is needed as the linker's "
+                            "driver; set CC to name another)", arg[0]);
+    return arena_printf(arena, "`%s` failed", arg[0]);
 }
 
-static char *work_folder(Arena *arena) {
+static const char *temporary_root(void) {
     const char *tmp = getenv("TMPDIR");
-    char *folder = arena_printf(arena, "%s/nnc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder)) die("cannot make a temporary folder %s: %s", folder, strerror(errno));
-    return folder;
+    return tmp && *tmp ? tmp : "/tmp";
 }
 
-static void write_file(const char *path, const void *data, size_t n) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    write_plain(fd, path, data, n);
-    if (close(fd)) die("cannot write %s: %s", path, strerror(errno));
+static Link start_link(Arena *arena) {
+    Link l = {arena};
+    l.folder = arena_printf(arena, "%s/nnc-XXXXXX", temporary_root());
+    if (!mkdtemp(l.folder)) die("cannot make a folder in %s: %s", temporary_root(), strerror(errno));
+    l.input = arena_printf(arena, "%s/model.o", l.folder);
+    l.linked = arena_printf(arena, "%s/model", l.folder);
+    return l;
 }
 
-// Fails before anything is compiled or linked where the output could not be written.
+static const char *write_object(const Link *l, const void *object, size_t n) {
+    int fd = open(l->input, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || !write_all(fd, object, n) || close(fd))
+        return arena_printf(l->arena, "%s: %s", l->input, strerror(errno));
+    return NULL;
+}
+
+static Args link_command(const Link *l, bool keeps_symbols, const char *const *option,
+                         const char *library) {
+    Args args = {0};
+    const char *cc = getenv("CC");
+    vec_push(l->arena, &args, (char *)(cc && *cc ? cc : "cc"));
+    vec_push(l->arena, &args, "-o");
+    vec_push(l->arena, &args, l->linked);
+    vec_push(l->arena, &args, l->input);
+    if (library) vec_push(l->arena, &args, (char *)library);
+    for (int i = 0; option[i]; i++) vec_push(l->arena, &args, (char *)option[i]);
+    if (!keeps_symbols) vec_push(l->arena, &args, "-s");
+    return args;
+}
+
 static void link_with(Compiler *c, const void *object, size_t n, const char *path,
                       const char *const *option, const char *library) {
     Arena *arena = arena_new();
-    char *folder = work_folder(arena);
-    char *input = arena_printf(arena, "%s/model.o", folder);
-    char *linked = arena_printf(arena, "%s/model", folder);
-    write_file(input, object, n);
-    const char *cc = getenv("CC");
-    Args args = {0};
-    vec_push(arena, &args.list, (char *)(cc && *cc ? cc : "cc"));
-    vec_push(arena, &args.list, "-o");
-    vec_push(arena, &args.list, linked);
-    vec_push(arena, &args.list, input);
-    if (library) vec_push(arena, &args.list, (char *)library);
-    for (int i = 0; option[i]; i++) vec_push(arena, &args.list, (char *)option[i]);
-    if (!c->opt.debug_info) vec_push(arena, &args.list, "-s");
-    run(arena, &args, "link the program");
-    size_t size;
-    char *result = read_file(arena, linked, &size);
-    if (!result) die("cannot read %s: %s", linked, strerror(errno));
-    unlink(input);
-    unlink(linked);
-    rmdir(folder);
+    Link l = start_link(arena);
+    Args args = link_command(&l, c->opt.debug_info, option, library);
+    const char *why = write_object(&l, object, n);
+    if (!why) why = run(arena, &args);
+    size_t size = 0;
+    char *result = why ? NULL : read_file(arena, l.linked, &size);
+    if (!why && !result) why = arena_printf(arena, "%s: %s", l.linked, strerror(errno));
+    clean(&l);
+    if (why) die("cannot link the program: %s", why);
     write_output(path, result, size, true);
     arena_free(arena);
 }
@@ -151,8 +172,8 @@ void link_executable(Compiler *c, const void *object, size_t n, const char *path
     static const char *const option[] = {
         "-Wl,--gc-sections", "-Wl,--as-needed", "-Wl,-z,noseparate-code", "-Wl,--build-id=none",
         "-lz", "-lm", "-lpthread", NULL};
-    const char *library = runtime_library(c->arena);
-    link_with(c, object, n, path, option, library);
+    if (c->opt.triple) die("cannot link for %s here: ask for --emit=obj", c->opt.triple);
+    link_with(c, object, n, path, option, runtime_library(c->arena));
 }
 
 void link_shared(Compiler *c, const void *object, size_t n, const char *path) {

@@ -8,8 +8,6 @@
 #include "emit/output.h"
 #include "runtime/abi.h"
 
-_Static_assert(NN_EXTENTS == 4, "the context's layout in frame.c");
-
 // ---- the runtime's functions
 
 static void declare_runtime(Code *g) {

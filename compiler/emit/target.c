@@ -74,8 +74,29 @@ static LLVMCodeGenOptLevel code_level(int opt_level) {
     return level[opt_level < 0 ? 0 : opt_level > 3 ? 3 : opt_level];
 }
 
-// LLVM only warns on standard error about a processor that it does not know; ask it whether
-// the subtarget's name is among those it lists is not possible either, so the warning stays.
+// LLVM's C interface does not tell whether it knows a processor: it warns on standard error
+// and goes on. So what it says while the machine is made is caught.
+static LLVMTargetMachineRef make_machine(Code *g, LLVMTargetRef target,
+                                         LLVMTargetMachineOptionsRef o) {
+    if (is_native(&g->c->opt)) return LLVMCreateTargetMachineWithOptions(target, g->triple, o);
+    FILE *caught = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    if (!caught || saved < 0) die("cannot make a temporary file");
+    fflush(stderr);
+    dup2(fileno(caught), STDERR_FILENO);
+    LLVMTargetMachineRef machine = LLVMCreateTargetMachineWithOptions(target, g->triple, o);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    char said[4096];
+    rewind(caught);
+    said[fread(said, 1, sizeof said - 1, caught)] = 0;
+    fclose(caught);
+    if (strstr(said, "is not a recognized processor"))
+        die("unknown processor %s for %s", g->cpu, g->triple);
+    fputs(said, stderr);
+    return machine;
+}
+
 void target_open(Code *g) {
     start_llvm();
     unsigned major, minor, patch;
@@ -94,7 +115,7 @@ void target_open(Code *g) {
     LLVMTargetMachineOptionsSetFeatures(o, g->features);
     LLVMTargetMachineOptionsSetCodeGenOptLevel(o, code_level(g->c->opt.opt_level));
     LLVMTargetMachineOptionsSetRelocMode(o, LLVMRelocPIC);
-    g->machine = LLVMCreateTargetMachineWithOptions(target, g->triple, o);
+    g->machine = make_machine(g, target, o);
     LLVMDisposeTargetMachineOptions(o);
     if (!g->machine) die("cannot make code for %s", g->triple);
     LLVMSetTarget(g->m, g->triple);
