@@ -140,6 +140,14 @@ static double step_sum(RedKind red, Elem elem, const Code *c, Body body, int i, 
     return eval_op(OP_fma, elem, elem, arg);
 }
 
+// The row-major number among the reduced slots of point i, at the largest extents.
+static int64_t reduced_number(const Index *x, const Code *c, int i) {
+    int64_t number = 0;
+    for (int s = x->np; s < x->np + x->nr; s++)
+        number = number * dim_max(x->extent[s]) + code_slot(c, s)[i];
+    return number;
+}
+
 static void reduce(Eval *e, const Index *x, Code *c, Body body, Tensor *out) {
     Reducer r = reducer_new(e, x);
     int64_t count = tensor_count(out), inner = count ? code_points(c) / count : 0, k = 0, to = 0;
@@ -150,7 +158,7 @@ static void reduce(Eval *e, const Index *x, Code *c, Body body, Tensor *out) {
         const int64_t *slot_first = code_slot(c, first), *slot_last = code_slot(c, last);
         for (int i = 0; i < n; i++) {
             if (code_takes_part(c, i) && is_best) {
-                step_best(&r, code_register(c, body.a)[i], k);
+                step_best(&r, code_register(c, body.a)[i], reduced_number(x, c, i));
             } else if (code_takes_part(c, i)) {
                 double *acc = partial_of(&r, slot_first[i], slot_last[i]);
                 *acc = step_sum(x->red, r.elem, c, body, i, *acc);

@@ -165,7 +165,7 @@ typedef enum ValueOp {
 extern const char *const value_op_name[N_VALUE_OP];
 
 // Reductions. argmax and argmin give the row-major number (i32) of the first winner among
-// the reduced slots; NaN wins. any and all are over bool.
+// the reduced slots (at the largest run-time extents); NaN wins. any and all are over bool.
 typedef enum RedKind {
     RED_none, RED_sum, RED_prod, RED_max, RED_min, RED_any, RED_all, RED_argmax, RED_argmin,
     N_RED

@@ -130,16 +130,18 @@ static Value *inverse_rows(const Function *f) {
     return NULL;
 }
 
-// Multiplies t by the number of points. False where that is not known.
+// Multiplies t by the number of points. False, and t as it was, where that is not known.
 static bool times_count(const Sum *s, Monomial *t) {
+    Monomial counted = *t;
     if (s->x.n_where) return false;
     for (int i = s->x.np; i < s->x.np + s->x.nr; i++) {
-        t->coef *= (double)s->extent[i].n;
+        counted.coef *= (double)s->extent[i].n;
         if (!s->extent[i].by) continue;
         Value *inv = inverse_rows(s->f);
         if (!inv || strcmp(s->extent[i].by->name, "batch")) return false;
-        if (!monomial_factor(t, scalar_read_identity(module_of(s), inv), -1)) return false;
+        if (!monomial_factor(&counted, scalar_read_identity(module_of(s), inv), -1)) return false;
     }
+    *t = counted;
     return true;
 }
 

@@ -55,7 +55,7 @@ static void find_readers(Sweep *s, Value *v, Map *seen) {
 static Scalar *reduced_number(Module *m, const Index *x) {
     Affine number = affine_const(0);
     for (int i = x->np; i < x->np + x->nr; i++)
-        number = affine_add(m, affine_scale(m, number, x->extent[i].n), affine_slot(m, i));
+        number = affine_add(m, affine_scale(m, number, dim_max(x->extent[i])), affine_slot(m, i));
     return scalar_affine(m, number);
 }
 
