@@ -43,10 +43,11 @@ __attribute__((format(printf, 3, 4))) static void complain(Session *s, int i, co
 
 // ---- before the arithmetic is frozen
 
-// How exactly a pass must keep values: relatively, and how far data (nudge) or the costly
-// functions (noise) may be off for a difference to be excused.
+// How exactly a pass must keep values: relatively, and how far data (nudge) or operations of
+// some traits (noise) may be off for a difference to be excused.
 typedef struct Accuracy {
     double tolerance, nudge, noise;
+    unsigned traits;
 } Accuracy;
 
 // Is the difference no larger than what tiny changes of the data make (a comparison near a
@@ -59,8 +60,7 @@ static bool is_excused(Session *s, int i, const Output *was, const Output *is, i
         Arena *a = arena_new();
         Eval *e = made_eval(s->made[i], s->m, a, EVAL_wide, accuracy->nudge * pow(4, trial % 3),
                             (uint64_t)trial + 1);
-        Value *v = was->v;
-        if (accuracy->noise != 0) v = with_noise(s->m, v, accuracy->noise, trial);
+        Value *v = with_noise(s->m, was->v, accuracy->traits, accuracy->noise, trial);
         moved = fmax(moved, fabs(eval_value(e, v)->at[k] - base));
         arena_free(a);
     }
@@ -118,7 +118,8 @@ static void after_pass(void *context, Pass *p, const PassInfo *info) {
     if (!is_before_order(info->name)) return;
     // The polynomials of f32 have f32's accuracy.
     bool is_rough = !strcmp(info->name, "expand") && s->m->real == ELEM_f32;
-    static const Accuracy fine = {1e-10, 1e-11, 0}, rough = {3e-5, 1e-7, 2.5e-7};
+    static const Accuracy fine = {1e-10, 1e-11, 1e-12, TRAIT_ROUNDS};
+    static const Accuracy rough = {3e-5, 1e-7, 2.5e-7, TRAIT_COSTLY};
     compare_stage(s, info->name, is_rough ? &rough : &fine);
     if (!strcmp(info->name, "grad")) check_derivatives(s);
 }

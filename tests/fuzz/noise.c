@@ -3,6 +3,7 @@
 #include "ir/rewrite.h"
 
 typedef struct Noise {
+    unsigned traits;
     double epsilon;
     int trial;
     const Dim *extent;  // of the box under way
@@ -20,7 +21,7 @@ static Scalar *place_of(Module *m, const Noise *x) {
 
 static Scalar *add_noise(void *context, Module *m, Scalar *s) {
     const Noise *x = context;
-    if (!(op_info[s->op].traits & TRAIT_COSTLY)) return s;
+    if (!(op_info[s->op].traits & x->traits) || s->op == OP_mac || s->elem != m->real) return s;
     uint32_t site = 0xF0000000u + (uint32_t)x->trial * 65536 + (uint32_t)s->id % 65536;
     Scalar *draw = scalar_rand(m, site, place_of(m, x));
     draw = scalar_binary(m, OP_mul, draw, scalar_real(m, 2 * x->epsilon));
@@ -47,10 +48,10 @@ static Value *noisy_value(void *context, Module *m, Value *v) {
     return v;
 }
 
-Value *with_noise(Module *m, Value *v, double epsilon, int trial) {
+Value *with_noise(Module *m, Value *v, unsigned traits, double epsilon, int trial) {
     Function f = {.name = name(m->c->names, "noise"), .m = m};
     function_result(&f, "noise", v);
-    Noise x = {.epsilon = epsilon, .trial = trial};
+    Noise x = {.traits = traits, .epsilon = epsilon, .trial = trial};
     function_rewrite(&f, noisy_value, &x);
     return f.results.at[0].v;
 }

@@ -1,11 +1,11 @@
-// How far errors of the costly functions move a value.
+// How far errors of rounding, or of the costly functions, move a value.
 #ifndef NNC_FUZZ_NOISE_H
 #define NNC_FUZZ_NOISE_H
 
 #include "tests/fuzz/generate.h"
 
-// v with every exp, log, tanh ... off by up to epsilon, relatively, by another amount at each
-// point and in each trial.
-Value *with_noise(Module *m, Value *v, double epsilon, int trial);
+// v with every real operation of these traits off by up to epsilon, relatively, by another
+// amount at each point and in each trial.
+Value *with_noise(Module *m, Value *v, unsigned traits, double epsilon, int trial);
 
 #endif
