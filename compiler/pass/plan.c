@@ -296,10 +296,41 @@ typedef struct Best {
     double cycles;
 } Best;
 
+// How much longer two threads take than half of one's time, where the tile leaves too few
+// iterations to split evenly. What is not worth a fork, or lies in a split region, is free.
+static double imbalance(const Planner *p, const Tile *tile, double cycles) {
+    const double WORTH_SPLITTING = 60000;  // cycles
+    if (p->region->n_outer || cycles < WORTH_SPLITTING) return 1;
+    double most = 1;  // iterations of the loop with the most
+    for (int i = 0; i < p->nest->n_parallel; i++) {
+        double size = i == tile->lanes ? (double)tile->width : 1;
+        for (int u = 0; u < 2; u++)
+            if (i == tile->unroll[u]) size = (double)tile->times[u];
+        double n = ceil((double)dim_max(p->nest->slot[i].extent) / size);
+        if (n > most) most = n;
+    }
+    return 0.5 + 0.5 * (2 * ceil(most / 2) / most);
+}
+
+// Lanes along the run-time batch leave single rows to scalar code, and small batches altogether.
+static double runtime_lanes(const Planner *p, const Tile *tile) {
+    return tile->lanes >= 0 && p->nest->slot[tile->lanes].extent.by ? 1.4 : 1;
+}
+
 static void consider(const Planner *p, const Tile *tile, double k_points, Best *best) {
     if (!fits_registers(p, tile)) return;
     double cycles = nest_cycles(p, tile, k_points);
+    cycles *= imbalance(p, tile, cycles) * runtime_lanes(p, tile);
     if (cycles < best->cycles * 0.999) *best = (Best){*tile, cycles};
+}
+
+// Without reuse of operands, more points in a tile only hide latency.
+static bool is_large_enough(const Planner *p, const Tile *tile) {
+    enum { POINTS_WITHOUT_REUSE = 4 };
+    if (is_contraction(p->leader)) return false;
+    int64_t points = tile->lanes >= 0 ? vectors_of(tile->width) : 1;
+    for (int u = 0; u < 2; u++) points *= tile->unroll[u] >= 0 ? tile->times[u] : 1;
+    return points > POINTS_WITHOUT_REUSE;
 }
 
 static void consider_unrolls(const Planner *p, Tile tile, double k_points, Best *best) {
@@ -314,7 +345,7 @@ static void consider_unrolls(const Planner *p, Tile tile, double k_points, Best 
             tile.unroll[0] = a;
             tile.times[0] = times[i];
             tile.unroll[1] = -1;
-            if (!fits_registers(p, &tile)) break;
+            if (!fits_registers(p, &tile) || is_large_enough(p, &tile)) break;
             consider(p, &tile, k_points, best);
             for (int b = a + 1; b < n; b++) {
                 int64_t extent_b = dim_max(p->nest->slot[b].extent);
@@ -322,7 +353,7 @@ static void consider_unrolls(const Planner *p, Tile tile, double k_points, Best 
                 for (size_t k = 1; k < 8 && times[k] <= extent_b; k++) {
                     tile.unroll[1] = b;
                     tile.times[1] = times[k];
-                    if (!fits_registers(p, &tile)) break;
+                    if (!fits_registers(p, &tile) || is_large_enough(p, &tile)) break;
                     consider(p, &tile, k_points, best);
                 }
             }
