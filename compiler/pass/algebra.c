@@ -83,8 +83,26 @@ static Scalar *simplify_pow(Algebra *a, Scalar *s) {
     return p > 0 ? y : scalar_binary(a->m, OP_div, scalar_real(a->m, 1), y);
 }
 
+// ---- products
+
+// select(c, a, 0) * b is select(c, a * b, 0): b may be infinite where c fails.
+static Scalar *simplify_product(Algebra *a, Scalar *s) {
+    for (int i = 0; i < (s->op == OP_mul ? 2 : 1); i++) {
+        Scalar *x = s->arg[i], *arm[2], *other = s->arg[1 - i];
+        if (x->op != OP_select || (!is_zero(x->arg[1]) && !is_zero(x->arg[2]))) continue;
+        for (int j = 0; j < 2; j++)
+            arm[j] = is_zero(x->arg[1 + j])
+                         ? x->arg[1 + j]
+                         : algebra_simplify(a, scalar_binary(a->m, s->op, x->arg[1 + j], other));
+        return scalar_select(a->m, x->arg[0], arm[0], arm[1]);
+    }
+    return s;
+}
+
 static Scalar *simplify_local(Algebra *a, Scalar *s) {
     switch (s->op) {
+        case OP_mul:
+        case OP_div: return elem_is_real(s->elem) ? simplify_product(a, s) : s;
         case OP_select: return simplify_select(a, s);
         case OP_lt: return simplify_less(a, s);
         case OP_pow: return simplify_pow(a, s);
