@@ -548,7 +548,7 @@ static double open_points(const Gen *k) {
     return n;
 }
 
-enum { SHORT_TRIP = 8, LARGE_BODY = 800, LARGE_COPY = 200, COPIES = 4 };
+enum { SHORT_TRIP = 8, LARGE_BODY = 800, LARGE_COPY = 64, COPIES = 4 };
 
 // How many copies of the body one iteration of the loop gets. On a contraction's k loop four
 // gain 1 to 2% and cost a third more time to compile.

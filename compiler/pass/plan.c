@@ -317,10 +317,23 @@ static double runtime_lanes(const Planner *p, const Tile *tile) {
     return tile->lanes >= 0 && p->nest->slot[tile->lanes].extent.by ? 1.4 : 1;
 }
 
+// Every slot that whole tiles do not cover doubles the code; a tile that fits is worth a bit.
+static double edges(const Planner *p, const Tile *tile) {
+    const double AN_EDGE = 1.02;
+    double factor = 1;
+    if (tile->lanes >= 0 && dim_max(p->nest->slot[tile->lanes].extent) % tile->width)
+        factor *= AN_EDGE;
+    for (int u = 0; u < 2; u++)
+        if (tile->unroll[u] >= 0 &&
+            dim_max(p->nest->slot[tile->unroll[u]].extent) % tile->times[u])
+            factor *= AN_EDGE;
+    return factor;
+}
+
 static void consider(const Planner *p, const Tile *tile, double k_points, Best *best) {
     if (!fits_registers(p, tile)) return;
     double cycles = nest_cycles(p, tile, k_points);
-    cycles *= imbalance(p, tile, cycles) * runtime_lanes(p, tile);
+    cycles *= imbalance(p, tile, cycles) * runtime_lanes(p, tile) * edges(p, tile);
     if (cycles < best->cycles * 0.999) *best = (Best){*tile, cycles};
 }
 
