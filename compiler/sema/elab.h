@@ -357,6 +357,16 @@ Exp *reduce(Sema *s, const Node *n);
 Exp *matrix_product(Sema *s, Exp *a, Exp *b, const Node *n);
 Exp *subscript(Sema *s, const Node *n, const Node *otherwise);
 void infer_ranges(Sema *s, const Node *n);
+void infer_from_target(Sema *s, const Node *target);  // the left side of `+=`
+
+// Where a scatter adds: a subscript for each axis, guards that conditions prove, kept axes.
+typedef struct Place {
+    const Subscript *sub;
+    const Guard *guard;
+    int n_guard;
+    Shape kept;
+} Place;
+bool target_place(Sema *s, const Node *n, Exp *base, Place *out);
 Scalar *index_scalar(Sema *s, const Node *n);        // an i32; NULL after an error
 bool has_free_pack(const Node *n, bool into_calls);
 Binding *bind_index(Sema *s, Name id, Span at, const Node *bound);
@@ -383,7 +393,7 @@ Exp *fit_type(Sema *s, Exp *e, const Type *t, const Span *from, Span at, Name hi
 
 bool run_block(Sema *s, const Node *block);  // true where it returned
 Exp *define_indexed(Sema *s, const Node *target, const Node *rhs);
-void add_to(Sema *s, const Node *n);
+Exp *scatter(Sema *s, const Node *target, const Node *rhs);  // target[...] += rhs
 
 // ---- call.c, builtin.c, layer.c
 

@@ -180,6 +180,13 @@ static void walk(Sema *s, const Node *n, const Hidden *hidden, bool is_guarded, 
     for (int i = 0; i < n->n; i++) walk(s, n->kid[i], closes ? &no_pack : hidden, false, trust);
 }
 
+// Names inside its subscripts first; those that stand alone on it last.
+void infer_from_target(Sema *s, const Node *target) {
+    const Node *subs = target->kid[1];
+    for (int i = 0; i < subs->n; i++) walk(s, subs->kid[i], NULL, false, TRUST_plain);
+    walk(s, target, NULL, false, TRUST_guarded);
+}
+
 void infer_ranges(Sema *s, const Node *n) {
     walk(s, n, NULL, false, TRUST_plain);
     walk(s, n, NULL, false, TRUST_guarded);

@@ -59,6 +59,94 @@ static void run_typed(Sema *s, const Node *n) {
     assign(s, n, e);
 }
 
+// ---- an `if` on a run-time scalar: both sides run, and what they assign is selected
+
+static Map *map_copy(Sema *s, const Map *from) {
+    Map *to = map_new(s->arena);
+    for (int i = 0; i < from->n; i++) map_set_int(to, from->key[i], from->value[i]);
+    return to;
+}
+
+// What one side leaves behind.
+typedef struct Side {
+    Map *vars, *version;
+    bool returned;
+} Side;
+
+static bool run_other(Sema *s, const Node *other);
+
+static Side run_side(Sema *s, const Node *block, Scalar *condition, bool holds) {
+    Map *vars = s->frame->vars, *version = s->entry->version;
+    int n_known = s->known.n;
+    Side side = {map_copy(s, vars), map_copy(s, version), false};
+    s->frame->vars = side.vars;
+    s->entry->version = side.version;
+    claims_of(s, condition, holds, &s->known);
+    side.returned = holds ? run_block(s, block) : run_other(s, block);
+    s->known.n = n_known;
+    s->frame->vars = vars;
+    s->entry->version = version;
+    return side;
+}
+
+static Exp *select_terms(Sema *s, Exp *c, Exp *a, Exp *b, const Node *n, Name hint) {
+    Exp *e[] = {c, a, b};
+    Span span[] = {n->kid[0]->span, n->kid[1]->span, n->kid[2] ? n->kid[2]->span : n->span};
+    Shape shape;
+    if (is_error(a) || is_error(b)) return exp_error;
+    if (!broadcast(s, n->span, e, span, 3, &shape)) return exp_error;
+    Scalar *x = exp_at(s, a, &shape), *y = exp_at(s, b, &shape);
+    if (x->elem != y->elem) as_numbers(s, &x, &y, false);
+    Exp *chosen = exp_body(s, scalar_select(s->m, exp_at(s, c, &shape), x, y), &shape);
+    return exp_bind(s, chosen, n->span, hint);
+}
+
+static void merge_vars(Sema *s, Exp *c, const Side *then, const Side *other, const Node *n) {
+    for (int i = 0; i < then->vars->n; i++) {
+        Name id = (Name)(uintptr_t)then->vars->key[i];
+        Var *a = then->vars->value[i], *b = map_get(other->vars, id);
+        if (!a || !b || a->kind == VAR_kept || !a->e || !b->e || a->e == b->e) {
+            if (a == b && a) map_set(s->frame->vars, id, a);
+            continue;
+        }
+        Exp *e = exp_error;
+        if (a->node) map_set(s->uses, a->node, a);
+        if (b->node) map_set(s->uses, b->node, b);
+        if (is_scalar_like(a->e) && is_scalar_like(b->e)) e = select_terms(s, c, a->e, b->e, n, id);
+        else if (!is_error(a->e) && !is_error(b->e))
+            fail(s, n->kid[0]->span, "`%s` depends on this, and must be known when compiled", id);
+        frame_set(s, s->frame, VAR_local, id, e, a->span)->node = a->node;
+    }
+}
+
+static void merge_versions(Sema *s, Exp *c, const Side *then, const Side *other, const Node *n) {
+    const Map *of[] = {then->version, other->version};
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < of[k]->n; i++) {
+            Value *leaf = (Value *)(uintptr_t)of[k]->key[i], *before = map_get(s->entry->version, leaf);
+            Value *a = map_get(then->version, leaf), *b = map_get(other->version, leaf);
+            if (!before) before = leaf;
+            if (!a) a = before;
+            if (!b) b = before;
+            if (a == b || (k && map_has(of[0], leaf))) continue;
+            Exp *e = select_terms(s, c, exp_stored(s, a), exp_stored(s, b), n, NULL);
+            if (!is_error(e)) map_set(s->entry->version, leaf, exp_store(s, e, n->span, NULL)->stored.v);
+        }
+}
+
+static void run_select(Sema *s, const Node *n, Exp *c) {
+    c = exp_bind(s, c, n->kid[0]->span, NULL);
+    Scalar *condition = exp_at(s, c, &(Shape){0});
+    Side then = run_side(s, n->kid[1], condition, true);
+    Side other = run_side(s, n->kid[2], condition, false);
+    if (then.returned || other.returned) {
+        not_compiled(s, n->span, "a `return` under a run-time `if` is");
+        return;
+    }
+    merge_vars(s, c, &then, &other, n);
+    merge_versions(s, c, &then, &other, n);
+}
+
 // ---- control
 
 static Exp *return_value(Sema *s, const Node *args) {
@@ -77,19 +165,38 @@ static bool run_return(Sema *s, const Node *n) {
     return true;
 }
 
-static bool run_if(Sema *s, const Node *n) {
-    Exp *c = expr_plain(s, n->kid[0]);
-    const Node *other = n->kid[2];
-    if (is_error(c)) return false;
-    if (c->kind != EXP_bool) {
-        if (is_tensor(c)) fix_hypers(s, c);
-        if (is_tensor(c)) not_compiled(s, n->kid[0]->span, "an `if` statement on a run-time value is");
-        else fail(s, n->kid[0]->span, "`if` takes a truth value, and this is %s", exp_describe(s, c));
-        return false;
-    }
-    if (c->truth) return run_block(s, n->kid[1]);
+static bool run_if(Sema *s, const Node *n);
+
+// `else`, or `else if`, or nothing.
+static bool run_other(Sema *s, const Node *other) {
     if (!other) return false;
     return other->kind == NODE_if ? run_if(s, other) : run_block(s, other);
+}
+
+static bool run_if(Sema *s, const Node *n) {
+    Exp *c = expr_plain(s, n->kid[0]);
+    if (is_error(c)) return false;
+    if (c->kind == EXP_bool) return c->truth ? run_block(s, n->kid[1]) : run_other(s, n->kid[2]);
+    if (!is_tensor(c) || exp_elem(s, c) != ELEM_bool || exp_shape(s, c).rank) {
+        fail(s, n->kid[0]->span, "`if` takes a truth value, and this is %s", exp_describe(s, c));
+        return false;
+    }
+    fix_hypers(s, c);
+    run_select(s, n, c);
+    return false;
+}
+
+static void run_add_to(Sema *s, const Node *n) {
+    const Node *target = n->kid[0];
+    if (target->kind != NODE_subscript) {
+        Exp *before = lookup(s, target);
+        Exp *e = arithmetic(s, "+", before, expr_plain(s, n->kid[1]), n->kid[1]);
+        assign(s, target, exp_bind(s, e, n->span, target->name));
+        return;
+    }
+    Exp *e = scatter(s, target, n->kid[1]);
+    assign(s, target->kid[0], e);
+    map_set(s->uses, target->kid[0], e);
 }
 
 // The loop's name lives in the loop.
@@ -116,8 +223,27 @@ static bool run_for_in(Sema *s, const Node *n) {
     return run_loop(s, n, e->list.n, e->list.at, n->kid[1]);
 }
 
+// `for d < reach { x[...] += ... }` is a loop axis, not unrolled.
+static bool only_scatters(const Node *block) {
+    for (int i = 0; i < block->n; i++)
+        if (block->kid[i]->kind != NODE_add_to || block->kid[i]->kid[0]->kind != NODE_subscript)
+            return false;
+    return block->n > 0;
+}
+
+static bool run_scatters(Sema *s, const Node *n) {
+    Binding *outside = s->frame->binding;
+    Binding *own = bind_index(s, n->name, n->name_span, n->kid[0]);
+    for (int i = 0; i < n->kid[1]->n; i++) {
+        if (s->slots.at[own->slot].is_known) run_add_to(s, n->kid[1]->kid[i]);
+    }
+    s->frame->binding = outside;
+    return false;
+}
+
 static bool run_for_below(Sema *s, const Node *n) {
     int64_t count;
+    if (only_scatters(n->kid[1])) return run_scatters(s, n);
     if (!need_int(s, n->kid[0], &count)) return false;
     if (count > 1 << 16) return fail(s, n->kid[0]->span, "too many rounds to unroll"), false;
     return run_loop(s, n, (int)count, NULL, n->kid[1]);
@@ -146,8 +272,6 @@ static void run_lost(Sema *s, const Node *n, const char *what) {
     for (int i = 0; i < n->n; i++) {
         const Node *kid = n->kid[i];
         if (kid->kind == NODE_block || kid->kind == NODE_carries) define_lost(s, kid);
-        if (n->kind == NODE_add_to && i == 0)
-            define_lost(s, kid->kind == NODE_subscript ? kid->kid[0] : kid);
     }
 }
 
@@ -159,7 +283,7 @@ static bool run(Sema *s, const Node *n) {
         case NODE_state_def: define_state(s, n); return false;
         case NODE_typed: run_typed(s, n); return false;
         case NODE_assign: run_assign(s, n); return false;
-        case NODE_add_to: run_lost(s, n, "`+=` is"); return false;
+        case NODE_add_to: run_add_to(s, n); return false;
         case NODE_return: return run_return(s, n);
         case NODE_for_in: return run_for_in(s, n);
         case NODE_for_below: return run_for_below(s, n);

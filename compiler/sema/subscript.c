@@ -317,3 +317,19 @@ Exp *subscript(Sema *s, const Node *n, const Node *otherwise) {
     Scalar *body = build_read(s, &r, otherwise);
     return body ? exp_body(s, body, &r.kept) : exp_error;
 }
+
+// ---- the left side of `+=`: the same subscripts, in the other direction
+
+bool target_place(Sema *s, const Node *n, Exp *base, Place *out) {
+    Shape shape = exp_shape(s, base);
+    int n_pack = count_pack(s, n, &shape);
+    if (n_pack < 0) return false;
+    Reading r = {.node = n, .v = base->stored.v};
+    add_all(s, &r, n->kid[1], &shape, n_pack);
+    if (r.is_bad) return false;
+    out->kept = r.kept;
+    out->sub = arena_copy(s->arena, r.sub, sizeof *r.sub * (size_t)r.n_sub);
+    out->n_guard = r.guards.n;
+    out->guard = r.guards.at;
+    return true;
+}
