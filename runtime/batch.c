@@ -9,7 +9,8 @@ static const Column *column_for(const Dataset *d, const Tensor *t) {
     }
     for (int i = 0; i < d->n; i++) {
         const Column *c = &d->column[i];
-        bool is_alike = c->tensor->elem == t->elem && tensor_row_count(c->tensor) == tensor_row_count(t);
+        bool is_alike =
+            c->tensor->elem == t->elem && tensor_row_count(c->tensor) == tensor_row_count(t);
         if (is_alike && strcmp(c->name, t->name) == 0) return c;
     }
     return NULL;

@@ -29,12 +29,13 @@ static void print_json(const Run *run, const double *sorted, int64_t steps) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     double median = steps % 2 ? sorted[steps / 2] : (sorted[steps / 2 - 1] + sorted[steps / 2]) / 2;
-    printf("{\"step_ms\":%.6g,\"min_ms\":%.6g,\"samples_per_s\":%.6g,\"peak_rss_mb\":%.2f,"
-           "\"params\":%" PRId64 ",\"batch\":%" PRId64 ",\"threads\":%" PRId64 ",\"steps\":%" PRId64
-           "}\n",
-           1e3 * median, 1e3 * sorted[0], (double)run->manifest->batch / median,
-           (double)usage.ru_maxrss / 1024, manifest_parameters(run->manifest), run->manifest->batch,
-           run->options.threads, steps);
+    printf(
+        "{\"step_ms\":%.6g,\"min_ms\":%.6g,\"samples_per_s\":%.6g,\"peak_rss_mb\":%.2f,"
+        "\"params\":%" PRId64 ",\"batch\":%" PRId64 ",\"threads\":%" PRId64 ",\"steps\":%" PRId64
+        "}\n",
+        1e3 * median, 1e3 * sorted[0], (double)run->manifest->batch / median,
+        (double)usage.ru_maxrss / 1024, manifest_parameters(run->manifest), run->manifest->batch,
+        run->options.threads, steps);
 }
 
 int run_bench(Run *run) {

@@ -84,7 +84,8 @@ static double meta_number(const Safetensors *st, const char *key) {
     char *end = NULL;
     double x = text ? strtod(text, &end) : 0;
     if (!text || end == text || *end) {
-        fail("%s: no checkpoint: its metadata have no %s; --load reads weights alone", st->path, key);
+        fail("%s: no checkpoint: its metadata have no %s; --load reads weights alone", st->path,
+             key);
     }
     return x;
 }

@@ -8,7 +8,7 @@ typedef struct Keeper {
     const char *folder;  // null: keeps no checkpoints
     int64_t keep;        // how many step-N files stay
     int n;
-    int64_t *step;       // those that stand, oldest first: keep + 1 places
+    int64_t *step;  // those that stand, oldest first: keep + 1 places
 } Keeper;
 
 Keeper keeper_open(Run *run);

@@ -15,7 +15,8 @@ static int print_usage(const Run *run, const char *program) {
 
 // What was printed must have arrived.
 static int flush_output(int code) {
-    if (fflush(stdout) == EOF || ferror(stdout)) fail("standard output: cannot write: %s", strerror(errno));
+    if (fflush(stdout) == EOF || ferror(stdout))
+        fail("standard output: cannot write: %s", strerror(errno));
     return code;
 }
 
@@ -28,9 +29,9 @@ static void close_run(Run *run) {
 
 int nn_main(int argc, char **argv, const NnProgram *program) {
     static int (*const command[N_COMMAND])(Run *) = {
-        [COMMAND_train] = run_train,         [COMMAND_eval] = run_eval,
-        [COMMAND_predict] = run_predict,     [COMMAND_gradcheck] = run_gradcheck,
-        [COMMAND_bench] = run_bench,         [COMMAND_summary] = run_summary,
+        [COMMAND_train] = run_train,     [COMMAND_eval] = run_eval,
+        [COMMAND_predict] = run_predict, [COMMAND_gradcheck] = run_gradcheck,
+        [COMMAND_bench] = run_bench,     [COMMAND_summary] = run_summary,
         [COMMAND_info] = run_info,
     };
     Run run = {0};

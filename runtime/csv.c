@@ -16,7 +16,7 @@ typedef struct Csv {
     int64_t line;       // where the next byte stands, from 1
     int64_t cell_line;  // where the last cell began
     bool was_quoted;
-    bool ends_row;      // the last cell was its row's last
+    bool ends_row;  // the last cell was its row's last
     Buffer cell;
 } Csv;
 
@@ -83,8 +83,8 @@ static void read_cell(Csv *csv) {
         c = input_byte(&csv->in);
         while (c == ' ' || c == '\t') c = input_byte(&csv->in);
         if (c >= 0 && !strchr(",\r\n", c)) {
-            fail("%s: line %" PRId64 ": text after a closing quote, expected a comma",
-                 csv->in.path, csv->line);
+            fail("%s: line %" PRId64 ": text after a closing quote, expected a comma", csv->in.path,
+                 csv->line);
         }
     }
     for (; c >= 0 && c != ',' && c != '\n' && c != '\r'; c = input_byte(&csv->in)) {
@@ -115,7 +115,8 @@ static void skip_byte_order_mark(Csv *csv) {
 
 static Header read_header(Csv *csv, Mem *mem) {
     skip_byte_order_mark(csv);
-    if (!begin_row(csv)) fail("%s: line 1: the file is empty, expected a line of column names", csv->in.path);
+    if (!begin_row(csv))
+        fail("%s: line 1: the file is empty, expected a line of column names", csv->in.path);
     Header h = {.mem = mem};
     int room = 0;
     do {

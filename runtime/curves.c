@@ -51,7 +51,8 @@ static void add_line(Chart *c, const Json *line) {
     while (curve < N_CURVE && strcmp(curve_name[curve], split) != 0) curve++;
     if (curve == N_CURVE) return;
     for (const Json *f = line->first; f; f = f->next) {
-        bool is_figure = f->kind == JSON_number && strcmp(f->key, "epoch") && strcmp(f->key, "step");
+        bool is_figure =
+            f->kind == JSON_number && strcmp(f->key, "epoch") && strcmp(f->key, "step");
         Panel *p = is_figure ? find_panel(c, f->key) : NULL;
         if (!p) continue;
         Point point = {epoch, f->number};
@@ -105,7 +106,8 @@ static double place_x(const Chart *c, double epoch) {
 }
 
 static double place_y(const Panel *p, double top, double y) {
-    double at = p->is_log ? log(y / p->low) / log(p->high / p->low) : (y - p->low) / (p->high - p->low);
+    double at =
+        p->is_log ? log(y / p->low) / log(p->high / p->low) : (y - p->low) / (p->high - p->low);
     return top + PLOT * (1 - at);
 }
 
@@ -134,8 +136,9 @@ static void draw_x_axis(Buffer *b, const Chart *c, double top) {
     for (double x = step > 1 ? 0 : 1; x <= c->epochs; x += step) {
         double at = place_x(c, fmax(x, 1));
         buffer_format(b, "<path class=\"axis\" d=\"M%.1f %.1fv4\"/>", at, bottom);
-        buffer_format(b, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.0f</text>\n",
-                      at, bottom + 18, fmax(x, 1));
+        buffer_format(
+            b, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.0f</text>\n",
+            at, bottom + 18, fmax(x, 1));
     }
 }
 
@@ -146,8 +149,10 @@ static void draw_curve(Buffer *b, const Chart *c, const Panel *p, Curve curve, d
     size_t n = points->length / sizeof(Point);
     const char *color = curve_color[curve];
     if (n == 0) return;
-    buffer_format(b, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" "
-                     "stroke-linejoin=\"round\" stroke-linecap=\"round\" points=\"", color);
+    buffer_format(b,
+                  "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" "
+                  "stroke-linejoin=\"round\" stroke-linecap=\"round\" points=\"",
+                  color);
     Point last = {0};
     for (size_t i = 0; i < n; i++) {
         memcpy(&last, points->data + i * sizeof last, sizeof last);
@@ -204,16 +209,19 @@ void curves_draw(Buffer *b, const char *title, const char *history) {
     Chart c = {0};
     read_history(&c, history);
     int height = TOP + c.n * PANEL + 24;
-    buffer_format(b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
-                     "height=\"%d\">\n", WIDTH, height, WIDTH, height);
+    buffer_format(b,
+                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" "
+                  "height=\"%d\">\n",
+                  WIDTH, height, WIDTH, height);
     buffer_add(b, style, sizeof style - 1);
     buffer_format(b, "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", WIDTH, height);
     buffer_format(b, "<text class=\"title\" x=\"%d\" y=\"28\">", LEFT);
     put_escaped(b, title);
     buffer_format(b, "</text>\n");
     for (int i = 0; i < c.n; i++) draw_panel(b, &c, &c.panel[i], TOP + 30 + i * PANEL);
-    buffer_format(b, "<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>\n</svg>\n",
-                  (LEFT + WIDTH - RIGHT) / 2, height - 10);
+    buffer_format(
+        b, "<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>\n</svg>\n",
+        (LEFT + WIDTH - RIGHT) / 2, height - 10);
     for (int i = 0; i < c.n; i++) {
         for (int k = 0; k < N_CURVE; k++) buffer_free(&c.panel[i].points[k]);
     }

@@ -75,8 +75,10 @@ static _Noreturn void fail_missing(const Manifest *m, const char *from) {
                                  "beside it, plain or .gz"
                                : "expected a CSV file";
     if (!from) {
-        fail("%s: no such data in the current folder, the program's or its source's; %s "
-             "(--data PATH says where)", block->path, expected);
+        fail(
+            "%s: no such data in the current folder, the program's or its source's; %s "
+            "(--data PATH says where)",
+            block->path, expected);
     }
     from = strip_name(from, block);
     if (!path_exists(from)) fail("%s: no such file or folder, %s", from, expected);

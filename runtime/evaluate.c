@@ -53,7 +53,8 @@ int run_eval(Run *run) {
     Figures f = run_evaluate(run, split, o->batch_limit);
     Buffer b = {0};
     figures_print(&b, &f);
-    printf("%s: %s (%" PRId64 " rows)\n", split_name[o->split], b.data ? b.data : "", (int64_t)f.rows);
+    printf("%s: %s (%" PRId64 " rows)\n", split_name[o->split], b.data ? b.data : "",
+           (int64_t)f.rows);
     buffer_free(&b);
     return 0;
 }

@@ -20,7 +20,14 @@ const CommandInfo command_info[N_COMMAND] = {
     [COMMAND_help] = {"help", "", "this text"},
 };
 
-typedef enum FlagKind { FLAG_text, FLAG_maybe, FLAG_count, FLAG_real, FLAG_split, FLAG_yes } FlagKind;
+typedef enum FlagKind {
+    FLAG_text,
+    FLAG_maybe,
+    FLAG_count,
+    FLAG_real,
+    FLAG_split,
+    FLAG_yes
+} FlagKind;
 
 enum {
     TRAIN = 1 << COMMAND_train,
@@ -119,21 +126,24 @@ static int64_t split_of(const char *text) {
 static void set_flag(Options *o, const Flag *f, const char *value) {
     void *place = (char *)o + f->offset;
     switch (f->kind) {
-    case FLAG_text:
-    case FLAG_maybe: *(const char **)place = value; break;
-    case FLAG_count:
-        *(int64_t *)place = (int64_t)need_number(f->name, value, f->low, f->high, true);
-        break;
-    case FLAG_real: *(double *)place = need_number(f->name, value, f->low, f->high, false); break;
-    case FLAG_split: *(int64_t *)place = split_of(value); break;
-    case FLAG_yes: *(bool *)place = true; break;
+        case FLAG_text:
+        case FLAG_maybe: *(const char **)place = value; break;
+        case FLAG_count:
+            *(int64_t *)place = (int64_t)need_number(f->name, value, f->low, f->high, true);
+            break;
+        case FLAG_real:
+            *(double *)place = need_number(f->name, value, f->low, f->high, false);
+            break;
+        case FLAG_split: *(int64_t *)place = split_of(value); break;
+        case FLAG_yes: *(bool *)place = true; break;
     }
     o->given |= UINT64_C(1) << (f - flag);
 }
 
 static const Flag *find_flag(const char *name, size_t length) {
     for (int i = 0; i < N_FLAG; i++) {
-        if (strlen(flag[i].name) == length && memcmp(flag[i].name, name, length) == 0) return &flag[i];
+        if (strlen(flag[i].name) == length && memcmp(flag[i].name, name, length) == 0)
+            return &flag[i];
     }
     return NULL;
 }
@@ -162,7 +172,8 @@ static int read_flag(Options *o, const Manifest *m, int argc, char **argv, int i
     if (f && !(f->commands >> o->command & 1)) f = NULL;  // another command's: may be a hyper here
     int hyper = f || !(RUN >> o->command & 1) ? -1 : find_hyper(m, name, length);
     if (hyper < 0 && !f) {
-        fail_usage("unknown flag %s for %s; help lists them", argv[i], command_info[o->command].name);
+        fail_usage("unknown flag %s for %s; help lists them", argv[i],
+                   command_info[o->command].name);
     }
     bool takes_value = hyper >= 0 || (f->kind != FLAG_yes && f->kind != FLAG_maybe);
     if (takes_value && !value) {

@@ -178,7 +178,8 @@ int run_gradcheck(Run *run) {
         if (t->kind != TENSOR_param || !grad) continue;
         if (grad->count != t->count) fail("this program's manifest: shape of grad.%s", t->name);
         Verdict v = check_parameter(&c, t, grad, (uint64_t)i);
-        printf("%-24s %9" PRId64 " %8" PRId64 " %6" PRId64 " %12.3g %10" PRId64 " %14.6g %14.6g%s\n",
+        printf("%-24s %9" PRId64 " %8" PRId64 " %6" PRId64 " %12.3g %10" PRId64
+               " %14.6g %14.6g%s\n",
                t->name, t->count, v.checked, v.kinks, v.worst, v.worst_at, v.gradient, v.difference,
                v.worst <= c.tolerance ? "" : "  wrong");
         if (!(v.worst <= worst)) worst = v.worst;
@@ -186,7 +187,8 @@ int run_gradcheck(Run *run) {
         kinks += v.kinks;
     }
     bool is_right = checked > 0 && worst <= c.tolerance;
-    printf("%" PRId64 " elements checked, %" PRId64 " at kinks; worst relative error %.3g, tolerance %g: %s\n",
+    printf("%" PRId64 " elements checked, %" PRId64
+           " at kinks; worst relative error %.3g, tolerance %g: %s\n",
            checked, kinks, worst, c.tolerance, is_right ? "passed" : "failed");
     dataset_free(&synthetic);
     return is_right ? 0 : EXIT_DATA;

@@ -8,7 +8,14 @@
 #include "runtime/dataset.h"
 #include "runtime/input.h"
 
-typedef enum IdxElem { IDX_u8 = 8, IDX_i8 = 9, IDX_i16 = 11, IDX_i32 = 12, IDX_f32, IDX_f64 } IdxElem;
+typedef enum IdxElem {
+    IDX_u8 = 8,
+    IDX_i8 = 9,
+    IDX_i16 = 11,
+    IDX_i32 = 12,
+    IDX_f32,
+    IDX_f64
+} IdxElem;
 
 typedef struct Idx {
     Input in;
@@ -20,13 +27,13 @@ typedef struct Idx {
 
 static int idx_bytes(int code) {
     switch (code) {
-    case IDX_u8:
-    case IDX_i8: return 1;
-    case IDX_i16: return 2;
-    case IDX_i32:
-    case IDX_f32: return 4;
-    case IDX_f64: return 8;
-    default: return 0;
+        case IDX_u8:
+        case IDX_i8: return 1;
+        case IDX_i16: return 2;
+        case IDX_i32:
+        case IDX_f32: return 4;
+        case IDX_f64: return 8;
+        default: return 0;
     }
 }
 
@@ -42,24 +49,27 @@ static double idx_value(IdxElem elem, const unsigned char *at) {
     float f;
     double d;
     switch (elem) {
-    case IDX_i8: return (int8_t)bits;
-    case IDX_i16: return (int16_t)bits;
-    case IDX_i32: return (int32_t)bits32;
-    case IDX_f32: memcpy(&f, &bits32, 4); return (double)f;
-    case IDX_f64: memcpy(&d, &bits, 8); return d;
-    default: return (double)bits;
+        case IDX_i8: return (int8_t)bits;
+        case IDX_i16: return (int16_t)bits;
+        case IDX_i32: return (int32_t)bits32;
+        case IDX_f32: memcpy(&f, &bits32, 4); return (double)f;
+        case IDX_f64: memcpy(&d, &bits, 8); return d;
+        default: return (double)bits;
     }
 }
 
 static void read_header(Idx *idx) {
     unsigned char magic[4], dim[4];
     const char *path = idx->in.path;
-    if (input_read(&idx->in, magic, 4) < 4) fail("%s: not an IDX file: shorter than its header", path);
+    if (input_read(&idx->in, magic, 4) < 4)
+        fail("%s: not an IDX file: shorter than its header", path);
     idx->elem = (IdxElem)magic[2];
     idx->bytes = idx_bytes(magic[2]);
     if (magic[0] || magic[1] || idx->bytes == 0 || magic[3] < 1 || magic[3] > MAX_RANK) {
-        fail("%s: not an IDX file: begins with %02x %02x %02x %02x, expected 00 00 08 and the "
-             "number of dimensions", path, magic[0], magic[1], magic[2], magic[3]);
+        fail(
+            "%s: not an IDX file: begins with %02x %02x %02x %02x, expected 00 00 08 and the "
+            "number of dimensions",
+            path, magic[0], magic[1], magic[2], magic[3]);
     }
     idx->row_count = 1;
     size_t length = 0;

@@ -19,9 +19,9 @@ typedef enum JsonKind {
 
 typedef struct Json {
     JsonKind kind;
-    int count;                  // of an array or an object
-    const char *key;            // in an object
-    const char *text;           // of a string: without zero bytes inside
+    int count;         // of an array or an object
+    const char *key;   // in an object
+    const char *text;  // of a string: without zero bytes inside
     double number;
     struct Json *first, *next;  // children; siblings
 } Json;

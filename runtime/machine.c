@@ -11,7 +11,8 @@ enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
 static char *map_memory(size_t *bytes) {
     if (*bytes >= 2 * LARGE_PAGE) *bytes = (*bytes + LARGE_PAGE - 1) & ~(size_t)(LARGE_PAGE - 1);
     size_t extra = *bytes >= 2 * LARGE_PAGE ? LARGE_PAGE : 0;  // to begin at a large page
-    char *at = mmap(NULL, *bytes + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *at =
+        mmap(NULL, *bytes + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) fail_memory((double)*bytes, "the model and its threads");
     if (!extra) return at;
     size_t skip = -(uintptr_t)at & (LARGE_PAGE - 1);
@@ -37,7 +38,8 @@ void machine_start(Machine *m, Mem *mem, const NnProgram *program, const Manifes
     int64_t stride = scratch_stride(program->scratch_bytes);
     if (program->arena_bytes < 0 || program->scratch_bytes < 0 ||
         __builtin_mul_overflow((size_t)stride, (size_t)threads, &scratch) ||
-        __builtin_add_overflow(arena, scratch, &m->memory_bytes) || m->memory_bytes > SIZE_MAX / 4) {
+        __builtin_add_overflow(arena, scratch, &m->memory_bytes) ||
+        m->memory_bytes > SIZE_MAX / 4) {
         fail_memory((double)program->arena_bytes, "the model and its threads");
     }
     m->memory = map_memory(&m->memory_bytes);

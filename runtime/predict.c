@@ -58,7 +58,8 @@ static void print_header(Buffer *b, const Manifest *m, const Entry *entry) {
             comma = ",";
         }
         bool is_alone = strcmp(r->name, "output") == 0;
-        if (has_class(m, r->tensor)) buffer_format(b, ",%s%sclass", is_alone ? "" : r->name, is_alone ? "" : ".");
+        if (has_class(m, r->tensor))
+            buffer_format(b, ",%s%sclass", is_alone ? "" : r->name, is_alone ? "" : ".");
     }
     buffer_format(b, "\n");
 }

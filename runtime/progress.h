@@ -9,9 +9,9 @@
 
 typedef struct Progress {
     bool is_quiet, on_terminal, is_drawn;
-    double start, drawn;   // seconds
-    int64_t rows, first;   // trained on since the start; batches done before it
-    int64_t done, total;   // batches of the whole run
+    double start, drawn;  // seconds
+    int64_t rows, first;  // trained on since the start; batches done before it
+    int64_t done, total;  // batches of the whole run
 } Progress;
 
 double seconds_now(void);

@@ -12,11 +12,11 @@ typedef struct Session {
     int64_t rows;                // of the training split
     int64_t epochs, steps;       // to make in all; steps 0: as many as the epochs have
     int64_t batch_limit, overfit;
-    bool is_over;                // by the `stop` entry or by patience
-    Figures train, valid;        // of this epoch so far; of the last validation
-    double best_loss;            // of validation
-    int64_t best_epoch;          // done when it was reached, 0 before the first
-    Buffer history;              // the log's lines of the epochs done
+    bool is_over;          // by the `stop` entry or by patience
+    Figures train, valid;  // of this epoch so far; of the last validation
+    double best_loss;      // of validation
+    int64_t best_epoch;    // done when it was reached, 0 before the first
+    Buffer history;        // the log's lines of the epochs done
 } Session;
 
 typedef struct Run {

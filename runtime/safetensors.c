@@ -17,9 +17,9 @@ static const char *const stored_type[N_ELEM] = {"BOOL", "U8", "I32", "F32", "F64
 static const struct {
     const char *name;
     int bytes;
-} all_types[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},   {"I16", 2}, {"U16", 2}, {"F16", 2},
-                 {"BF16", 2}, {"I32", 4}, {"U32", 4},  {"F32", 4}, {"F64", 8}, {"I64", 8},
-                 {"U64", 8},  {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+} all_types[] = {{"BOOL", 1}, {"U8", 1},   {"I8", 1},  {"I16", 2},     {"U16", 2},
+                 {"F16", 2},  {"BF16", 2}, {"I32", 4}, {"U32", 4},     {"F32", 4},
+                 {"F64", 8},  {"I64", 8},  {"U64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
 
 static int bytes_of_type(const char *type) {
     for (size_t i = 0; i < sizeof all_types / sizeof *all_types; i++) {
@@ -30,7 +30,8 @@ static int bytes_of_type(const char *type) {
 
 static void read_all(Safetensors *s, const char *path) {
     FILE *f = path_is_folder(path) ? NULL : fopen(path, "rb");
-    if (!f) fail("%s: cannot read: %s", path, path_is_folder(path) ? "is a folder" : strerror(errno));
+    if (!f)
+        fail("%s: cannot read: %s", path, path_is_folder(path) ? "is a folder" : strerror(errno));
     size_t room = 0;
     for (;;) {
         if (s->bytes == room) {
@@ -51,7 +52,8 @@ static uint64_t header_length(const Safetensors *s) {
     uint64_t n = 0;
     if (s->bytes < 8) fail("%s: no safetensors file: shorter than 8 bytes", s->path);
     for (int i = 7; i >= 0; i--) n = n << 8 | (unsigned char)s->file[i];
-    if (n > MAX_HEADER) fail("%s: no safetensors file: says that its header has %" PRIu64 " bytes", s->path, n);
+    if (n > MAX_HEADER)
+        fail("%s: no safetensors file: says that its header has %" PRIu64 " bytes", s->path, n);
     if (n > s->bytes - 8) {
         fail("%s: truncated: %zu bytes, expected %" PRIu64 " of its header alone", s->path,
              s->bytes, n + 8);

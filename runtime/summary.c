@@ -34,7 +34,8 @@ int run_summary(Run *run) {
     }
     printf("%-28s %-24s %12.0f %14.0f\n", "total", "", params, adds);
     printf("\n%" PRId64 " parameters; arena %.2f MB, scratch %.2f MB a thread; batch %" PRId64
-           ", %s\n", manifest_parameters(m), (double)run->machine.program->arena_bytes / 1e6,
+           ", %s\n",
+           manifest_parameters(m), (double)run->machine.program->arena_bytes / 1e6,
            (double)run->machine.program->scratch_bytes / 1e6, m->batch, elem_name[m->real]);
     return 0;
 }

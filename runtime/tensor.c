@@ -10,19 +10,19 @@ const int elem_bytes[N_ELEM] = {1, 1, 4, 4, 8};
 
 double elem_load(Elem e, const void *at, int64_t i) {
     switch (e) {
-    case ELEM_i32: return ((const int32_t *)at)[i];
-    case ELEM_f32: return (double)((const float *)at)[i];
-    case ELEM_f64: return ((const double *)at)[i];
-    default: return ((const uint8_t *)at)[i];
+        case ELEM_i32: return ((const int32_t *)at)[i];
+        case ELEM_f32: return (double)((const float *)at)[i];
+        case ELEM_f64: return ((const double *)at)[i];
+        default: return ((const uint8_t *)at)[i];
     }
 }
 
 void elem_store(Elem e, void *at, int64_t i, double x) {
     switch (e) {
-    case ELEM_i32: ((int32_t *)at)[i] = (int32_t)x; break;
-    case ELEM_f32: ((float *)at)[i] = (float)x; break;
-    case ELEM_f64: ((double *)at)[i] = x; break;
-    default: ((uint8_t *)at)[i] = (uint8_t)x; break;
+        case ELEM_i32: ((int32_t *)at)[i] = (int32_t)x; break;
+        case ELEM_f32: ((float *)at)[i] = (float)x; break;
+        case ELEM_f64: ((double *)at)[i] = x; break;
+        default: ((uint8_t *)at)[i] = (uint8_t)x; break;
     }
 }
 

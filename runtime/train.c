@@ -24,12 +24,12 @@ typedef enum Ending { ENDING_none, ENDING_time, ENDING_signal } Ending;
 
 typedef struct Trainer {
     Run *run;
-    Session *session;  // the run's
+    Session *session;                                 // the run's
     const Entry *train_step, *eval_step, *epoch_end;  // the last two may be null
-    bool has_loss;     // train_step's results name one
-    Split split;       // the rows to train on
-    int64_t *order;    // of this epoch
-    int64_t batches;   // of a whole epoch
+    bool has_loss;                                    // train_step's results name one
+    Split split;                                      // the rows to train on
+    int64_t *order;                                   // of this epoch
+    int64_t batches;                                  // of a whole epoch
     Keeper keeper;
     Log log;
     Progress progress;
@@ -300,7 +300,8 @@ static int dry_run(Trainer *t) {
     t->progress = progress_start(true, 0, 1);
     train_batch(t);
     printf("%s: %" PRId64 " rows to train on, %" PRId64 " to validate, %" PRId64 " to test; ",
-           run->manifest->name, t->split.rows, d->split[SPLIT_valid].rows, d->split[SPLIT_test].rows);
+           run->manifest->name, t->split.rows, d->split[SPLIT_valid].rows,
+           d->split[SPLIT_test].rows);
     printf("%" PRId64 " batches of %" PRId64 " in an epoch, %" PRId64 " epochs; ", t->batches,
            run->manifest->batch, t->session->epochs);
     printf("%" PRId64 " parameters, %.1f MB; loss of the first step %.4g\n",

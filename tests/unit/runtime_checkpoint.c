@@ -48,8 +48,9 @@ START_TEST(has_the_form_that_other_readers_want) {
 }
 END_TEST
 
-#define W(type, shape, from, to) \
-    "\"dense#1.w\":{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":[" #from "," #to "]}"
+#define W(type, shape, from, to)                                                                 \
+    "\"dense#1.w\":{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":[" #from "," #to \
+    "]}"
 #define B(type, from, to) \
     "\"dense#1.b\":{\"dtype\":\"" type "\",\"shape\":[10],\"data_offsets\":[" #from "," #to "]}"
 
@@ -85,17 +86,20 @@ START_TEST(refuses) {
 END_TEST
 
 START_TEST(converts_other_precisions) {
-    write_file("$/x.safetensors", "{" W("F64", "[64,10]", 0, 5120) "," B("BF16", 5120, 5140) "}", 5140);
+    write_file("$/x.safetensors", "{" W("F64", "[64,10]", 0, 5120) "," B("BF16", 5120, 5140) "}",
+               5140);
     Outcome o = run_well("eval --load $/x.safetensors");
     ck_assert_ptr_nonnull(strstr(o.out, "loss 2.303"));  // log 10: all weights are zero
-    write_file("$/x.safetensors", "{" W("F16", "[64,10]", 0, 1280) "," B("F32", 1280, 1320) "}", 1320);
+    write_file("$/x.safetensors", "{" W("F16", "[64,10]", 0, 1280) "," B("F32", 1280, 1320) "}",
+               1320);
     o = run_well("eval --load $/x.safetensors");
     ck_assert_ptr_nonnull(strstr(o.out, "loss 2.303"));
 }
 END_TEST
 
 START_TEST(weights_alone_are_no_checkpoint) {
-    write_file("$/x.safetensors", "{" W("F32", "[64,10]", 0, 2560) "," B("F32", 2560, 2600) "}", 2600);
+    write_file("$/x.safetensors", "{" W("F32", "[64,10]", 0, 2560) "," B("F32", 2560, 2600) "}",
+               2600);
     Outcome o = run_program("train --ckpt $/c --resume=$/x.safetensors");
     assert_refused(&o, "no momentum#1.v.dense#1.w [64, 10]");
     run_well("train --epochs 1 --ckpt $/c --load $/x.safetensors");

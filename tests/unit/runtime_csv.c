@@ -5,16 +5,30 @@
 
 // Two reals a and b, a label of 3 classes, from the columns of those names.
 static Dataset dataset(void) {
-    static Tensor x = {.name = "x", .kind = TENSOR_input, .elem = ELEM_f64, .rank = 2,
-                       .dim = {4, 2}, .by_batch = true, .count = 8};
-    static Tensor y = {.name = "y", .kind = TENSOR_input, .elem = ELEM_i32, .rank = 1, .dim = {4},
-                       .by_batch = true, .count = 4};
+    static Tensor x = {.name = "x",
+                       .kind = TENSOR_input,
+                       .elem = ELEM_f64,
+                       .rank = 2,
+                       .dim = {4, 2},
+                       .by_batch = true,
+                       .count = 8};
+    static Tensor y = {.name = "y",
+                       .kind = TENSOR_input,
+                       .elem = ELEM_i32,
+                       .rank = 1,
+                       .dim = {4},
+                       .by_batch = true,
+                       .count = 4};
     static const char *ab[] = {"a", "b"}, *label[] = {"label"};
-    static Field field[] = {{"x", &x, PART_columns, 2, ab, 0}, {"y", &y, PART_columns, 1, label, 3}};
+    static Field field[] = {{"x", &x, PART_columns, 2, ab, 0},
+                            {"y", &y, PART_columns, 1, label, 3}};
     static Column column[2];
     for (int i = 0; i < 2; i++) {
-        column[i] = (Column){.name = field[i].name, .tensor = field[i].tensor, .field = &field[i],
-                             .below = field[i].below, .row_bytes = i ? 4 : 16};
+        column[i] = (Column){.name = field[i].name,
+                             .tensor = field[i].tensor,
+                             .field = &field[i],
+                             .below = field[i].below,
+                             .row_bytes = i ? 4 : 16};
     }
     return (Dataset){.n = 2, .column = column};
 }
@@ -29,7 +43,9 @@ static const struct {
     {"a,b,label\n1,2,0\n3,4,2", 2, 1, 2, 3, 4, 0, 2},
     {"a,b,label\r\n1,2,0\r\n3,4,2\r\n", 2, 1, 2, 3, 4, 0, 2},
     {"a,b,label\r1,2,0\r3,4,2\r", 2, 1, 2, 3, 4, 0, 2},
-    {"\xef\xbb\xbf" "a,b,label\n1,2,0\n3,4,2\n", 2, 1, 2, 3, 4, 0, 2},
+    {"\xef\xbb\xbf"
+     "a,b,label\n1,2,0\n3,4,2\n",
+     2, 1, 2, 3, 4, 0, 2},
     {"label,name,b,a\n0,\"x, y\",2,1\n2,\"say \"\"no\"\"\nagain\",4,3\n", 2, 1, 2, 3, 4, 0, 2},
     {"\"a\",\"b\",\"label\"\n\"1\",\"2\",\"0\"\n3,4,2\n", 2, 1, 2, 3, 4, 0, 2},
     {" a , b,label\n 1 ,\t2,0\n3,4,2 \n", 2, 1, 2, 3, 4, 0, 2},
@@ -62,7 +78,8 @@ static const struct {
     {"a,b,label\n", "x.csv: line 2: no row"},
     {"a,label\n1,0\n", "x.csv: line 1: no column b, expected for x; the first of 2 is a"},
     {"a,b,b,label\n1,2,2,0\n", "x.csv: line 1: columns 2 and 3 are both named b"},
-    {"a,b,label\n1,2,0\n1,,0\n", "x.csv: line 3, column b: missing value, expected a finite number"},
+    {"a,b,label\n1,2,0\n1,,0\n",
+     "x.csv: line 3, column b: missing value, expected a finite number"},
     {"a,b,label\n1,2,0\n1,NA,0\n", "x.csv: line 3, column b: missing value (NA)"},
     {"a,b,label\n1,2,0\n1,two,0\n", "x.csv: line 3, column b: found two, expected a finite number"},
     {"a,b,label\n1,2,0\n1,nan,0\n", "x.csv: line 3, column b: found nan"},
@@ -104,7 +121,8 @@ START_TEST(refuses_bytes_and_endless_cells) {
     memcpy(text, "a,b,label\n\"", 11);
     write_text("$/x.csv", text);
     o = run_call(read_it, NULL);
-    assert_refused(&o, "x.csv: line 2: a cell longer than 65536 bytes, is its closing quote missing?");
+    assert_refused(&o,
+                   "x.csv: line 2: a cell longer than 65536 bytes, is its closing quote missing?");
     free(text);
 }
 END_TEST

@@ -94,7 +94,8 @@ static inline pid_t start_call(int (*call)(void *), void *argument) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        if (!freopen(in_folder("$/out"), "w", stdout) || !freopen(in_folder("$/err"), "w", stderr)) {
+        if (!freopen(in_folder("$/out"), "w", stdout) ||
+            !freopen(in_folder("$/err"), "w", stderr)) {
             _exit(99);
         }
         int code = call(argument);
@@ -228,34 +229,37 @@ static const NnEntryPoint fixture_entry[] = {
     {"gradients", fixture_gradients}, {"epoch_end", fixture_epoch_end},
 };
 
-#define TENSOR(name, kind, elem, dims, field)                                                   \
-    "{\"name\":\"" name "\",\"kind\":\"" kind "\",\"elem\":\"" elem "\",\"dims\":" dims ",\"offset\":%zu}", \
+#define TENSOR(name, kind, elem, dims, field)                                           \
+    "{\"name\":\"" name "\",\"kind\":\"" kind "\",\"elem\":\"" elem "\",\"dims\":" dims \
+    ",\"offset\":%zu}",                                                                 \
         offsetof(Arena, field)
 
 static inline void fixture_tensors(Buffer *b) {
-    buffer_format(b, TENSOR("image", "input", "f32", "[\"batch\",64]", image));            // 0
+    buffer_format(b, TENSOR("image", "input", "f32", "[\"batch\",64]", image));  // 0
     buffer_format(b, "," TENSOR("label", "input", "i32", "[\"batch\"]", label));
     buffer_format(b, "," TENSOR("dense#1.w", "param", "f32", "[64,10]", w));
     buffer_format(b, "," TENSOR("dense#1.b", "param", "f32", "[10]", b));
     buffer_format(b, "," TENSOR("momentum#1.v.dense#1.w", "state", "f32", "[64,10]", mw));
-    buffer_format(b, "," TENSOR("momentum#1.v.dense#1.b", "state", "f32", "[10]", mb));    // 5
+    buffer_format(b, "," TENSOR("momentum#1.v.dense#1.b", "state", "f32", "[10]", mb));  // 5
     buffer_format(b, "," TENSOR("lr", "hyper", "f32", "[]", lr));
     buffer_format(b, "," TENSOR("run.inv_rows", "run", "f32", "[]", inv_rows));
     buffer_format(b, "," TENSOR("run.step", "run", "i32", "[]", step));
     buffer_format(b, "," TENSOR("valid.loss", "run", "f32", "[]", valid_loss));
-    buffer_format(b, "," TENSOR("loss", "result", "f32", "[]", loss));                     // 10
+    buffer_format(b, "," TENSOR("loss", "result", "f32", "[]", loss));  // 10
     buffer_format(b, "," TENSOR("accuracy", "result", "f32", "[]", accuracy));
     buffer_format(b, "," TENSOR("output", "result", "f32", "[\"batch\",10]", logits));
     buffer_format(b, "," TENSOR("grad.dense#1.w", "result", "f32", "[64,10]", gw));
     buffer_format(b, "," TENSOR("grad.dense#1.b", "result", "f32", "[10]", gb));
-    buffer_format(b, "," TENSOR("stop", "result", "i32", "[]", stop));                     // 15
+    buffer_format(b, "," TENSOR("stop", "result", "i32", "[]", stop));  // 15
     buffer_format(b, "," TENSOR("stop_below", "hyper", "f32", "[]", stop_below));
 }
 
 static inline void fixture_fields(Buffer *b) {
     buffer_format(b, "[{\"name\":\"image\",\"tensor\":0,\"columns\":[");
     for (int i = 0; i < PIXELS; i++) buffer_format(b, "%s\"p%d\"", i ? "," : "", i);
-    buffer_format(b, "],\"class\":0},{\"name\":\"label\",\"tensor\":1,\"columns\":[\"digit\"],\"class\":10}]");
+    buffer_format(
+        b,
+        "],\"class\":0},{\"name\":\"label\",\"tensor\":1,\"columns\":[\"digit\"],\"class\":10}]");
 }
 
 static const char fixture_entries[] =
@@ -274,18 +278,23 @@ static inline const NnProgram *fixture_program(void) {
     static NnProgram program;
     static Buffer b;
     if (b.length) return &program;
-    buffer_format(&b, "{\"nnc\":\"0.1.0\",\"name\":\"softmax\",\"source\":\"softmax.nn\","
-                      "\"source_dir\":\"\",\"hash\":\"0123456789abcdef\",\"real\":\"f32\","
-                      "\"batch\":%d,\"tensors\":[", BATCH);
+    buffer_format(&b,
+                  "{\"nnc\":\"0.1.0\",\"name\":\"softmax\",\"source\":\"softmax.nn\","
+                  "\"source_dir\":\"\",\"hash\":\"0123456789abcdef\",\"real\":\"f32\","
+                  "\"batch\":%d,\"tensors\":[",
+                  BATCH);
     fixture_tensors(&b);
-    buffer_format(&b, "],%s\"data\":{\"name\":\"digits\",\"from\":\"csv\","
-                      "\"path\":\"examples/data/digits.csv\",\"seed\":1,\"fields\":", fixture_entries);
+    buffer_format(&b,
+                  "],%s\"data\":{\"name\":\"digits\",\"from\":\"csv\","
+                  "\"path\":\"examples/data/digits.csv\",\"seed\":1,\"fields\":",
+                  fixture_entries);
     fixture_fields(&b);
-    buffer_format(&b, ",\"split\":{\"train\":{\"share\":0.8},\"valid\":{\"share\":0.1},"
-                      "\"test\":{\"share\":0.1}}},"
-                      "\"train\":{\"data\":\"digits\",\"epochs\":8,\"steps\":0},\"summary\":["
-                      "{\"layer\":\"dense#1\",\"output\":[\"batch\",10],\"params\":650,"
-                      "\"multiply_adds\":640,\"line\":3}]}");
+    buffer_format(&b,
+                  ",\"split\":{\"train\":{\"share\":0.8},\"valid\":{\"share\":0.1},"
+                  "\"test\":{\"share\":0.1}}},"
+                  "\"train\":{\"data\":\"digits\",\"epochs\":8,\"steps\":0},\"summary\":["
+                  "{\"layer\":\"dense#1\",\"output\":[\"batch\",10],\"params\":650,"
+                  "\"multiply_adds\":640,\"line\":3}]}");
     program = (NnProgram){
         .version = NN_ABI_VERSION,
         .arena_bytes = sizeof(Arena),

@@ -5,15 +5,28 @@
 
 #include "runtime/dataset.h"
 
-static Tensor image = {.name = "image", .kind = TENSOR_input, .elem = ELEM_u8, .rank = 3,
-                       .dim = {4, 2, 3}, .by_batch = true, .count = 24};
-static Tensor label = {.name = "label", .kind = TENSOR_input, .elem = ELEM_i32, .rank = 1,
-                       .dim = {4}, .by_batch = true, .count = 4};
+static Tensor image = {.name = "image",
+                       .kind = TENSOR_input,
+                       .elem = ELEM_u8,
+                       .rank = 3,
+                       .dim = {4, 2, 3},
+                       .by_batch = true,
+                       .count = 24};
+static Tensor label = {.name = "label",
+                       .kind = TENSOR_input,
+                       .elem = ELEM_i32,
+                       .rank = 1,
+                       .dim = {4},
+                       .by_batch = true,
+                       .count = 4};
 static Field image_field = {"image", &image, PART_images, 0, NULL, 0};
 static Field label_field = {"label", &label, PART_labels, 0, NULL, 10};
 
 static Dataset dataset(const Field *f, Column *column) {
-    *column = (Column){.name = f->name, .tensor = f->tensor, .field = f, .below = f->below,
+    *column = (Column){.name = f->name,
+                       .tensor = f->tensor,
+                       .field = f,
+                       .below = f->below,
                        .row_bytes = f == &image_field ? 6 : 4};
     return (Dataset){.n = 1, .column = column};
 }
@@ -66,12 +79,14 @@ static const struct {
     {U8_2_2_3, 16, &image_field, "truncated: ends in row 0, expected 2 x 2 x 3"},
     {U8_2_2_3 "abcdefghijk", 27, &image_field, "truncated: ends in row 1"},
     {U8_2_2_3 "abcdefghijklm", 29, &image_field, "more bytes than its header says"},
-    {"\0\0\10\3\377\377\377\377\0\0\0\2\0\0\0\3abcdef", 22, &image_field, "truncated: ends in row 1"},
+    {"\0\0\10\3\377\377\377\377\0\0\0\2\0\0\0\3abcdef", 22, &image_field,
+     "truncated: ends in row 1"},
     {"\0\0\10\4\0\0\0\1\377\377\377\377\377\377\377\377\377\377\377\377", 20, &image_field,
      "dimensions too large"},
     {"\0\0\10\3\0\0\0\2\0\0\0\3\0\0\0\3", 16, &image_field, "2 x 3 x 3 elements, expected 6"},
     {"\0\0\10\3\0\0\0\0\0\0\0\2\0\0\0\3", 16, &image_field, "no rows"},
-    {"\0\0\10\1\0\0\0\3\0\12\5", 11, &label_field, "row 1: found 10, expected an integer from 0 to 9"},
+    {"\0\0\10\1\0\0\0\3\0\12\5", 11, &label_field,
+     "row 1: found 10, expected an integer from 0 to 9"},
     {U8_2_2_3 "abcdefghijkl", 28, &label_field, "2 x 2 x 3 elements, expected 1 in each row"},
 };
 

@@ -8,7 +8,8 @@ static const Json *parse(Mem *m, const char *text, JsonError *error) {
 START_TEST(reads_values) {
     Mem m = {0};
     JsonError e;
-    const Json *v = parse(&m, " {\"a\": [1, -2.5e3, true, null], \"b\": {\"c\": \"x\"}, \"d\":[]} ", &e);
+    const Json *v =
+        parse(&m, " {\"a\": [1, -2.5e3, true, null], \"b\": {\"c\": \"x\"}, \"d\":[]} ", &e);
     ck_assert_ptr_nonnull(v);
     const Json *a = json_get(v, "a");
     ck_assert_int_eq(a->count, 4);
@@ -35,9 +36,36 @@ START_TEST(reads_escapes) {
 END_TEST
 
 static const char *const bad[] = {
-    "", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "\"a",
-    "\"a\\", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\u0000\"", "\"a\nb\"", "+1",
-    "1 2", "tru", "nul", "--1", "1e", ".", "'a'", "\"\\ud83d\\u0041\"", "[1 2]", "{\"a\" 1}",
+    "",
+    " ",
+    "{",
+    "[",
+    "[1",
+    "[1,",
+    "[1,]",
+    "{\"a\"}",
+    "{\"a\":}",
+    "{\"a\":1,}",
+    "{a:1}",
+    "\"a",
+    "\"a\\",
+    "\"\\x\"",
+    "\"\\u12\"",
+    "\"\\ud800\"",
+    "\"\\udc00\"",
+    "\"\\u0000\"",
+    "\"a\nb\"",
+    "+1",
+    "1 2",
+    "tru",
+    "nul",
+    "--1",
+    "1e",
+    ".",
+    "'a'",
+    "\"\\ud83d\\u0041\"",
+    "[1 2]",
+    "{\"a\" 1}",
 };
 
 START_TEST(refuses) {

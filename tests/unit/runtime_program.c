@@ -49,7 +49,8 @@ END_TEST
 
 START_TEST(resumes_inside_an_epoch_to_the_same_bits) {
     run_well("train --epochs 3 --ckpt $/whole --log $/whole.jsonl --lr 0.3");
-    run_well("train --epochs 3 --ckpt $/parts --log $/parts.jsonl --lr 0.3 --ckpt-every 17 --keep 9");
+    run_well(
+        "train --epochs 3 --ckpt $/parts --log $/parts.jsonl --lr 0.3 --ckpt-every 17 --keep 9");
     char *log = read_file("$/parts.jsonl", NULL);
     char *copy = strdup(in_folder("$/parts/step-68.safetensors"));
     ck_assert_int_eq(access(copy, R_OK), 0);
@@ -143,11 +144,13 @@ END_TEST
 START_TEST(evaluates_the_best_weights) {
     Outcome train = run_well("train --epochs 3 --ckpt $/e");
     Outcome eval = run_well("eval --ckpt $/e");
-    ck_assert_double_eq(figure_of(strstr(train.out, "test:"), "loss "), figure_of(eval.out, "loss "));
+    ck_assert_double_eq(figure_of(strstr(train.out, "test:"), "loss "),
+                        figure_of(eval.out, "loss "));
     eval = run_well("eval --ckpt $/e/last.safetensors --split train");
     ck_assert_ptr_nonnull(strstr(eval.out, "(1438 rows)"));
     Outcome load = run_well("eval --load $/e/best.safetensors");
-    ck_assert_double_eq(figure_of(strstr(train.out, "test:"), "loss "), figure_of(load.out, "loss "));
+    ck_assert_double_eq(figure_of(strstr(train.out, "test:"), "loss "),
+                        figure_of(load.out, "loss "));
 }
 END_TEST
 
@@ -159,8 +162,9 @@ START_TEST(predicts) {
     int right = 0, n = 0;
     ck_assert_ptr_nonnull(fgets(row, sizeof row, rows));
     ck_assert_ptr_nonnull(fgets(line, sizeof line, found));
-    ck_assert_str_eq(line, "output.0,output.1,output.2,output.3,output.4,output.5,output.6,output.7,"
-                           "output.8,output.9,class\n");
+    ck_assert_str_eq(line,
+                     "output.0,output.1,output.2,output.3,output.4,output.5,output.6,output.7,"
+                     "output.8,output.9,class\n");
     while (fgets(row, sizeof row, rows) && fgets(line, sizeof line, found)) {
         right += atoi(strrchr(row, ',') + 1) == atoi(strrchr(line, ',') + 1);
         n++;

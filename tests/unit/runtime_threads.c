@@ -30,8 +30,8 @@ typedef struct Team {
 
 static Team start(int threads) {
     Team t = {.seen = calloc(1, sizeof(Seen) + (size_t)threads * STRIDE)};
-    t.context = (NnContext){.arena = (char *)t.seen, .scratch = (char *)(t.seen + 1),
-                            .extent = {7}, .step = 5};
+    t.context = (NnContext){
+        .arena = (char *)t.seen, .scratch = (char *)(t.seen + 1), .extent = {7}, .step = 5};
     t.context.pool = threads_start(threads, t.context.scratch, STRIDE);
     return t;
 }
@@ -52,12 +52,6 @@ static void assert_parts(const Seen *seen, int n, int threads) {
         }
         begin = end;
     }
-}
-
-// Equal contiguous shares, the first ones an iteration longer.
-static int share_of(int i, int n, int threads) {
-    int whole = n / threads, rest = n % threads, longer = rest * (whole + 1);
-    return i < longer ? i / (whole + 1) : rest + (i - longer) / whole;
 }
 
 START_TEST(covers_every_iteration_once) {
