@@ -112,10 +112,15 @@ static bool has_large_epilogue(const NestLower *n) {
     return copies > 2 && copies * cost > LARGE;
 }
 
-static Buffer *new_scratch(Lower *l, const char *text, Elem elem, int64_t count) {
+// Memory that is filled and read in a block: a thread's own. Outside all loops both are
+// kernels of their own, and every thread reads what one has filled.
+static Buffer *new_scratch(NestLower *n, const Block *block, const char *text, Elem elem,
+                           int64_t count) {
+    Lower *l = n->l;
     Buffer *b = NEW(l->m->arena, Buffer);
     *b = (Buffer){.id = l->s->buffers.n, .name = name(l->m->c->names, text),
-                  .kind = BUFFER_scratch, .elem = elem, .count = count, .offset = -1};
+                  .kind = block == n->top ? BUFFER_arena : BUFFER_scratch,
+                  .elem = elem, .count = count, .offset = -1};
     vec_push(l->m->arena, &l->s->buffers, b);
     return b;
 }
@@ -169,7 +174,7 @@ static void lower_in_two(NestLower *n, Block *block) {
     const Value *leader = n->nest->members.at[0].v;
     int64_t count = 1;
     for (int i = 0; i < n->nest->n_parallel; i++) count *= n->size[i];
-    Buffer *tile = new_scratch(l, "tile", leader->type.elem, count);
+    Buffer *tile = new_scratch(n, block, "tile", leader->type.elem, count);
     Block *inside = open_tile(n, block);
     Affine at[MAX_SLOTS];
     for (int i = 0; i < n->nest->n_parallel; i++)
@@ -254,8 +259,7 @@ static void lower_slots(NestLower *n, int place, Block *block) {
     if (e.n % t) lower_part(n, place, block, (Bound){0}, (Bound){0}, e.n % t, false, whole * t);
 }
 
-// Copies the operand along the lanes into a panel: [reduced slots][lanes]. Outside all loops
-// that is a kernel of its own, whose panel every thread reads.
+// Copies the operand along the lanes into a panel: [reduced slots][lanes].
 static void lower_pack(NestLower *n, int place, Block *block) {
     Lower *l = n->l;
     Module *m = l->m;
@@ -264,11 +268,7 @@ static void lower_pack(NestLower *n, int place, Block *block) {
     int64_t width = n->size[place], rows = 1;
     for (int i = 0; i < nest->n_reduced; i++)
         rows *= dim_max(nest->slot[nest->n_parallel + i].extent);
-    Buffer *panel = NEW(m->arena, Buffer);
-    *panel = (Buffer){.id = l->s->buffers.n, .name = name(m->c->names, "panel"),
-                      .kind = block == n->top ? BUFFER_arena : BUFFER_scratch,
-                      .elem = r->v->type.elem, .count = rows * width, .offset = -1};
-    vec_push(m->arena, &l->s->buffers, panel);
+    Buffer *panel = new_scratch(n, block, "panel", r->v->type.elem, rows * width);
     Affine at = affine_const(0);
     for (int i = 0; i < nest->n_reduced; i++) {
         const Slot *s = &nest->slot[nest->n_parallel + i];
