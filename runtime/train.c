@@ -329,8 +329,9 @@ static void report_test(Trainer *t) {
     log_line(&line, epoch, s->step, "test", &f);
     log_write(&t->log, line.data);
     t->progress.is_quiet = false;
-    progress_line(&t->progress, "test: %s  (weights of epoch %" PRId64 ")", b.data ? b.data : "",
-                  epoch);
+    bool is_best = s->best_epoch > 0 && epoch == s->best_epoch;
+    progress_line(&t->progress, "test: %s  (weights of %s %" PRId64 ")", b.data ? b.data : "",
+                  is_best ? "epoch" : "step", is_best ? epoch : s->step);
     buffer_free(&b);
     buffer_free(&line);
 }
