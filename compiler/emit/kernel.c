@@ -177,10 +177,10 @@ static bool stores_apart(Gen *k, const Stmt *store, const Stmt *other) {
 // How many statements from `first` on can be done point by point; 1 for none.
 static int straight_run(Gen *k, const Block *b, int first) {
     int n = 0;
-    bool has_store = false;
+    bool stores = false;
     while (first + n < b->n && is_straight(k, b->at[first + n]))
-        has_store |= b->at[first + n++]->kind == STMT_store;
-    if (!k->n_slot || !has_store) return 1;
+        stores |= b->at[first + n++]->kind == STMT_store;
+    if (!k->n_slot || !stores) return 1;
     for (int i = first; i < first + n; i++)
         for (int j = first; j < first + n; j++)
             if (b->at[i]->kind == STMT_store && !stores_apart(k, b->at[i], b->at[j])) return 1;
@@ -550,10 +550,16 @@ static double open_points(const Gen *k) {
 
 enum { SHORT_TRIP = 8, LARGE_BODY = 800, LARGE_COPY = 64, COPIES = 4 };
 
+static bool has_store(const Block *b) {
+    for (int i = 0; i < b->n; i++)
+        if (b->at[i]->kind == STMT_store) return true;
+    return false;
+}
+
 // How many copies of the body one iteration of the loop gets. On a contraction's k loop four
-// gain 1 to 2% and cost a third more time to compile.
+// gain 1 to 2% and cost a third more time to compile; pointwise loops gain nothing.
 static int choose_copies(Gen *k, const Stmt *s, int64_t trip) {
-    if (k->g->c->opt.opt_level == 0 || has_loop(&s->loop.body)) return 1;
+    if (k->g->c->opt.opt_level == 0 || has_loop(&s->loop.body) || has_store(&s->loop.body)) return 1;
     if (trip >= 0 && trip < 2 * COPIES) return 1;
     return body_size(k, &s->loop.body, open_points(k)) <= LARGE_COPY ? COPIES : 1;
 }

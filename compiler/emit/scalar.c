@@ -330,10 +330,38 @@ static V scale2_avx512(Code *g, Elem e, V x, V n) {
     return LLVMBuildShuffleVector(g->b, half[0], half[1], LLVMConstVector(lane, LANES), "");
 }
 
+// The same for one number, in the first lane.
+static V scale2_one(Code *g, Elem e, V x, V n) {
+    bool is_f32 = e == ELEM_f32;
+    const char *name = is_f32 ? "llvm.x86.avx512.mask.scalef.ss" : "llvm.x86.avx512.mask.scalef.sd";
+    T t = LLVMVectorType(LLVMTypeOf(x), is_f32 ? 4 : 2);
+    T param[5] = {t, t, t, g->t_i8, g->t_i32};
+    T type = LLVMFunctionType(t, param, 5, false);
+    V fn = LLVMGetNamedFunction(g->m, name);
+    if (!fn) fn = LLVMAddFunction(g->m, name, type);
+    V count = LLVMBuildSIToFP(g->b, clamp(g, n, -5000, 5000), LLVMTypeOf(x), "");
+    V zero = LLVMConstNull(t), lane = const_i32(g, 0);
+    V arg[5] = {LLVMBuildInsertElement(g->b, zero, x, lane, ""),
+                LLVMBuildInsertElement(g->b, zero, count, lane, ""), zero,
+                LLVMConstInt(g->t_i8, 1, false), const_i32(g, 4)};
+    return LLVMBuildExtractElement(g->b, LLVMBuildCall2(g->b, type, fn, arg, 5, ""), lane, "");
+}
+
+// In doubles an f32 can be scaled exactly; it is rounded when it becomes f32 again.
+static V scale2_f32(Code *g, V x, V n) {
+    T f64 = same(x, g->value_type[ELEM_f64]);
+    V count = LLVMBuildSExt(g->b, clamp(g, n, -400, 400), same(x, g->t_i64), "");
+    V wide = LLVMBuildFPExt(g->b, x, f64, "");
+    V scaled = LLVMBuildFMul(g->b, wide, power_of_two(g, ELEM_f64, count, f64), "");
+    return LLVMBuildFPTrunc(g->b, scaled, LLVMTypeOf(x), "");
+}
+
 // x = m * 2^e, so x * 2^n is m * 2^(e + n): first as far down as stays exact, then the rest.
 static V emit_op_scale2(Code *g, const Operation *o) {
     V x = o->a[0], n = o->a[1];
-    if (g->has_avx512 && is_vector(x)) return scale2_avx512(g, o->elem, x, n);
+    if (g->has_avx512)
+        return is_vector(x) ? scale2_avx512(g, o->elem, x, n) : scale2_one(g, o->elem, x, n);
+    if (o->elem == ELEM_f32) return scale2_f32(g, x, n);
     Format f = format_of(g, o->elem);
     Parts p = take_apart(g, o->elem, x);
     V count = widen_count(g, o->elem, clamp(g, n, -5000, 5000));
