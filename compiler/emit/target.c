@@ -134,6 +134,8 @@ void target_attributes(Code *g, V fn) {
     attribute(g, fn, "target-cpu", g->cpu);
     if (g->features[0]) attribute(g, fn, "target-features", g->features);
     attribute(g, fn, "prefer-vector-width", "512");
+    unsigned os = LLVMGetEnumAttributeKindForName("optsize", 7);
+    LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, LLVMCreateEnumAttribute(g->cx, os, 0));
     unsigned kind = LLVMGetEnumAttributeKindForName("nounwind", 8);
     LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex,
                             LLVMCreateEnumAttribute(g->cx, kind, 0));
