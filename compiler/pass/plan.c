@@ -252,12 +252,13 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
     for (int u = 0; u < 2; u++)
         if (tile->unroll[u] >= 0) reuse /= (double)tile->times[u];
     if (reuse < 1) reuse = 1;
+    const double FETCH = 8;  // cycles to bring an instruction of the tile in, once a step
     Parts lanes = {1, {1}, {1}}, unroll[2] = {{1, {1}, {1}}, {1, {1}, {1}}};
     if (tile->lanes >= 0) lanes = parts_of(&p->nest->slot[tile->lanes], tile->width);
     for (int u = 0; u < 2; u++)
         if (tile->unroll[u] >= 0)
             unroll[u] = parts_of(&p->nest->slot[tile->unroll[u]], tile->times[u]);
-    double cycles = 0;
+    double cycles = 0, code = 0;  // code: points that have instructions of their own
     for (int l = 0; l < lanes.n; l++)
         for (int a = 0; a < unroll[0].n; a++)
             for (int b = 0; b < unroll[1].n; b++) {
@@ -268,8 +269,9 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
                 part.times[1] = unroll[1].size[b];
                 cycles += lanes.count[l] * unroll[0].count[a] * unroll[1].count[b] *
                           tile_cycles(p, &part, k_points, reuse);
+                code += (double)vectors_of(part.width) * (double)(part.times[0] * part.times[1]);
             }
-    return cycles * others;
+    return cycles * others + FETCH * code * (1 + p->body_cost + p->follower_cost);
 }
 
 static bool fits_registers(const Planner *p, const Tile *tile) {
