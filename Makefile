@@ -112,7 +112,7 @@ $(BUILD)/tests/%: tests/train/reference/%.c
 	$(CC) $(FLAGS) -o $@ $< -lm
 
 .PHONY: test bless asan fuzz valgrind
-test: all $(UNITS) $(TOOLS) ## all tests; SUITES="lang grad" for some, V=1 to list them
+test: all $(UNITS) $(TOOLS) $(BUILD)/agree ## all tests; SUITES="lang grad" for some, V=1 to list them
 	@BUILD=$(BUILD) sh tests/run.sh $(SUITES)
 
 bless: all ## rewrite the expected output of the text tests: read the difference
@@ -132,6 +132,12 @@ valgrind: all ## the compiler on the examples under valgrind
 FUZZ = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/run_compiled.c,$(wildcard tests/fuzz/*.c)))
 $(BUILD)/fuzz: $(FUZZ) $(foreach l,emit pass ir base,$(call lib,$(l)))
 	$(CC) $(CFLAGS) -rdynamic -o $@ $(FUZZ) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
+
+# Holds programs against the interpreter; kernels that it loads call the nn_parallel of in_parts.c.
+AGREE = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/agree/*.c) tests/fuzz/in_parts.c tests/fuzz/noise.c)
+$(BUILD)/agree: $(AGREE) $(foreach l,emit pass sema ir syntax base,$(call lib,$(l)))
+	$(CC) $(CFLAGS) -rdynamic -o $@ $(AGREE) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
 
 SEED ?= 1
