@@ -85,7 +85,7 @@ static Exp *default_value(Sema *s, const Node *param, Span at, const char *what)
 }
 
 // Configuration is checked where it is given, even if what is configured is never called.
-static bool check_config(Sema *s, const Node *def, Args config, Span at) {
+bool check_config(Sema *s, const Node *def, Args config, Span at) {
     const Node *params = def->kid[0];
     const Arg **given = NEW_ARRAY(s->arena, const Arg *, params->n + 1);
     const char *what = arena_printf(s->arena, "`%s`", def->name);

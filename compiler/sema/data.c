@@ -140,7 +140,9 @@ static Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below) {
 
 Exp *field_part(Sema *s, Name id) {
     bool is_images = is_word(id, "images"), is_labels = is_word(id, "labels");
-    if (!s->field || !is_word(s->spec->format, "idx") || (!is_images && !is_labels)) return NULL;
+    if (!s->field || (!is_images && !is_labels)) return NULL;
+    if (!s->spec->format) return exp_error;
+    if (!is_word(s->spec->format, "idx")) return NULL;
     FieldSpec spec = {.part = id};
     if (is_images) return field_input(s, spec, ELEM_u8, 0);
     if (s->field_type.rank || !s->field_type.below)
@@ -180,6 +182,7 @@ static void add_column(Sema *s, Columns *c, const Node *n) {
 Exp *read_columns(Sema *s, const Node *call) {
     const Node *args = call->kid[1];
     Columns c = {0};
+    if (!s->spec->format) return exp_error;
     if (!is_word(s->spec->format, "csv"))
         return fail(s, call->span, "`%s` reads a CSV file", call->kid[0]->name);
     for (int i = 0; i < args->n; i++) add_column(s, &c, args->kid[i]);

@@ -367,11 +367,9 @@ typedef struct Place {
     Shape kept;
 } Place;
 bool target_place(Sema *s, const Node *n, Exp *base, Place *out);
-Scalar *index_scalar(Sema *s, const Node *n);        // an i32; NULL after an error
 bool has_free_pack(const Node *n, bool into_calls);
 Binding *bind_index(Sema *s, Name id, Span at, const Node *bound);
 bool bindings_known(Sema *s, const Binding *from, const Binding *to);
-bool split_merged(Sema *s, const Node *tuple, Dim whole, Span from);
 
 // Known when compiled, or an error; a hyper that it depends on becomes fixed.
 bool need_number(Sema *s, const Node *n, Number *out);
@@ -379,7 +377,6 @@ bool need_int(Sema *s, const Node *n, int64_t *out);
 bool exp_number_of(Sema *s, Exp *e, Span at, Number *out);
 bool need_dim(Sema *s, const Node *n, Dim *out);
 bool fix_hypers(Sema *s, const Exp *e);   // restarts where e depends on hypers alone
-Exp *scalar_real_of(Sema *s, Exp *e, Span at, const char *what);
 
 // ---- shape.c
 
@@ -403,6 +400,8 @@ Exp *apply(Sema *s, Exp *f, Args args, Span at, Span callee);
 Exp *apply_pipe(Sema *s, Exp *f, Exp *x, Span x_span, Span at, Span callee);
 Exp *run_def(Sema *s, const Node *def, Args config, Args args, Span at, LayerScope *layers);
 void bind_params(Sema *s, const Node *params, Args args, Span at, const char *what);
+// Are these arguments what the definition takes first?
+bool check_config(Sema *s, const Node *def, Args config, Span at);
 const char *site_below(Sema *s, Name what, Span at);
 Exp *run_body(Sema *s, const Node *body, const Node *returns);
 const Builtin *find_builtin(Name id);
@@ -432,7 +431,8 @@ Exp *read_columns(Sema *s, const Node *call);
 Exp *run_input(Sema *s, const char *name, Elem elem);
 void read_train(Sema *s);
 void build_entries(Sema *s);
-void build_updates(Sema *s, Value *loss);
+void finish_entries(Sema *s);
+void build_updates(Sema *s, Value *loss);  // loss: NULL after an error
 const Node *train_entry(Sema *s, const char *word, int nth);
 int entry_args(const Node *entry);        // how many
 const Node *entry_paths(const Node *entry);

@@ -51,7 +51,7 @@ bool bindings_known(Sema *s, const Binding *from, const Binding *to) {
             continue;
         }
         Diag *d = sema_error(s, b->span, "the range of the index `%s` is not known", b->name);
-        diag_help(d, "it never stands alone in a subscript: write `%s < n`", b->name);
+        diag_help(d, "it never stands alone in a subscript: write `%s < size`", b->name);
         all = false;
     }
     return all;

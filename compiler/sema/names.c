@@ -54,23 +54,26 @@ Diag *not_compiled(Sema *s, Span at, const char *what) {
     return sema_error(s, at, "%s not compiled yet", what);
 }
 
-// Edits from a to b: insertions, deletions, replacements.
+static int least(int a, int b) {
+    return a < b ? a : b;
+}
+
+// Edits from a to b: insertions, deletions, replacements, and neighbours that change places.
 static int edit_distance(const char *a, const char *b) {
-    enum { MOST = 40 };
-    int n = (int)strlen(a), m = (int)strlen(b), row[MOST + 1];
+    enum { MOST = 30 };
+    int n = (int)strlen(a), m = (int)strlen(b), edits[MOST + 1][MOST + 1];
     if (n > MOST || m > MOST) return MOST;
-    for (int j = 0; j <= m; j++) row[j] = j;
+    for (int j = 0; j <= m; j++) edits[0][j] = j;
     for (int i = 1; i <= n; i++) {
-        int corner = row[0];
-        row[0] = i;
+        edits[i][0] = i;
         for (int j = 1; j <= m; j++) {
-            int change = corner + (a[i - 1] != b[j - 1]);
-            corner = row[j];
-            int step = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            row[j] = step < change ? step : change;
+            int change = edits[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            edits[i][j] = least(change, least(edits[i - 1][j], edits[i][j - 1]) + 1);
+            bool is_swap = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (is_swap) edits[i][j] = least(edits[i][j], edits[i - 2][j - 2] + 1);
         }
     }
-    return row[m];
+    return edits[n][m];
 }
 
 typedef struct Nearest {

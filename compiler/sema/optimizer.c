@@ -44,6 +44,24 @@ static void reach_value(Sema *s, Value *v, Map *reached) {
     }
 }
 
+// The first value, in order, that the loss reaches and that depends on the leaf in a way that
+// no gradient passes; NULL where nothing that the loss is made of reads it.
+static const Value *path_end(Sema *s, Value *loss, const Value *leaf, Map *reached) {
+    Function alone = {.m = s->m};
+    vec_push(s->arena, &alone.results, ((Result){loss->hint, loss}));
+    Values order = function_order(&alone, s->arena);
+    Map *depends = map_new(s->arena);
+    for (int i = 0; i < order.n; i++) {
+        Value *v = order.at[i];
+        Values below = value_operands(v, s->arena);
+        bool is_below = v == leaf;
+        for (int k = 0; k < below.n; k++) is_below |= map_has(depends, below.at[k]);
+        if (is_below && map_has(reached, v)) return v;
+        if (is_below) map_set(depends, v, v);
+    }
+    return NULL;
+}
+
 void check_reachable(Sema *s, Value *loss) {
     Map *reached = map_new(s->arena);
     reach_value(s, loss, reached);
@@ -53,7 +71,9 @@ void check_reachable(Sema *s, Value *loss) {
         if (map_has(reached, k->leaf)) continue;
         Diag *d = sema_error(s, k->span, "the loss does not depend on the parameter `%s`",
                              k->leaf->leaf.name);
-        diag_note(d, entry->kid[0]->span, "the loss");
+        const Value *end = path_end(s, loss, k->leaf, reached);
+        if (end) diag_note(d, end->span, "no gradient passes here");
+        else diag_note(d, entry->kid[0]->span, "nothing that makes up the loss reads it");
     }
 }
 
@@ -84,7 +104,7 @@ static const Node *read_optimizer(Sema *s, const Node *entry, Args *config) {
         return NULL;
     }
     *config = n->kind == NODE_call ? eval_args(s, n->kid[1]) : (Args){0};
-    return f->callable.def;
+    return check_config(s, f->callable.def, *config, n->span) ? f->callable.def : NULL;
 }
 
 static void check_updated(Sema *s, Kept *k, Exp *w, Span at) {
@@ -129,7 +149,7 @@ void build_updates(Sema *s, Value *loss) {
     if (!entry) return;
     Args config;
     const Node *def = read_optimizer(s, entry, &config);
-    for (int i = 0; def && i < s->entry->params.n; i++) {
+    for (int i = 0; def && loss && i < s->entry->params.n; i++) {
         int n_slot = s->slots.n;
         update(s, def, config, s->entry->params.at[i], loss, entry);
         s->slots.n = n_slot;

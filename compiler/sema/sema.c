@@ -47,7 +47,7 @@ static void read_items(Sema *s) {
 static bool is_builtin_flag(Name id) {
     static const char *const flags[] = {"data", "threads", "seed", "ckpt", "resume", "log", "keep",
                                         "folds", "ensemble", "patience", "overfit", "quiet", "load",
-                                        "epochs", "help", "version", "steps", "batch"};
+                                        "epochs", "help", "version", "steps"};
     for (unsigned i = 0; i < sizeof flags / sizeof *flags; i++)
         if (is_word(id, flags[i])) return true;
     return false;
@@ -203,6 +203,7 @@ static Module *run_round(Round *r) {
     if (s->model) {
         build_entries(s);
         finish_init(s);
+        finish_entries(s);
     }
     list_hypers(s);
     if (diag_errors(s->c->diags)) return NULL;

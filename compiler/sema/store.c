@@ -78,7 +78,7 @@ static bool slots_known(Sema *s, const int *slot, int n, Span at) {
         const SlotInfo *info = &s->slots.at[slot[i]];
         if (info->is_known) continue;
         Diag *d = sema_error(s, at, "the range of `%s` is not known here", info->name);
-        diag_help(d, "give it where it is bound: `%s < n`", info->name);
+        diag_help(d, "give it where it is bound: `%s < size`", info->name);
         return false;
     }
     return true;

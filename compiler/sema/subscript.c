@@ -22,6 +22,7 @@ typedef struct Reading {
 
 static const char *range_text(Sema *s, double low, double high) {
     if (isinf(low) || isinf(high)) return "any integer";
+    if (low == high) return arena_printf(s->arena, "%.0f", low);
     return arena_printf(s->arena, "%.0f .. %.0f", low, high);
 }
 
@@ -68,19 +69,20 @@ static void add_subscript(Sema *s, Reading *r, const Node *n, Axis axis, Scalar 
 
 // ---- kinds of subscripts
 
-Scalar *index_scalar(Sema *s, const Node *n) {
+// The integer that an index is, and the axes that it brings along: t[w] gathers at each w.
+static Scalar *index_scalar(Sema *s, const Node *n, Shape *axes) {
     Exp *e = operand(s, expr(s, n), n);
     if (is_error(e)) return NULL;
     if (elem_is_real(exp_elem(s, e))) {
         Diag *d = sema_error(s, n->span, "an index must be an integer, and this is real");
-        diag_help(d, "`floor(...)` makes an integer of it");
+        if (e->kind != EXP_number) diag_help(d, "`floor(...)` makes an integer of it");
         return NULL;
     }
-    if (exp_shape(s, e).rank) {
-        sema_error(s, n->span, "an index must be a scalar, and this is %s", exp_describe(s, e));
-        return NULL;
-    }
-    return to_int(s, exp_at(s, e, &(Shape){0}));
+    *axes = exp_shape(s, e);
+    for (int i = 0; i < axes->rank; i++)
+        if (axes->axis[i].slot < 0)
+            axes->axis[i].slot = slot_new(s, axes->axis[i].dim, axes->axis[i].from);
+    return to_int(s, exp_at(s, e, axes));
 }
 
 static bool slots_have_ranges(Sema *s, Scalar *at) {
@@ -118,11 +120,14 @@ static void add_name(Sema *s, Reading *r, const Node *sub, Axis axis, const Bind
 static void add_index(Sema *s, Reading *r, const Node *sub, Axis axis) {
     Binding *b = sub->kind == NODE_name ? find_binding(s->frame, sub->name) : NULL;
     if (b) return add_name(s, r, sub, axis, b);
-    Scalar *at = index_scalar(s, sub);
+    Shape axes;
+    Scalar *at = index_scalar(s, sub, &axes);
     if (!at || !slots_have_ranges(s, at)) {
         r->is_bad = true;
         return;
     }
+    for (int i = 0; i < axes.rank && r->kept.rank < MAX_SLOTS; i++)
+        r->kept.axis[r->kept.rank++] = axes.axis[i];
     add_subscript(s, r, sub, axis, at);
 }
 

@@ -264,7 +264,7 @@ static void build_train_step(Sema *s) {
     begin_entry(s, "train_step", true, true);
     Value *loss = run_forward(s);
     if (loss && !diag_errors(s->c->diags)) check_reachable(s, loss);
-    if (loss) build_updates(s, loss);
+    build_updates(s, loss);
     end_entry(s);
 }
 
@@ -333,6 +333,21 @@ static void build_epoch_end(Sema *s) {
         fail(s, entry->kid[0]->span, "`stop` takes a truth value, and this is %s", exp_describe(s, e));
     }
     end_entry(s);
+}
+
+// An input that nothing uses is no input.
+static void drop_inputs(Sema *s, Function *f) {
+    Values order = function_order(f, s->arena);
+    Map *used = map_new(s->arena);
+    int n = 0;
+    for (int i = 0; i < order.n; i++) map_set(used, order.at[i], order.at[i]);
+    for (int i = 0; i < f->inputs.n; i++)
+        if (map_has(used, f->inputs.at[i])) f->inputs.at[n++] = f->inputs.at[i];
+    f->inputs.n = n;
+}
+
+void finish_entries(Sema *s) {
+    for (int i = 0; i < s->m->fns.n; i++) drop_inputs(s, s->m->fns.at[i]);
 }
 
 void build_entries(Sema *s) {
