@@ -107,11 +107,18 @@ static Scalar *at_point(const Sum *s, const Monomial *t) {
 
 // ---- what does not vary
 
+// Where no point takes part the sum is zero, whatever its terms would have been: a quotient
+// must not become 0 times infinity outside.
+static bool may_leave(const Sum *s, const Factor *f) {
+    return !s->x.n_where || (f->atom->op == OP_read && f->power > 0);
+}
+
 static void split_monomial(const Sum *s, const Monomial *t, Monomial *outer, Monomial *inner) {
     *outer = *inner = monomial_one();
     outer->coef = t->coef;
     for (int i = 0; i < t->n; i++) {
-        Monomial *to = varies(s, t->factor[i].atom) ? inner : outer;
+        bool stays = varies(s, t->factor[i].atom) || !may_leave(s, &t->factor[i]);
+        Monomial *to = stays ? inner : outer;
         to->factor[to->n++] = t->factor[i];
     }
     for (int i = 0; i < t->n_condition; i++) {

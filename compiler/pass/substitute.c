@@ -68,6 +68,13 @@ static bool is_pure_read(const Scalar *s) {
     return s->op == OP_read;
 }
 
+// What a gather reads would stand outside the guards of the read that takes its place.
+static bool has_gather(const Read *r) {
+    for (int i = 0; i < r->v->type.rank; i++)
+        if (r->sub[i].gather) return true;
+    return false;
+}
+
 static bool can_substitute(Context *c, const Value *p, const Read *r, Scalar *body) {
     if (p->op != VAL_index || p->index.nr) return false;
     for (int i = 0; i < p->type.rank; i++)
@@ -76,7 +83,7 @@ static bool can_substitute(Context *c, const Value *p, const Read *r, Scalar *bo
     if (!u || u->is_needed) return false;
     if (body->op == OP_const) return r->n_guard == 0 || !u->in_contraction;
     bool is_copy = is_pure_read(body);
-    if (r->n_guard && !(is_copy && !body->read->n_guard)) return false;
+    if (r->n_guard && !(is_copy && !body->read->n_guard && !has_gather(body->read))) return false;
     if (u->in_contraction) return is_copy && !body->read->n_guard;
     if (is_copy) return true;
     if (u->at_point) return false;
