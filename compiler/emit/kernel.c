@@ -565,7 +565,9 @@ static int choose_copies(Gen *k, const Stmt *s, int64_t trip) {
 }
 
 static bool should_unroll(Gen *k, const Stmt *s, int64_t trip) {
+    if (trip <= 1) return true;
     if (k->g->c->opt.opt_level == 0 || has_loop(&s->loop.body) || trip > SHORT_TRIP) return false;
+    if (has_store(&s->loop.body) && !s->loop.is_unrolled) return false;
     return (double)trip * body_size(k, &s->loop.body, open_points(k)) <= LARGE_BODY;
 }
 

@@ -58,6 +58,98 @@ static void transpose(Code *g, V r[LANES]) {
     }
 }
 
+// ---- one function for all kernels
+
+enum { ROW_BYTES = 4 * LANES };
+
+typedef struct Side {  // up to sixteen rows of up to sixteen elements of four bytes
+    V at;
+    int64_t pitch;  // bytes from row to row
+    int rows, columns;
+} Side;
+
+static V row_at(Code *g, V at, V pitch, int row) {
+    V offset = LLVMBuildNSWMul(g->b, pitch, const_i64(g, row), "");
+    return LLVMBuildGEP2(g->b, g->t_i8, at, &offset, 1, "");
+}
+
+static V low_bits(Code *g, V mask) {
+    return LLVMBuildBitCast(g->b, mask, vector_type(g->t_i1), "");
+}
+
+// Rows behind the last are read there again, and not written at all.
+static void define_part(Code *g, V fn) {
+    T t = vector_type(LLVMFloatTypeInContext(g->cx));
+    V p[8], row[LANES];
+    LLVMGetParams(fn, p);
+    V in = low_bits(g, p[3]), out = low_bits(g, p[7]);
+    for (int i = 0; i < LANES; i++) {
+        V is_there = LLVMBuildICmp(g->b, LLVMIntSLT, const_i64(g, i), p[2], "");
+        V at = LLVMBuildSelect(g->b, is_there, row_at(g, p[0], p[1], i), p[0], "");
+        row[i] = masked_load(g, t, at, in, LLVMConstNull(t), 4);
+    }
+    transpose(g, row);
+    for (int i = 0; i < LANES; i++) {
+        V is_there = LLVMBuildICmp(g->b, LLVMIntSLT, const_i64(g, i), p[6], "");
+        V mask = LLVMBuildSelect(g->b, is_there, out, LLVMConstNull(LLVMTypeOf(out)), "");
+        masked_store(g, row[i], row_at(g, p[4], p[5], i), mask, 4);
+    }
+}
+
+static void define_whole(Code *g, V fn) {
+    T t = vector_type(LLVMFloatTypeInContext(g->cx));
+    V row[LANES];
+    for (int i = 0; i < LANES; i++) {
+        row[i] = LLVMBuildLoad2(g->b, t, row_at(g, LLVMGetParam(fn, 0), LLVMGetParam(fn, 1), i), "");
+        LLVMSetAlignment(row[i], 4);
+    }
+    transpose(g, row);
+    for (int i = 0; i < LANES; i++) {
+        V to = row_at(g, LLVMGetParam(fn, 4), LLVMGetParam(fn, 5), i);
+        LLVMSetAlignment(LLVMBuildStore(g->b, row[i], to), 4);
+    }
+}
+
+// (from, pitch, rows, columns as a mask, to, pitch, rows, columns as a mask)
+static V transposer(Code *g, bool is_whole) {
+    const char *name = is_whole ? "transpose.whole" : "transpose.part";
+    V fn = LLVMGetNamedFunction(g->m, name);
+    if (fn) return fn;
+    T mask = LLVMIntTypeInContext(g->cx, LANES);
+    T param[8] = {g->t_ptr, g->t_i64, g->t_i64, mask, g->t_ptr, g->t_i64, g->t_i64, mask};
+    fn = LLVMAddFunction(g->m, name, LLVMFunctionType(g->t_void, param, 8, false));
+    LLVMSetLinkage(fn, LLVMInternalLinkage);
+    target_attributes(g, fn);
+    BB saved = LLVMGetInsertBlock(g->b);
+    LLVMMetadataRef place = LLVMGetCurrentDebugLocation2(g->b);
+    LLVMSetCurrentDebugLocation2(g->b, NULL);
+    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
+    if (is_whole) define_whole(g, fn);
+    else define_part(g, fn);
+    LLVMBuildRetVoid(g->b);
+    LLVMPositionBuilderAtEnd(g->b, saved);
+    LLVMSetCurrentDebugLocation2(g->b, place);
+    return fn;
+}
+
+// Element (i, j) of `from` becomes element (j, i) of `to`.
+static void call_transpose(Code *g, Side from, Side to) {
+    const Side *side[2] = {&from, &to};
+    T mask = LLVMIntTypeInContext(g->cx, LANES);
+    V arg[8];
+    bool is_whole = true;
+    for (int i = 0; i < 2; i++) {
+        const Side *x = side[i];
+        is_whole &= x->rows == LANES && x->columns == LANES;
+        arg[4 * i] = x->at;
+        arg[4 * i + 1] = const_i64(g, x->pitch);
+        arg[4 * i + 2] = const_i64(g, x->rows);
+        arg[4 * i + 3] = LLVMConstInt(mask, (1u << x->columns) - 1, false);
+    }
+    V fn = transposer(g, is_whole);
+    LLVMBuildCall2(g->b, LLVMGlobalGetValueType(fn), fn, arg, 8, "");
+}
+
 // ---- loads: which
 
 enum { SMALL_STRIDE = 4 };
@@ -130,7 +222,7 @@ static V square(Gen *k, int i) {
     if (k->square[i]) return k->square[i];
     BB saved = insert_before_end(k, k->entry);
     k->square[i] = LLVMBuildAlloca(k->g->b, LLVMArrayType2(vector_type(k->g->t_i32), LANES), "rows");
-    LLVMSetAlignment(k->square[i], 64);
+    LLVMSetAlignment(k->square[i], ROW_BYTES);
     insert_again(k, saved);
     return k->square[i];
 }
@@ -142,28 +234,9 @@ static V element_at(Code *g, V p, int64_t bytes) {
 // Columns 0 .. n - 1 of the rows at the current point.
 static void fill_square(Gen *k, const Load *l, V to, int n) {
     Code *g = k->g;
-    const Buffer *b = l->access.buffer;
-    T t = vector_type(g->memory_type[b->elem]);
-    int64_t pitch = coef_along_lanes(k, &l->access.at) * elem_size[b->elem];
-    V first = access_pointer(k, &l->access), row[LANES];
-    int lanes = active_lanes(k);
-    for (int i = 0; i < LANES; i++) {
-        if (i >= lanes) {
-            row[i] = LLVMConstNull(t);
-            continue;
-        }
-        V p = element_at(g, first, i * pitch);
-        if (n < LANES) {
-            row[i] = masked_load(g, t, p, lane_mask(g, n), LLVMConstNull(t), 4);
-        } else {
-            row[i] = LLVMBuildLoad2(g->b, t, p, "");
-            LLVMSetAlignment(row[i], 4);
-        }
-        tag_access(k, row[i], b);
-    }
-    transpose(g, row);
-    for (int i = 0; i < n; i++)
-        LLVMSetAlignment(LLVMBuildStore(g->b, row[i], element_at(g, to, 64 * i)), 64);
+    int64_t pitch = coef_along_lanes(k, &l->access.at) * elem_size[l->access.buffer->elem];
+    Side rows = {access_pointer(k, &l->access), pitch, active_lanes(k), n};
+    call_transpose(g, rows, (Side){to, ROW_BYTES, n, LANES});
 }
 
 // The loop's variable stands at the block's first iteration.
@@ -190,9 +263,9 @@ V staged_load(Gen *k, const Scalar *s) {
     V iteration = affine_i64(k, &(Affine){1, &(Term){stage->var, 1}, 0});
     iteration = LLVMBuildNSWSub(g->b, iteration, stage->start, "");
     V from = square(k, stage->first[i] + staged_point(k, s));
-    V offset = LLVMBuildNSWMul(g->b, iteration, const_i64(g, 64), "");
+    V offset = LLVMBuildNSWMul(g->b, iteration, const_i64(g, ROW_BYTES), "");
     V v = LLVMBuildLoad2(g->b, vector_type(g->memory_type[s->elem]), byte_offset(g, from, offset), "");
-    LLVMSetAlignment(v, 64);
+    LLVMSetAlignment(v, ROW_BYTES);
     return v;
 }
 
@@ -214,21 +287,15 @@ int row_store_slot(Gen *k, const Stmt *s) {
 // Vectors v[0 .. n - 1] are columns of rows at the current point, where the slot is at 0.
 void store_rows(Gen *k, const Access *a, const V *v, int n) {
     Code *g = k->g;
-    const Buffer *b = a->buffer;
-    int64_t pitch = coef_along_lanes(k, &a->at) * elem_size[b->elem];
+    int64_t pitch = coef_along_lanes(k, &a->at) * elem_size[a->buffer->elem];
     V first = access_pointer(k, a);
     for (int c = 0; c < n; c += LANES) {
-        V row[LANES];
         int width = n - c < LANES ? n - c : LANES;
-        T t = vector_type(g->memory_type[b->elem]);
-        for (int i = 0; i < LANES; i++) row[i] = i < width ? splat(g, v[c + i]) : LLVMGetPoison(t);
-        transpose(g, row);
-        for (int i = 0; i < active_lanes(k); i++) {
-            V p = element_at(g, first, i * pitch + c * 4);
-            V store = width < LANES ? masked_store(g, row[i], p, lane_mask(g, width), 4)
-                                    : LLVMBuildStore(g->b, row[i], p);
-            if (width == LANES) LLVMSetAlignment(store, 4);
-            tag_access(k, store, b);
-        }
+        V from = square(k, c / LANES % MAX_SQUARES);
+        for (int i = 0; i < width; i++)
+            LLVMSetAlignment(LLVMBuildStore(g->b, splat(g, v[c + i]),
+                                            element_at(g, from, ROW_BYTES * i)), ROW_BYTES);
+        Side to = {element_at(g, first, 4 * c), pitch, active_lanes(k), width};
+        call_transpose(g, (Side){from, ROW_BYTES, width, LANES}, to);
     }
 }
