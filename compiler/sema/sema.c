@@ -114,15 +114,6 @@ static void list_hypers(Sema *s) {
         HyperSpec spec = {h->name, number_value(h->e->number), h->is_integer, h->node->span};
         vec_push(s->arena, &s->spec->hypers, spec);
     }
-    for (int i = 0; i < s->c->opt.n_define; i++) {
-        const Define *d = &s->c->opt.define[i];
-        if (d->is_used) continue;
-        Diag *diag = diag_error(s->c->diags, (Span){0}, "-D %s: there is no hyper of this name", d->name);
-        const char **names = NEW_ARRAY(s->arena, const char *, s->hypers.n + 1);
-        for (int k = 0; k < s->hypers.n; k++) names[k] = s->hypers.at[k].name;
-        const char *best = nearest(d->name, names, s->hypers.n);
-        if (best) diag_help(diag, "did you mean `%s`?", best);
-    }
 }
 
 // ---- which model

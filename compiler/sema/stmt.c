@@ -44,8 +44,15 @@ static void assign_several(Sema *s, const Node *targets, const Node *rhs) {
     }
 }
 
+// The parser has reported any other target.
+static bool is_target(const Node *n) {
+    return n->kind == NODE_name || (n->kind == NODE_subscript && n->kid[0]->kind == NODE_name);
+}
+
 static void run_assign(Sema *s, const Node *n) {
     const Node *targets = n->kid[0];
+    for (int i = 0; i < targets->n; i++)
+        if (!is_target(targets->kid[i])) return;
     if (targets->n == 1) assign_one(s, targets->kid[0], n->kid[1]);
     else assign_several(s, targets, n->kid[1]);
 }
@@ -188,6 +195,7 @@ static bool run_if(Sema *s, const Node *n) {
 
 static void run_add_to(Sema *s, const Node *n) {
     const Node *target = n->kid[0];
+    if (!is_target(target)) return;
     if (target->kind != NODE_subscript) {
         Exp *before = lookup(s, target);
         Exp *e = arithmetic(s, "+", before, expr_plain(s, n->kid[1]), n->kid[1]);
