@@ -34,7 +34,7 @@ static Value *simplify_accumulate(Algebra *a, Value *v) {
 
 static Value *simplify_value(Algebra *a, const Function *f, Value *v) {
     switch (v->op) {
-        case VAL_index: return structure_lift(a, simplify_index(a, f, v));
+        case VAL_index: return structure_lift(a, structure_winner(a, simplify_index(a, f, v)));
         case VAL_accumulate: return simplify_accumulate(a, v);
         case VAL_reshape: return structure_reshape(a->m, v);
         case VAL_join: return structure_join(a->m, v);

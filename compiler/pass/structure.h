@@ -12,4 +12,8 @@ Value *structure_join(Module *m, Value *v);
 // over the inner axes, so that the two can be one loop.
 Value *structure_lift(Algebra *a, Value *v);
 
+// Where nothing is left but the winner of a maximum, reads of what was reduced read the
+// maximum (winner.c).
+Value *structure_winner(Algebra *a, Value *v);
+
 #endif

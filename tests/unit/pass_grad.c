@@ -227,6 +227,12 @@ START_TEST(pooling) {
         {"%1 = index [n<2, i<2, j<3 | a<3, b<2] sum %x[n, 3*i + a, 2*j + b] * 0.25", "6"},
         {"%1 = index [n<2, i<5, j<5 | a<2, b<2] max %x[n, i + a, j + b] * %x[n, i + a, 0]", "25"},
         {"%1 = index [n<2, i<3, j<2 | a<2, b<2] sum %x[n, 2*i + a, 1 + 2*j + b] * %x[n, i, j]", "6"},
+        {"%0 = index [n<2, i<6, j<7] max(%x[n, i, j] + 0.3, 0.0)\n"
+         "%1 = index [n<2, i<3, j<3 | a<2, b<2] max %0[n, 2*i + a, 2*j + b]", "9"},
+        {"%0 = index [n<2, i<6, j<6] max(%x[n, i, j] + 0.3, 0.0)\n"
+         "%1 = index [n<2, i<3, j<2 | a<2, b<3] min %0[n, 2*i + a, 3*j + b] * 1.0", "6"},
+        {"%0 = index [n<2, i<6, j<6] tanh(%x[n, i, j])\n"
+         "%1 = index [n<2, i<3, j<3 | a<2, b<2] max %0[n, 2*i + a, 2*j + b]", "9"},
     };
     for (size_t i = 0; i < sizeof pool / sizeof *pool; i++) {
         char body[512];
