@@ -158,6 +158,7 @@ typedef struct Gen {  // one kernel
     Code *g;
     Arena *arena;
     const Kernel *k;
+    bool is_compact;          // no copies of loops' bodies: -O0, and what is seldom run
     int n_word;               // of a set of bits
     Map *temp_of, *buffer_of; // id plus one to TempState *, Buffer * to number plus one
     VEC(TempState *) temps;
@@ -256,7 +257,8 @@ void first_point(Gen *k);
 bool next_point(Gen *k, const uint64_t *set);
 
 // fn is (context, begin, end), and a table of the buffers' offsets where it is shared.
-void emit_kernel(Code *g, const Kernel *k, V fn, bool has_table);
+// is_cold: its code is to be small rather than fast.
+void emit_kernel(Code *g, const Kernel *k, V fn, bool has_table, bool is_cold);
 
 typedef struct Buffers {
     const Buffer **at;

@@ -559,14 +559,14 @@ static bool has_store(const Block *b) {
 // How many copies of the body one iteration of the loop gets. On a contraction's k loop four
 // gain 1 to 2% and cost a third more time to compile; pointwise loops gain nothing.
 static int choose_copies(Gen *k, const Stmt *s, int64_t trip) {
-    if (k->g->c->opt.opt_level == 0 || has_loop(&s->loop.body) || has_store(&s->loop.body)) return 1;
+    if (k->is_compact || has_loop(&s->loop.body) || has_store(&s->loop.body)) return 1;
     if (trip >= 0 && trip < 2 * COPIES) return 1;
     return body_size(k, &s->loop.body, open_points(k)) <= LARGE_COPY ? COPIES : 1;
 }
 
 static bool should_unroll(Gen *k, const Stmt *s, int64_t trip) {
     if (trip <= 1) return true;
-    if (k->g->c->opt.opt_level == 0 || has_loop(&s->loop.body) || trip > SHORT_TRIP) return false;
+    if (k->is_compact || has_loop(&s->loop.body) || trip > SHORT_TRIP) return false;
     if (has_store(&s->loop.body) && !s->loop.is_unrolled) return false;
     return (double)trip * body_size(k, &s->loop.body, open_points(k)) <= LARGE_BODY;
 }
@@ -776,10 +776,11 @@ Buffers kernel_buffers(const Kernel *kernel, Arena *arena) {
     return (Buffers){k->buffers.at, k->buffers.n};
 }
 
-void emit_kernel(Code *g, const Kernel *kernel, V fn, bool has_table) {
+void emit_kernel(Code *g, const Kernel *kernel, V fn, bool has_table, bool is_cold) {
     Arena *arena = arena_new();
     Gen *k = gen_new(g, arena, kernel);
     g->fn = fn;
+    k->is_compact = is_cold || g->c->opt.opt_level == 0;
     k->context = LLVMGetParam(fn, 0);
     k->begin = LLVMGetParam(fn, 1);
     k->end = LLVMGetParam(fn, 2);

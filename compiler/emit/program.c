@@ -54,9 +54,18 @@ static V kernel_function(Code *g, const char *fn, const Kernel *k) {
     return new_function(g, name, param, 3, true);
 }
 
+// Entry points that run once in a while: their code is to be small.
+static bool is_cold(const LoopFunction *f) {
+    static const char *const cold[] = {"init", "gradients", "epoch_end", NULL};
+    for (int i = 0; cold[i]; i++)
+        if (!strcmp(f->name, cold[i])) return true;
+    return false;
+}
+
 typedef struct Shared {  // kernels with one key
     const Kernel *first;
     int n;
+    bool is_hot;
     V body;
 } Shared;
 
@@ -83,6 +92,7 @@ static void count_shared(Code *g) {
                 map_set_int(g->body_of, hash, s);
             }
             s->n++;
+            s->is_hot |= !is_cold(g->p->fns.at[f]);
         }
 }
 
@@ -102,7 +112,7 @@ static V shared_body(Code *g, Shared *s) {
     T param[4] = {g->t_ptr, g->t_i64, g->t_i64, g->t_ptr};
     const char *name = arena_printf(g->arena, "body_%s", s->first->name ? s->first->name : "");
     s->body = new_function(g, name, param, 4, true);
-    emit_kernel(g, s->first, s->body, true);
+    emit_kernel(g, s->first, s->body, true, !s->is_hot);
     return s->body;
 }
 
@@ -112,7 +122,7 @@ static V build_kernel(Code *g, const char *fn_name, const Kernel *k) {
     Shared *s = map_get_int(g->body_of, hash_of(g, k, buffers));
     V fn = kernel_function(g, fn_name, k);
     if (s->n == 1) {
-        emit_kernel(g, k, fn, false);
+        emit_kernel(g, k, fn, false, !s->is_hot);
         return fn;
     }
     V body = shared_body(g, s);
