@@ -283,14 +283,26 @@ static Exp *tuple_member(Sema *s, Exp *e, const Node *n) {
     return exp_error;
 }
 
+// valid.loss, or valid.NAME of a metric.
+static Exp *valid_member(Sema *s, const Node *n) {
+    bool is_known = is_word(n->name, "loss");
+    for (int i = 0; i < s->spec->metrics.n; i++) is_known |= n->name == s->spec->metrics.at[i];
+    if (is_known)
+        return run_input(s, arena_printf(s->arena, "valid.%s", n->name), s->m->real);
+    Diag *d = sema_error(s, n->name_span, "validation gives no `%s`: there are the loss and the metrics",
+                         n->name);
+    const char *best = nearest(n->name, s->spec->metrics.at, s->spec->metrics.n);
+    if (best) diag_help(d, "did you mean `%s`?", best);
+    return exp_error;
+}
+
 static Exp *member(Sema *s, const Node *n) {
     Exp *e = expr(s, n->kid[0]);
     switch (e->kind) {
         case EXP_error: return e;
         case EXP_instance: return instance_member(s, e->instance, n->name, n->name_span);
         case EXP_tuple: return tuple_member(s, e, n);
-        case EXP_group:
-            return run_input(s, arena_printf(s->arena, "%s.%s", e->string, n->name), s->m->real);
+        case EXP_group: return valid_member(s, n);
         default: return fail(s, n->name_span, "%s has no member `%s`", exp_describe(s, e), n->name);
     }
 }

@@ -350,6 +350,26 @@ void finish_entries(Sema *s) {
     for (int i = 0; i < s->m->fns.n; i++) drop_inputs(s, s->m->fns.at[i]);
 }
 
+// Fields that nothing reads are checked, too, in a function that is no part of the module.
+static void check_fields(Sema *s) {
+    int n_field = s->spec->fields.n;
+    Function *aside = NEW(s->arena, Function);
+    aside->name = sema_name(s, "fields");
+    aside->m = s->m;
+    Entry *e = NEW(s->arena, Entry);
+    e->fn = aside;
+    e->version = map_new(s->arena);
+    e->constants = map_new(s->arena);
+    e->root = layer_scope(s, "");
+    s->entry = e;
+    frame_push(s, NULL, s->data->span);
+    s->frame->layers = e->root;
+    make_fields(s);
+    for (int i = 0; i < s->fields->n; i++) field_value(s, s->fields->value[i]);
+    frame_pop(s);
+    s->spec->fields.n = n_field;
+}
+
 void build_entries(Sema *s) {
     s->init = function_new(s->m, "init");
     if (s->train) {
@@ -359,6 +379,7 @@ void build_entries(Sema *s) {
     build_predict(s);
     if (s->train && train_entry(s, "loss", 0)) build_gradients(s);
     if (s->train) build_epoch_end(s);
+    if (s->data) check_fields(s);
     for (int i = 0; i < s->missing.n && !diag_errors(s->c->diags); i++) {
         const Node *n = s->missing.at[i];
         fail(s, n->span, "the size of `%s` is not known: no data gives it", n->name);
