@@ -75,6 +75,10 @@ cases = {
                       lambda y: F.kl_div(F.log_softmax(y, 1), F.softmax(t, 1), reduction="batchmean"),
                       sgd(0.5)),
     "gaussian_nll": ("gaussian_nll(output, exp(output / 2), t)", gauss, sgd(0.1)),
+    "l2": ("squared_error(output, t) + 0.3 * l2(params)",
+           lambda y, w, b: F.mse_loss(y, t) + 0.3 * ((w**2).sum() + (b**2).sum()), sgd(0.2)),
+    "l1": ("squared_error(output, t) + 0.3 * l1(params)",
+           lambda y, w, b: F.mse_loss(y, t) + 0.3 * (w.abs().sum() + b.abs().sum()), sgd(0.02)),
     "sgd": (*square, sgd(0.3)),
     "momentum": (*square, by_optimizer("momentum(lr = 0.2, beta = 0.8)",
                                        lambda p: torch.optim.SGD(p, lr=0.2, momentum=0.8))),
@@ -120,7 +124,8 @@ for name, (text, loss_of, (optimizer, make, rate)) in cases.items():
             for group in opt.param_groups:
                 group["lr"] = rate(step, step - 1)
         opt.zero_grad()
-        loss = loss_of(z * w + b)
+        penalized = loss_of.__code__.co_argcount == 3
+        loss = loss_of(z * w + b, w, b) if penalized else loss_of(z * w + b)
         loss.backward()
         opt.step()
         losses.append("%.10g" % loss.item())
