@@ -1,5 +1,6 @@
 #include "pass/solved.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "ir/build.h"
@@ -182,6 +183,35 @@ static bool has_guard(const Read *r, const Guard *g) {
     return false;
 }
 
+// Is s finite for all finite elements, those that guards put in their place too?
+static bool is_finite(const Scalar *s, int depth) {
+    if (!depth) return false;
+    switch (s->op) {
+        case OP_const: return !elem_is_real(s->elem) || isfinite(s->real);
+        case OP_read: return !s->read->n_guard || is_finite(s->read->otherwise, depth - 1);
+        case OP_to_real:
+        case OP_rand: return true;
+        case OP_div: return s->arg[1]->op == OP_const && is_finite(s->arg[0], depth - 1);
+        case OP_select:
+        case OP_add:
+        case OP_sub:
+        case OP_mul:
+        case OP_min:
+        case OP_max:
+        case OP_neg:
+        case OP_abs:
+        case OP_tanh:
+        case OP_sigmoid:
+        case OP_erf:
+        case OP_sin:
+        case OP_cos:
+            for (int i = s->op == OP_select; i < op_info[s->op].arity; i++)
+                if (!is_finite(s->arg[i], depth - 1)) return false;
+            return true;
+        default: return false;
+    }
+}
+
 // Is s zero wherever one of the guards fails?
 static bool is_zero_outside(const Part *p, const Scalar *s, int depth) {
     if (!depth) return false;
@@ -193,7 +223,8 @@ static bool is_zero_outside(const Part *p, const Scalar *s, int depth) {
                 if (!has_guard(s->read, &p->guard[i])) return false;
             return true;
         case OP_mul:
-            return is_zero_outside(p, s->arg[0], depth - 1) || is_zero_outside(p, s->arg[1], depth - 1);
+            return (is_zero_outside(p, s->arg[0], depth - 1) && is_finite(s->arg[1], depth - 1)) ||
+                   (is_zero_outside(p, s->arg[1], depth - 1) && is_finite(s->arg[0], depth - 1));
         case OP_neg: return is_zero_outside(p, s->arg[0], depth - 1);
         case OP_div:
             return s->arg[1]->op == OP_const && is_zero_outside(p, s->arg[0], depth - 1);
@@ -249,6 +280,7 @@ static bool build_body(Part *p, Index *index) {
     if (!gather_guards(p, to)) return false;
     Scalar *body = compare_gathers(p, to, scalar_subst(m, sc->term, to), &condition);
     body = scalar_rewrite(m, body, guard_read, p);
+    condition = scalar_rewrite(m, condition, guard_read, p);
     if (p->n_guard && !is_zero_outside(p, body, 16)) {
         if (p->nr) {
             index->n_where = p->n_guard;
