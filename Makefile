@@ -112,7 +112,7 @@ $(BUILD)/tests/%: tests/train/reference/%.c
 	$(CC) $(FLAGS) -o $@ $< -lm
 
 .PHONY: test bless asan fuzz valgrind
-test: all $(UNITS) $(TOOLS) $(BUILD)/agree ## all tests; SUITES="lang grad" for some, V=1 to list them
+test: all $(UNITS) $(TOOLS) $(BUILD)/agree $(BUILD)/fuzz ## all tests; SUITES="lang grad" for some, V=1 to list them
 	@BUILD=$(BUILD) sh tests/run.sh $(SUITES)
 
 bless: all ## rewrite the expected output of the text tests: read the difference

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/die.h"
@@ -10,8 +11,10 @@
 #include "ir/verify.h"
 #include "pass/pipeline.h"
 #include "tests/fuzz/differences.h"
+#include "tests/fuzz/from_text.h"
 #include "tests/fuzz/noise.h"
 #include "tests/fuzz/outputs.h"
+#include "tests/fuzz/random_plan.h"
 #include "tests/fuzz/in_parts.h"
 
 typedef struct Session {
@@ -34,7 +37,8 @@ __attribute__((format(printf, 3, 4))) static void complain(Session *s, int i, co
     s->batch->n_failed++;
     va_list args;
     va_start(args, format);
-    fprintf(s->batch->out, "seed %llu: ", (unsigned long long)s->made[i]->seed);
+    if (s->batch->path) fprintf(s->batch->out, "%s: ", s->batch->path);
+    else fprintf(s->batch->out, "seed %llu: ", (unsigned long long)s->made[i]->seed);
     vfprintf(s->batch->out, format, args);
     fprintf(s->batch->out, "\n");
     va_end(args);
@@ -249,7 +253,13 @@ typedef struct Variant {
     const char *name, *skip;
     Machine machine;
     int opt_level;
+    bool has_random_plans;
 } Variant;
+
+static void after_schedule(void *context, Pass *p, const PassInfo *info) {
+    const Session *s = context;
+    if (!strcmp(info->name, "schedule")) randomize_plans(p->schedule, s->made[0]->seed);
+}
 
 static void check_variant(Session *s, const Variant *v, const Outputs *expected) {
     Saved *saved = NEW_ARRAY(s->a, Saved, s->n);
@@ -257,7 +267,8 @@ static void check_variant(Session *s, const Variant *v, const Outputs *expected)
     s->c->opt.machine = v->machine;
     s->c->opt.opt_level = v->opt_level;
     Pass p = {.c = s->c, .m = s->m};
-    PipelineRun run = {.skip = v->skip, .print_after = s->batch->dumps ? "all" : NULL};
+    PipelineRun run = {.skip = v->skip, .print_after = s->batch->dumps ? "all" : NULL,
+                       .after = v->has_random_plans ? after_schedule : NULL, .context = s};
     pipeline_run(&p, &run);
     if (s->batch->dumps) fprintf(s->batch->out, "==== %s\n%s", v->name, run.printed->at);
     for (int f = 0; f < p.program->fns.n; f++) s->batch->tally.kernels += p.program->fns.at[f]->kernels.n;
@@ -273,12 +284,14 @@ static void check_variant(Session *s, const Variant *v, const Outputs *expected)
     for (int i = 0; i < s->n; i++) restore(s, s->made[i]->f, &saved[i]);
 }
 
-static void check_compiled(Session *s, uint64_t group) {
+static void check_compiled(Session *s) {
     static const Variant variants[] = {
-        {"default", NULL, {0}, 2},
-        {"no share, 4 floats wide", "share", {.vector_bytes = 16, .n_register = 16, .l1 = 4096, .l2 = 16384}, 1},
+        {"default", .opt_level = 2},
+        {"4 floats wide", "share", {.vector_bytes = 16, .n_register = 16, .l1 = 4096, .l2 = 16384}, 1},
         {"8 floats wide", NULL, {.vector_bytes = 32, .n_register = 16, .l1 = 2048}, 1},
-        {"few registers, -O0", "share", {.n_register = 6, .l2 = 8192}, 0},
+        {"few registers", "share", {.n_register = 6, .l2 = 8192}, 0},
+        {"random plans", .opt_level = 1, .has_random_plans = true},
+        {"random plans, -O0", .skip = "share", .has_random_plans = true},
     };
     Outputs *expected = NEW_ARRAY(s->a, Outputs, s->n);
     Arena *scratch = arena_new();
@@ -287,8 +300,13 @@ static void check_compiled(Session *s, uint64_t group) {
         evaluate(&expected[i], made_eval(s->made[i], s->m, s->a, EVAL_exact, 0, 0), scratch);
     }
     arena_free(scratch);
+    enum { N_VARIANT = sizeof variants / sizeof *variants };
     check_variant(s, &variants[0], expected);
-    check_variant(s, &variants[1 + group % 3], expected);
+    if (!s->batch->path) {
+        uint64_t group = s->batch->request[0].seed / GROUP;
+        check_variant(s, &variants[1 + group % (N_VARIANT - 1)], expected);
+    }
+    for (int i = 1; s->batch->path && i < N_VARIANT; i++) check_variant(s, &variants[i], expected);
 }
 
 // ---- a batch
@@ -303,18 +321,33 @@ static Compiler *new_compiler(void) {
     return c;
 }
 
+static void read_one(Session *s, const char *path) {
+    s->made[0] = made_from_text(s->c, s->a, path);
+    if (!s->made[0]) {
+        diag_show(s->c->diags, s->batch->out);
+        exit(1);
+    }
+    s->m = s->made[0]->f->m;
+    s->c->opt.is_f64 = s->m->real == ELEM_f64;
+}
+
+static void generate_all(Session *s, const Batch *b) {
+    Compiler *c = s->c;
+    c->opt.is_f64 = b->request[0].seed / GROUP % 3 == 2;
+    s->m = module_new(c, name(c->names, "fuzz"), c->opt.is_f64 ? ELEM_f64 : ELEM_f32);
+    make_extents(s->m);
+    for (int i = 0; i < b->n; i++) s->made[i] = generate(s->m, s->a, &b->request[i]);
+}
+
 static Session *session_new(Batch *b) {
     Compiler *c = new_compiler();
     Session *s = NEW(c->arena, Session);
-    uint64_t group = b->request[0].seed / GROUP;
-    c->opt.is_f64 = group % 3 == 2;
     *s = (Session){.batch = b, .c = c, .a = c->arena, .n = b->n};
-    s->m = module_new(c, name(c->names, "fuzz"), c->opt.is_f64 ? ELEM_f64 : ELEM_f32);
-    make_extents(s->m);
     s->made = NEW_ARRAY(s->a, Made *, b->n);
     s->has_failed = NEW_ARRAY(s->a, bool, b->n);
     s->before = NEW_ARRAY(s->a, Outputs, b->n);
-    for (int i = 0; i < b->n; i++) s->made[i] = generate(s->m, s->a, &b->request[i]);
+    if (b->path) read_one(s, b->path);
+    else generate_all(s, b);
     return s;
 }
 
@@ -336,7 +369,7 @@ void check_batch(Batch *b) {
     pipeline_run(&p, &run);
     if (b->dumps) fputs(run.printed->at, b->out);
     check_text(s, "after order");
-    check_compiled(s, b->request[0].seed / GROUP);
+    check_compiled(s);
     arena_free(s->a);
 }
 

@@ -21,6 +21,7 @@ typedef struct Tally {
 typedef struct Batch {
     const Request *request;
     int n;
+    const char *path;  // or the function that stands in a file, compiled in every way
     FILE *out;
     void (*failed)(void *context, uint64_t seed);
     void *context;

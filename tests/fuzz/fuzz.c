@@ -3,6 +3,7 @@
 //   fuzz [--seed=N] [--count=N] [--only=KIND] [--jobs=N] [--limit=N] [--print]
 //   fuzz --single --seed=N [--value=N] [--drop=N]     one function, in this process; with
 //                                                     --dump, what every pass leaves
+//   fuzz --file=PATH.ir                               the function in a file
 //
 // A group of functions is checked in a process of its own, so that a compiler that ends is
 // found like one that is wrong. A function at fault is made smaller: one of its values as
@@ -22,6 +23,7 @@ typedef struct Settings {
     int only, jobs, limit, value;
     uint64_t drop;
     bool prints, is_single, dumps;
+    const char *file;
 } Settings;
 
 typedef struct Fuzz {
@@ -250,6 +252,7 @@ static Settings parse(int argc, char **argv) {
         else if (option(argv[i], "--limit", &v)) o.limit = atoi(v);
         else if (option(argv[i], "--value", &v)) o.value = atoi(v);
         else if (option(argv[i], "--drop", &v)) o.drop = strtoull(v, NULL, 10);
+        else if (option(argv[i], "--file", &v)) o.file = v;
         else if (!strcmp(argv[i], "--print")) o.prints = true;
         else if (!strcmp(argv[i], "--single")) o.is_single = true;
         else if (!strcmp(argv[i], "--dump")) o.is_single = o.dumps = true;
@@ -265,6 +268,12 @@ static Settings parse(int argc, char **argv) {
     return o;
 }
 
+static int check_file(const char *path, bool dumps) {
+    Batch b = {.path = path, .n = 1, .out = stdout, .dumps = dumps};
+    check_batch(&b);
+    return b.n_failed != 0;
+}
+
 int main(int argc, char **argv) {
     Fuzz z = {.o = parse(argc, argv), .a = arena_new()};
     if (z.o.prints)
@@ -273,6 +282,7 @@ int main(int argc, char **argv) {
             print_function(&r);
         }
     if (z.o.prints) return 0;
+    if (z.o.file) return check_file(z.o.file, z.o.dumps);
     if (z.o.is_single) {  // in this process, for a debugger
         Request r = request_of(&z.o, z.o.seed);
         Batch b = {.request = &r, .n = 1, .out = stdout, .dumps = z.o.dumps};

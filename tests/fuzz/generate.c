@@ -61,12 +61,11 @@ static double random_element(Random *r, const Type *t, double spread) {
     }
 }
 
-static Tensor *random_tensor(Gen *g, const Type *t) {
-    Random r = random_from(g->made->seed, 1000 + (uint64_t)g->n_leaf);
-    Tensor *x = tensor_new(g->a, t, g->made->extent);
-    double spread = random_chance(&r, 20) ? 3 : random_chance(&r, 20) ? 0.1 : 1.5;
+Tensor *random_tensor(const Made *made, Random *r, const Type *t) {
+    Tensor *x = tensor_new(made->arena, t, made->extent);
+    double spread = random_chance(r, 20) ? 3 : random_chance(r, 20) ? 0.1 : 1.5;
     int64_t n = tensor_count(x);
-    for (int64_t i = 0; i < n; i++) x->at[i] = random_element(&r, t, spread);
+    for (int64_t i = 0; i < n; i++) x->at[i] = random_element(r, t, spread);
     return x;
 }
 
@@ -153,7 +152,8 @@ Value *new_leaf(Gen *g, Elem elem, int rank, const Dim *dim, int64_t below) {
     Value *v = op == VAL_input   ? build_input(g->f, text, t, (Span){0})
                : op == VAL_param ? build_param(g->m, text, t, (Span){0})
                                  : build_state(g->m, text, t, (Span){0});
-    Tensor *data = random_tensor(g, &t);
+    Random r = random_from(g->made->seed, 1000 + (uint64_t)g->n_leaf);
+    Tensor *data = random_tensor(g->made, &r, &t);
     g->n_leaf++;
     vec_push(g->a, &g->made->leaves, ((LeafData){v, data}));
     eval_bind(g->eval, v, data);

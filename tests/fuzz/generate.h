@@ -9,6 +9,7 @@
 
 #include "ir/build.h"
 #include "ir/eval.h"
+#include "tests/fuzz/random.h"
 
 typedef enum Kind {
     KIND_map,        // random pointwise bodies
@@ -56,6 +57,8 @@ typedef struct Made {
     Arena *arena;
 } Made;
 
+// Data of a type, at the function's extents.
+Tensor *random_tensor(const Made *made, Random *r, const Type *t);
 // The run-time extents of a module of generated functions.
 void make_extents(Module *m);
 Made *generate(Module *m, Arena *a, const Request *r);

@@ -1,0 +1,64 @@
+#include "tests/fuzz/random_plan.h"
+
+#include "tests/fuzz/random.h"
+
+// Tile points along a slot, at most `most`.
+static int64_t random_size(Random *r, const Slot *s, int64_t most) {
+    int64_t extent = dim_max(s->extent);
+    if (extent < most && !s->extent.by) most = extent;
+    return most < 2 ? 1 : random_between(r, 2, most);
+}
+
+static int64_t random_width(Random *r, const Slot *s) {
+    if (random_chance(r, 40)) return LANES * random_between(r, 1, 2);
+    return random_size(r, s, 40);
+}
+
+static void shuffle(Random *r, Slot *slot, int n) {
+    for (int i = n - 1; i > 0; i--) {
+        int64_t k = random_below(r, i + 1);
+        Slot t = slot[i];
+        slot[i] = slot[k];
+        slot[k] = t;
+    }
+}
+
+static void randomize(Nest *nest, Random *r) {
+    int n = nest->n_parallel, unrolled = 0;
+    nest->packed = NULL;
+    for (int i = 0; i < n; i++) {
+        nest->slot[i].tile = 1;
+        nest->slot[i].is_lanes = false;
+    }
+    if (random_chance(r, 50)) shuffle(r, nest->slot, n);
+    int lanes = random_chance(r, 75) ? (int)random_below(r, n) : -1;
+    if (lanes >= 0) {
+        Slot *s = &nest->slot[lanes];
+        int64_t width = random_width(r, s);
+        if (!s->extent.by && width > s->extent.n) width = s->extent.n;
+        if (width > 1) {
+            s->tile = width;
+            s->is_lanes = true;
+        }
+    }
+    for (int i = 0; i < n && unrolled < 2; i++) {
+        if (i == lanes || !random_chance(r, 35)) continue;
+        nest->slot[i].tile = random_size(r, &nest->slot[i], unrolled ? 3 : 5);
+        unrolled++;
+    }
+}
+
+void randomize_plans(Schedule *s, uint64_t seed) {
+    Random r = random_from(seed, 9);
+    for (int f = 0; f < s->fns.n; f++)
+        for (int i = 0; i < s->fns.at[f]->regions.n; i++) {
+            Region *region = s->fns.at[f]->regions.at[i];
+            for (int n = 0; n < region->nests.n; n++) {
+                Nest *nest = region->nests.at[n];
+                const Value *leader = nest->members.at[0].v;
+                bool is_free = leader->op == VAL_index && nest->n_parallel &&
+                               leader->index.order.kind != ORDER_lanes16;
+                if (is_free && random_chance(&r, 50)) randomize(nest, &r);
+            }
+        }
+}
