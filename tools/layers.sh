@@ -1,6 +1,7 @@
 #!/bin/sh
 # Checks the direction of includes: base < {syntax, ir} < sema < {pass, emit} < driver. Only emit
 # sees LLVM; the runtime sees nothing of the compiler; of the runtime, the compiler sees abi.*.
+# And that compiler/README.md names every file.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -39,6 +40,10 @@ below() {  # the layers that a layer may include
     done
     grep -rn '^ *# *include *[<"]llvm' compiler grammar runtime 2>/dev/null |
         grep -v '^compiler/emit/' || true
+    for file in $(find compiler -name '*.[ch]' -o -name '*.nn') $(find runtime -name '*.c'); do
+        name=${file##*/}
+        grep -q "[^a-z_]$name[^a-z_]" compiler/README.md || echo "$file: not in compiler/README.md"
+    done
     find runtime -name '*.[ch]' | xargs grep -Hn '^ *# *include *"' | grep -v '"runtime/' || true
 } > "${TMPDIR:-/tmp}/layers.$$"
 
@@ -48,4 +53,4 @@ if [ -s "${TMPDIR:-/tmp}/layers.$$" ]; then
     exit 1
 fi
 rm -f "${TMPDIR:-/tmp}/layers.$$"
-echo "layers: all includes point downwards"
+echo "layers: all includes point downwards, compiler/README.md names every file"
