@@ -42,7 +42,7 @@ below() {  # the layers that a layer may include
         grep -v '^compiler/emit/' || true
     for file in $(find compiler -name '*.[ch]' -o -name '*.nn') $(find runtime -name '*.c'); do
         name=${file##*/}
-        grep -q "[^a-z_]$name[^a-z_]" compiler/README.md || echo "$file: not in compiler/README.md"
+        grep -qE "(^|[^a-z_])$name([^a-z_]|\$)" compiler/README.md || echo "$file: not in compiler/README.md"
     done
     find runtime -name '*.[ch]' | xargs grep -Hn '^ *# *include *"' | grep -v '"runtime/' || true
 } > "${TMPDIR:-/tmp}/layers.$$"
