@@ -82,8 +82,17 @@ static bool has_reader(const Values *readers, const Value *v) {
     return false;
 }
 
+// The result of an entry point has memory of its own, even where it is of another one.
+static bool is_some_result(const Module *m, const Value *v) {
+    for (int i = 0; i < m->fns.n; i++)
+        for (int k = 0; k < m->fns.at[i]->results.n; k++)
+            if (storage_root(m->fns.at[i]->results.at[k].v) == v) return true;
+    return false;
+}
+
 // May the update of `target` write over the old value when v is computed?
 static bool can_update_in_place(Grouping *g, Value *target, Value *v) {
+    if (is_some_result(g->m, v)) return false;
     if ((v->op != VAL_index && v->op != VAL_accumulate) || map_has(g->target_of, v)) return false;
     if (v->type.elem != target->type.elem || !type_same_shape(&v->type, &target->type)) return false;
     Values *readers = map_get(g->readers, target);

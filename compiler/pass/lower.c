@@ -511,6 +511,7 @@ static void lower_accumulate(Lower *l, Value *v, Arena *scratch) {
 // ---- the program
 
 static void lower_function(Lower *l, FunctionSchedule *fs, Arena *scratch) {
+    l->s->storage = fs->storage;
     for (int i = 0; i < fs->regions.n; i++) {
         Region *region = fs->regions.at[i];
         Value *first = region->nests.at[0]->members.at[0].v;

@@ -60,6 +60,12 @@ static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Lay
     }
 }
 
+// What does not depend on inputs may be a value of several functions, and lie elsewhere in each.
+static void begin_storage(Schedule *s, FunctionSchedule *fs, const Map *leaves) {
+    fs->storage = s->storage = map_new(s->m->arena);
+    for (int i = 0; i < leaves->n; i++) map_set_int(s->storage, leaves->key[i], leaves->value[i]);
+}
+
 static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
     Layouts *layouts = layouts_new(fs, scratch);
     for (int i = 0; i < fs->regions.n; i++) place_members(s, fs, fs->regions.at[i], layouts);
@@ -78,10 +84,13 @@ static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
 void pass_schedule(Pass *p) {
     Schedule *s = p->schedule;
     s->storage = map_new(p->m->arena);
+    s->kept = map_new(p->m->arena);
     Arena *scratch = arena_new();
     place_leaves(s, p->m);
+    const Map *leaves = s->storage;
     for (int i = 0; i < s->fns.n; i++) {
         FunctionSchedule *fs = s->fns.at[i];
+        begin_storage(s, fs, leaves);
         place_function(s, fs, scratch);
         for (int r = 0; r < fs->regions.n; r++) {
             Region *region = fs->regions.at[r];
@@ -102,8 +111,10 @@ void pass_fuse(Pass *p) {
         Function *f = p->m->fns.at[i];
         halo(f);
         substitute(f, scratch);
-        vec_push(p->m->arena, &s->fns, group(f, scratch));
     }
+    // Grouping looks at what all functions give.
+    for (int i = 0; i < p->m->fns.n; i++)
+        vec_push(p->m->arena, &s->fns, group(p->m->fns.at[i], scratch));
     arena_free(scratch);
     p->schedule = s;
 }

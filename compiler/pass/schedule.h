@@ -66,13 +66,15 @@ typedef struct FunctionSchedule {
     Function *fn;
     VEC(Region *) regions;  // in order
     Map *target_of;         // Value * to Value *: the leaf whose memory it is computed into
+    Map *storage;           // Value * to Storage *, after `schedule`: leaves, and what is kept here
 } FunctionSchedule;
 
 typedef struct Schedule {
     Module *m;
     VEC(FunctionSchedule *) fns;
     VEC(Buffer *) buffers;
-    Map *storage;           // Value * to Storage *, after `schedule`
+    Map *storage;           // of the function under way
+    Map *kept;              // Value * to Buffer *: of results, one for all entry points
 } Schedule;
 
 void print_schedule(Text *out, const Schedule *s);

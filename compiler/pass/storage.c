@@ -51,8 +51,11 @@ void place_leaf(Schedule *s, Value *v) {
 void place_stored(Schedule *s, Value *v, Value *target, bool is_kept, bool is_planar) {
     Storage *storage = new_storage(s, v);
     set_strides(storage, &v->type, 0, is_planar);
-    storage->buffer = target ? storage_of(s, target)->buffer
-                             : new_buffer(s, v, BUFFER_arena, type_count(&v->type), is_kept);
+    if (target) storage->buffer = storage_of(s, target)->buffer;
+    else if (is_kept) storage->buffer = map_get(s->kept, v);
+    if (!storage->buffer)
+        storage->buffer = new_buffer(s, v, BUFFER_arena, type_count(&v->type), is_kept);
+    if (is_kept && !target) map_set(s->kept, v, storage->buffer);
 }
 
 void place_scratch(Schedule *s, Value *v, int n_outer, bool is_planar) {

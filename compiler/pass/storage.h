@@ -5,7 +5,8 @@
 
 #include "pass/schedule.h"
 
-Storage *storage_of(Schedule *s, Value *v);  // NULL for what lives in registers
+// Of the function under way (Schedule.storage). NULL for what lives in registers.
+Storage *storage_of(Schedule *s, Value *v);
 
 void place_leaf(Schedule *s, Value *v);      // once
 // Planar: channels outside the two spatial axes before them (see layout.h).
