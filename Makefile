@@ -10,6 +10,10 @@ FLEX    ?= flex
 BISON   ?= bison
 N       ?= 1000
 
+# Commands are shown with V=1 only.
+Q = $(if $(V),,@)
+say = @printf '  %-7s %s\n' $(1) $(2)
+
 # In parallel unless told otherwise.
 ifeq ($(filter -j%,$(MAKEFLAGS)),)
 MAKEFLAGS += -j$(shell nproc)
@@ -43,23 +47,28 @@ $(BUILD)/libir.a:     $(BUILD)/grammar/ir.l.o $(BUILD)/grammar/ir.y.o
 $(BUILD)/libsema.a:   $(BUILD)/std.o
 
 $(BUILD)/lib%.a:
+	$(call say,AR,$@)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -c $< -o $@
+	$(Q)$(CC) $(FLAGS) -c $< -o $@
 
 $(BUILD)/compiler/emit/%.o: FLAGS += $(shell $(LLVM_CONFIG) --cflags 2>/dev/null | sed 's/-std=[^ ]*//; s/-D_GNU_SOURCE//')
 
 $(BUILD)/grammar/%.l.c $(BUILD)/grammar/%.l.h &: grammar/%.l
+	$(call say,FLEX,$<)
 	@mkdir -p $(@D)
-	$(FLEX) --outfile=$(BUILD)/grammar/$*.l.c --header-file=$(BUILD)/grammar/$*.l.h $<
+	$(Q)$(FLEX) --outfile=$(BUILD)/grammar/$*.l.c --header-file=$(BUILD)/grammar/$*.l.h $<
 $(BUILD)/grammar/%.y.c $(BUILD)/grammar/%.y.h &: grammar/%.y
+	$(call say,BISON,$<)
 	@mkdir -p $(@D)
-	$(BISON) -Werror=conflicts-sr,conflicts-rr --header=$(BUILD)/grammar/$*.y.h --output=$(BUILD)/grammar/$*.y.c $<
+	$(Q)$(BISON) -Werror=conflicts-sr,conflicts-rr --header=$(BUILD)/grammar/$*.y.h --output=$(BUILD)/grammar/$*.y.c $<
 $(BUILD)/grammar/%.o: $(BUILD)/grammar/%.c
-	$(CC) $(FLAGS) -Wno-unused -Wno-shadow -Wno-sign-compare -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FLAGS) -Wno-unused -Wno-shadow -Wno-sign-compare -c $< -o $@
 $(BUILD)/grammar/nn.l.o $(BUILD)/grammar/nn.y.o $(call objects,syntax): | $(BUILD)/grammar/nn.l.h $(BUILD)/grammar/nn.y.h
 $(BUILD)/grammar/ir.l.o $(BUILD)/grammar/ir.y.o $(call objects,ir): | $(BUILD)/grammar/ir.l.h $(BUILD)/grammar/ir.y.h
 
@@ -67,21 +76,24 @@ $(BUILD)/grammar/ir.l.o $(BUILD)/grammar/ir.y.o $(call objects,ir): | $(BUILD)/g
 STD = $(sort $(wildcard compiler/std/*.nn))
 $(BUILD)/std.c: $(STD) compiler/std/embed.sh
 	@mkdir -p $(@D)
-	sh compiler/std/embed.sh $(STD) > $@
+	$(Q)sh compiler/std/embed.sh $(STD) > $@
 $(BUILD)/std.o: $(BUILD)/std.c
-	$(CC) $(FLAGS) -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(FLAGS) -c $< -o $@
 
 LIBS = $(foreach l,$(LAYERS),$(call lib,$(l)))
 $(BUILD)/nnc: $(LIBS)
-	$(CC) $(CFLAGS) -o $@ -Wl,--start-group $(LIBS) -Wl,--end-group \
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -o $@ -Wl,--start-group $(LIBS) -Wl,--end-group \
 	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
 
 # ---- the runtime: no header of the compiler
 
 RUNTIME = $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c))
 $(BUILD)/libnnrt.a: $(RUNTIME)
+	$(call say,AR,$@)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 # It is part of every program: small. Nothing of it is where the time goes.
 $(RUNTIME): FLAGS += -Os -fno-asynchronous-unwind-tables -fno-plt -ffunction-sections -fdata-sections
 
@@ -97,19 +109,22 @@ unit_libs_emit    = emit pass sema ir syntax base
 layer_of = $(firstword $(subst _, ,$(1)))
 .SECONDEXPANSION:
 $(BUILD)/unit/runtime_%: tests/unit/runtime_%.c $(BUILD)/libnnrt.a
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -o $@ $< $(BUILD)/libnnrt.a $(shell pkg-config --libs check) -lz -lm -lpthread
+	$(Q)$(CC) $(FLAGS) -o $@ $< $(BUILD)/libnnrt.a $(shell pkg-config --libs check) -lz -lm -lpthread
 $(BUILD)/unit/%: tests/unit/%.c $$(foreach l,$$(unit_libs_$$(call layer_of,$$*)),$$(call lib,$$(l)))
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	$(Q)$(CC) $(FLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(shell pkg-config --libs check) $(if $(findstring libemit,$^),$(shell $(LLVM_CONFIG) --ldflags --libs)) -lm -lpthread
 
 # ---- tests: a summary, and `N passed, N failed` as the last line
 
 TOOLS = $(BUILD)/tests/make_inputs
 $(BUILD)/tests/%: tests/train/reference/%.c
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) -o $@ $< -lm
+	$(Q)$(CC) $(FLAGS) -o $@ $< -lm
 
 .PHONY: test bless asan fuzz valgrind
 test: all $(UNITS) $(TOOLS) $(BUILD)/agree $(BUILD)/fuzz ## all tests; SUITES="lang grad" for some, V=1 to list them
@@ -131,13 +146,15 @@ valgrind: all ## the compiler on the examples under valgrind
 # Objects of the fuzzer; kernels that it loads call its nn_parallel.
 FUZZ = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/run_compiled.c,$(wildcard tests/fuzz/*.c)))
 $(BUILD)/fuzz: $(FUZZ) $(foreach l,emit pass ir base,$(call lib,$(l)))
-	$(CC) $(CFLAGS) -rdynamic -o $@ $(FUZZ) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -rdynamic -o $@ $(FUZZ) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
 
 # Holds programs against the interpreter; kernels that it loads call the nn_parallel of in_parts.c.
 AGREE = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/agree/*.c) tests/fuzz/in_parts.c tests/fuzz/noise.c)
 $(BUILD)/agree: $(AGREE) $(foreach l,emit pass sema ir syntax base,$(call lib,$(l)))
-	$(CC) $(CFLAGS) -rdynamic -o $@ $(AGREE) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -rdynamic -o $@ $(AGREE) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
 
 SEED ?= 1
