@@ -146,10 +146,12 @@ typedef struct Memo {
 
 enum { MAX_SQUARES = 24 };
 
-typedef struct Stage {  // loads of a loop whose lanes are rows (stage.c)
-    int n, n_square;
+typedef struct Stage {  // loads and stores of a loop whose lanes are rows (stage.c)
+    int n, n_store, n_square;
     const Scalar *load[MAX_SQUARES];
     int first[MAX_SQUARES];  // its first square; one for each point
+    const Stmt *store[MAX_SQUARES];
+    int first_of_store[MAX_SQUARES];
     int var;                 // of the loop
     V start;                 // its value at the block's first iteration
 } Stage;
@@ -244,6 +246,8 @@ V tag_access(Gen *k, V access, const Buffer *b);     // what it can't alias
 bool plan_stage(Gen *k, const Stmt *loop, Stage *out);  // false where there is nothing to stage
 void fill_stage(Gen *k, Stage *stage, int n);           // for n iterations, n <= 16
 V staged_load(Gen *k, const Scalar *s);
+bool staged_store(Gen *k, const Stmt *s, V value);      // false where it is not staged
+void flush_stage(Gen *k, const Stage *stage, int n);    // what was stored in n iterations
 int row_store_slot(Gen *k, const Stmt *store);
 void store_rows(Gen *k, const Access *a, const V *v, int n);
 
@@ -255,6 +259,7 @@ int temp_point(const Gen *k, const TempState *t);
 // kernel.c: points of the open tiles, row-major over the variables in the set.
 void first_point(Gen *k);
 bool next_point(Gen *k, const uint64_t *set);
+void deps_of_store(Gen *k, const Stmt *s, uint64_t *set);
 
 // fn is (context, begin, end), and a table of the buffers' offsets where it is shared.
 // is_cold: its code is to be small rather than fast.

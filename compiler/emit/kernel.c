@@ -83,7 +83,7 @@ static void emit_set(Gen *k, const Stmt *s) {
     set_temp(k, t, s->set.value);
 }
 
-static void deps_of_store(Gen *k, const Stmt *s, uint64_t *set) {
+void deps_of_store(Gen *k, const Stmt *s, uint64_t *set) {
     deps_of_access(k, &s->store.access, set);
     deps_of_guards(k, s->store.guard, s->store.n_guard, set);
     const uint64_t *more = scalar_deps(k, s->store.value);
@@ -111,6 +111,14 @@ static void store_transposed(Gen *k, const Stmt *s, uint64_t *set, int slot) {
     touch(k, buffer_bit(k, s->store.access.buffer));
 }
 
+static bool stores_in_stage(Gen *k, const Stmt *s, const uint64_t *set) {
+    first_point(k);
+    do
+        if (!staged_store(k, s, emit_scalar(k, s->store.value))) return false;
+    while (next_point(k, set));
+    return true;
+}
+
 // All points are computed before the first is stored: they are in lockstep.
 static void emit_store_stmt(Gen *k, const Stmt *s) {
     uint64_t *set = NEW_ARRAY(k->arena, uint64_t, k->n_word);
@@ -120,6 +128,7 @@ static void emit_store_stmt(Gen *k, const Stmt *s) {
         store_transposed(k, s, set, slot);
         return;
     }
+    if (k->stage && stores_in_stage(k, s, set)) return;
     int n = count_points(k, set), i = 0;
     Place *place = NEW_ARRAY(k->arena, Place, n);
     V *value = NEW_ARRAY(k->arena, V, n);
@@ -205,6 +214,7 @@ static void run_at_point(Gen *k, const Stmt *s) {
     debug_at(k->g, s->span);
     if (s->kind == STMT_store) {
         V value = emit_scalar(k, s->store.value);
+        if (staged_store(k, s, value)) return;
         Place place = emit_place(k, &s->store.access, s->store.guard, s->store.n_guard);
         emit_store(k, s->store.access.buffer, &place, value);
         touch(k, buffer_bit(k, s->store.access.buffer));
@@ -614,6 +624,9 @@ static void emit_whole_blocks(Gen *k, const Stmt *s, Stage *stage, V low, V high
     l->var = -1;  // inside, the variable is that of the loop over the block
     V end = LLVMBuildNSWAdd(g->b, l->iv, const_i64(g, LANES), "");
     emit_staged_block(k, s, stage, l->iv, end, LANES);
+    l->var = s->loop.var;
+    k->var[s->loop.var] = (Var){VAR_loop, 0, k->n_loop - 1};
+    flush_stage(k, stage, LANES);
     scope_close(k);
     BB latch = close_loop(k, l, high, &carried, done);
     LLVMPositionBuilderAtEnd(g->b, done);
@@ -638,6 +651,9 @@ static void emit_staged_loop(Gen *k, const Stmt *s, Stage *stage, V low, V high)
     touch(k, s->loop.var);
     fill_stage(k, stage, (int)(to - from));
     emit_staged_block(k, s, stage, middle, high, (int)(to - from));
+    k->var[s->loop.var] = (Var){VAR_const, from};
+    flush_stage(k, stage, (int)(to - from));
+    k->var[s->loop.var].kind = VAR_none;
 }
 
 static void emit_loop(Gen *k, const Stmt *s, V low, V high) {

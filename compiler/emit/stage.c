@@ -166,16 +166,14 @@ static bool is_row_load(Gen *k, const Scalar *s, int var) {
            coef_along_lanes(k, &l->access.at) > SMALL_STRIDE && affine_coef(l->access.at, var) == 1;
 }
 
-static int points_of(Gen *k, const Scalar *s) {
-    const uint64_t *deps = scalar_deps(k, s);
+static int count_points(Gen *k, const uint64_t *deps) {
     int n = 1;
     for (int i = 0; i < k->n_slot; i++)
         if (has_bit(deps, k->slot[i].var)) n *= k->slot[i].n;
     return n;
 }
 
-int staged_point(Gen *k, const Scalar *s) {
-    const uint64_t *deps = scalar_deps(k, s);
+static int staged_point(Gen *k, const uint64_t *deps) {
     int point = 0;
     for (int i = 0; i < k->n_slot; i++)
         if (has_bit(deps, k->slot[i].var)) point = point * k->slot[i].n + k->point[i];
@@ -186,7 +184,7 @@ static void find_rows(Gen *k, const Scalar *s, int var, Stage *out) {
     if (is_row_load(k, s, var)) {
         for (int i = 0; i < out->n; i++)
             if (out->load[i] == s) return;
-        int n = points_of(k, s);
+        int n = count_points(k, scalar_deps(k, s));
         if (out->n == MAX_SQUARES || out->n_square + n > MAX_SQUARES) return;
         out->first[out->n] = out->n_square;
         out->load[out->n++] = s;
@@ -196,10 +194,45 @@ static void find_rows(Gen *k, const Scalar *s, int var, Stage *out) {
     for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) find_rows(k, s->arg[i], var, out);
 }
 
-static bool stores_into(const Block *b, const Buffer *buffer) {
+static int stores_into(const Block *b, const Buffer *buffer) {
+    int n = 0;
     for (int i = 0; i < b->n; i++)
-        if (b->at[i]->kind == STMT_store && b->at[i]->store.access.buffer == buffer) return true;
+        n += b->at[i]->kind == STMT_store && b->at[i]->store.access.buffer == buffer;
+    return n;
+}
+
+// ---- stores: which
+
+static bool loads_from(Gen *k, const Block *b, const Buffer *buffer) {
+    for (int i = 0; i < b->n; i++) {
+        const Stmt *s = b->at[i];
+        const Scalar *value = s->kind == STMT_store ? s->store.value : s->set.value;
+        if (has_bit(scalar_deps(k, value), buffer_bit(k, buffer))) return true;
+    }
     return false;
+}
+
+static bool is_row_store(Gen *k, const Block *b, const Stmt *s, int var) {
+    const Access *a = &s->store.access;
+    return !s->store.n_guard && !a->n_dyn && elem_size[a->buffer->elem] == 4 &&
+           coef_along_lanes(k, &a->at) > 1 && affine_coef(a->at, var) == 1 &&
+           row_store_slot(k, s) < 0 && stores_into(b, a->buffer) == 1 &&
+           !loads_from(k, b, a->buffer);
+}
+
+static uint64_t *store_deps(Gen *k, const Stmt *s) {
+    uint64_t *set = NEW_ARRAY(k->arena, uint64_t, k->n_word);
+    deps_of_store(k, s, set);
+    return set;
+}
+
+static void find_row_store(Gen *k, const Block *b, const Stmt *s, int var, Stage *out) {
+    if (!is_row_store(k, b, s, var)) return;
+    int n = count_points(k, store_deps(k, s));
+    if (out->n_square + n > MAX_SQUARES) return;
+    out->first_of_store[out->n_store] = out->n_square;
+    out->store[out->n_store++] = s;
+    out->n_square += n;
 }
 
 bool plan_stage(Gen *k, const Stmt *s, Stage *out) {
@@ -210,10 +243,13 @@ bool plan_stage(Gen *k, const Stmt *s, Stage *out) {
         if (x->kind == STMT_for || x->kind == STMT_tile || x->kind == STMT_combine) return false;
         find_rows(k, x->kind == STMT_store ? x->store.value : x->set.value, s->loop.var, out);
     }
+    for (int i = 0; i < s->loop.body.n; i++)
+        if (s->loop.body.at[i]->kind == STMT_store)
+            find_row_store(k, &s->loop.body, s->loop.body.at[i], s->loop.var, out);
     for (int i = 0; i < out->n; i++)
         if (stores_into(&s->loop.body, out->load[i]->load->access.buffer)) return false;
     out->var = s->loop.var;
-    return out->n > 0;
+    return out->n + out->n_store > 0;
 }
 
 // ---- loads: the square of a block
@@ -246,11 +282,20 @@ void fill_stage(Gen *k, Stage *stage, int n) {
         const uint64_t *deps = scalar_deps(k, stage->load[i]);
         first_point(k);
         do {
-            int at = stage->first[i] + staged_point(k, stage->load[i]);
+            int at = stage->first[i] + staged_point(k, deps);
             fill_square(k, stage->load[i]->load, square(k, at), n);
         } while (next_point(k, deps));
     }
     first_point(k);
+}
+
+// Row of a square that belongs to the current iteration.
+static V row_of_iteration(Gen *k, const Stage *stage, int number) {
+    Code *g = k->g;
+    V iteration = affine_i64(k, &(Affine){1, &(Term){stage->var, 1}, 0});
+    iteration = LLVMBuildNSWSub(g->b, iteration, stage->start, "");
+    V offset = LLVMBuildNSWMul(g->b, iteration, const_i64(g, ROW_BYTES), "");
+    return byte_offset(g, square(k, number), offset);
 }
 
 // The load at the current point and iteration, or NULL where it is not staged.
@@ -260,16 +305,40 @@ V staged_load(Gen *k, const Scalar *s) {
     int i = 0;
     while (stage && i < stage->n && stage->load[i] != s) i++;
     if (!stage || i == stage->n) return NULL;
-    V iteration = affine_i64(k, &(Affine){1, &(Term){stage->var, 1}, 0});
-    iteration = LLVMBuildNSWSub(g->b, iteration, stage->start, "");
-    V from = square(k, stage->first[i] + staged_point(k, s));
-    V offset = LLVMBuildNSWMul(g->b, iteration, const_i64(g, ROW_BYTES), "");
-    V v = LLVMBuildLoad2(g->b, vector_type(g->memory_type[s->elem]), byte_offset(g, from, offset), "");
+    V from = row_of_iteration(k, stage, stage->first[i] + staged_point(k, scalar_deps(k, s)));
+    V v = LLVMBuildLoad2(g->b, vector_type(g->memory_type[s->elem]), from, "");
     LLVMSetAlignment(v, ROW_BYTES);
     return v;
 }
 
 // ---- stores
+
+bool staged_store(Gen *k, const Stmt *s, V value) {
+    const Stage *stage = k->stage;
+    int i = 0;
+    while (stage && i < stage->n_store && stage->store[i] != s) i++;
+    if (!stage || i == stage->n_store) return false;
+    int number = stage->first_of_store[i] + staged_point(k, store_deps(k, s));
+    V store = LLVMBuildStore(k->g->b, splat(k->g, value), row_of_iteration(k, stage, number));
+    LLVMSetAlignment(store, ROW_BYTES);
+    return true;
+}
+
+// The loop's variable stands at the block's first iteration.
+void flush_stage(Gen *k, const Stage *stage, int n) {
+    for (int i = 0; i < stage->n_store; i++) {
+        const Access *a = &stage->store[i]->store.access;
+        const uint64_t *deps = store_deps(k, stage->store[i]);
+        first_point(k);
+        do {
+            V from = square(k, stage->first_of_store[i] + staged_point(k, deps));
+            int64_t pitch = coef_along_lanes(k, &a->at) * elem_size[a->buffer->elem];
+            Side to = {access_pointer(k, a), pitch, active_lanes(k), n};
+            call_transpose(k->g, (Side){from, ROW_BYTES, n, LANES}, to);
+        } while (next_point(k, deps));
+    }
+    first_point(k);
+}
 
 // Lanes a row apart, and an unrolled tile variable along the row: its slot, or -1.
 int row_store_slot(Gen *k, const Stmt *s) {

@@ -548,6 +548,38 @@ START_TEST(packs_rows) {
 }
 END_TEST
 
+// A loop of one tile whose stores lie along the loop, a row apart along the lanes.
+START_TEST(stores_rows) {
+    static const int lengths[] = {6, 16, 37};
+    for (int i = 0; i < 6; i++) {
+        enum { LANES_N = 21, PITCH = 41 };
+        int n = lengths[i % 3];
+        World w = world_new(ELEM_f32, 2);
+        Extent *extent = module_extent(w.m, "batch", n);
+        Buffer *x = buffer(&w, "x", ELEM_f32, n * LANES_N), *y = buffer(&w, "y", ELEM_f32, 3 * LANES_N * PITCH);
+        new_kernel(&w, "unpack");
+        Block *outer = count(&w, &w.k->body, 3, 3, 1);
+        Block *r = loop(&w, outer, 0, dim_const(0), i < 3 ? dim_const(n) : dim_of(extent), 1);
+        Block *t = tile(&w, r, 0, 0, 1, LANES_N);
+        Scalar *value = scalar_binary(w.m, OP_add, load(&w, x, AT(&w, 0, 0, LANES_N, 1, 1)),
+                                      scalar_unary(w.m, OP_to_real, scalar_iv(w.m, 3)));
+        store(&w, t, y, AT(&w, 2, 0, 1, 1, PITCH, 3, LANES_N * PITCH), value);
+        fill(&w, x, 1);
+        int64_t actual[4] = {n};
+        run(&w, actual);
+        for (int o = 0; o < 3; o++)
+            for (int j = 0; j < LANES_N; j++)
+                for (int k = 0; k < PITCH; k++) {
+                    bool is_in = k >= 2 && k - 2 < n;
+                    float want = is_in ? (float)load_get(w.loaded, x, (k - 2) * LANES_N + j) + o : 0;
+                    if (!is_in && k < 2 && (j || o)) continue;
+                    ck_assert(load_get(w.loaded, y, (o * LANES_N + j) * PITCH + k) == want);
+                }
+        done(&w);
+    }
+}
+END_TEST
+
 // Points are in lockstep: every load of a tile's statements comes before its stores.
 START_TEST(lockstep) {
     World w = world_new(ELEM_f32, 2);
@@ -739,6 +771,7 @@ int main(void) {
     tcase_add_test(t, small_strides);
     tcase_add_test(t, rows_along_lanes);
     tcase_add_test(t, packs_rows);
+    tcase_add_test(t, stores_rows);
     tcase_add_test(t, lockstep);
     tcase_add_loop_test(t, lanes_reduction, 0, 4);
     tcase_add_test(t, draws);
