@@ -166,8 +166,10 @@ Scalar *algebra_simplify(Algebra *a, Scalar *s) {
     Scalar *done = map_get(a->done, s);
     if (done) return done;
     Scalar *t;
-    if (s->op == OP_read) t = simplify_read(a, s);
-    else if (s->op == OP_stop) t = algebra_simplify(a, s->arg[0]);
+    if (s->op == OP_read)
+        t = simplify_read(a, s);
+    else if (s->op == OP_stop)
+        t = algebra_simplify(a, s->arg[0]);
     else {
         t = simplify_local(a, with_simple_arguments(a, s));
         if (is_arithmetic(t)) t = simplify_arithmetic(a, t);

@@ -8,8 +8,7 @@
 
 #include "ir/ir.h"
 
-enum { MAX_MONOMIALS = 16, MAX_FACTORS = 16, MAX_CONDITIONS = 6,
-       MAX_VISITS = 400 };
+enum { MAX_MONOMIALS = 16, MAX_FACTORS = 16, MAX_CONDITIONS = 6, MAX_VISITS = 400 };
 
 typedef struct Factor {
     Scalar *atom;
@@ -50,7 +49,7 @@ void poly_add(Algebra *a, Poly *p, const Monomial *t);
 Scalar *poly_emit(Algebra *a, const Poly *p);
 
 Monomial monomial_one(void);
-bool monomial_factor(Monomial *t, Scalar *atom, int power);     // false where it is full
+bool monomial_factor(Monomial *t, Scalar *atom, int power);  // false where it is full
 bool monomial_condition(Monomial *t, Scalar *condition);
 
 // The slots that a scalar uses, as bits; subscripts and guards included.

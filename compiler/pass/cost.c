@@ -25,8 +25,10 @@ unsigned scalar_slots(Algebra *a, Scalar *s) {
     uintptr_t known = (uintptr_t)map_get(a->slots, s);
     if (known) return (unsigned)(known - 1);
     unsigned set = 0;
-    if (s->op == OP_iv) set = 1u << s->slot;
-    else if (s->op == OP_read) set = read_slots(a, s->read);
+    if (s->op == OP_iv)
+        set = 1u << s->slot;
+    else if (s->op == OP_read)
+        set = read_slots(a, s->read);
     else
         for (int i = 0; i < op_info[s->op].arity; i++) set |= scalar_slots(a, s->arg[i]);
     map_set(a->slots, s, (void *)((uintptr_t)set + 1));
@@ -84,7 +86,8 @@ static bool find_costly(Scalar *s, Map *seen) {
     if (map_has(seen, s)) return false;
     map_set(seen, s, s);
     if (op_info[s->op].traits & TRAIT_COSTLY) return true;
-    if (s->op == OP_read && s->read->otherwise && find_costly(s->read->otherwise, seen)) return true;
+    if (s->op == OP_read && s->read->otherwise && find_costly(s->read->otherwise, seen))
+        return true;
     for (int i = 0; i < op_info[s->op].arity; i++)
         if (find_costly(s->arg[i], seen)) return true;
     return false;

@@ -9,7 +9,7 @@
 typedef struct Derive {
     Module *m;
     Arena *arena;
-    Map *adjoint;     // Scalar * to Scalar *
+    Map *adjoint;  // Scalar * to Scalar *
     Scalar *root, *result;
     VEC(Scalar *) nodes;
 } Derive;

@@ -34,8 +34,7 @@ typedef struct Expand {
 static Scalar *expand_scalar(void *context, Module *m, Scalar *s) {
     Expand *e = context;
     if (s->op == OP_stop) return s->arg[0];
-    if (s->op == OP_mul || s->op == OP_div)
-        return e->keeps_products ? s : regroup_product(e->a, s);
+    if (s->op == OP_mul || s->op == OP_div) return e->keeps_products ? s : regroup_product(e->a, s);
     Scalar *polynomial = expand_op(m, s->op, s->arg[0], s->arg[1]);
     return polynomial ? polynomial : s;
 }

@@ -37,6 +37,8 @@ Scalar *ex_clamp(Module *m, Scalar *x, double low, double high);
 Scalar *ex_poly(Module *m, Scalar *x, const double *coef, int n);
 #define EX_POLY(m, x, table) ex_poly((m), (x), (table), (int)(sizeof(table) / sizeof *(table)))
 
-static inline bool ex_is_wide(const Module *m) { return m->real == ELEM_f64; }
+static inline bool ex_is_wide(const Module *m) {
+    return m->real == ELEM_f64;
+}
 
 #endif

@@ -128,14 +128,15 @@ static Scalar *log_of_positive(Module *m, Scalar *x, Scalar *low) {
 }
 
 static Scalar *is_positive_finite(Module *m, Scalar *x) {
-    return scalar_binary(m, OP_and, ex_less(m, ex_real(m, 0), x), ex_less(m, x, ex_real(m, INFINITY)));
+    return scalar_binary(m, OP_and, ex_less(m, ex_real(m, 0), x),
+                         ex_less(m, x, ex_real(m, INFINITY)));
 }
 
 // Outside: -inf at 0, inf at inf, else NaN.
 static Scalar *log_at_limits(Module *m, Scalar *x) {
     Scalar *zero = ex_real(m, 0);
-    Scalar *below = scalar_select(m, scalar_binary(m, OP_eq, x, zero), ex_real(m, -INFINITY),
-                                  ex_real(m, NAN));
+    Scalar *below =
+        scalar_select(m, scalar_binary(m, OP_eq, x, zero), ex_real(m, -INFINITY), ex_real(m, NAN));
     return scalar_select(m, ex_less(m, zero, x), x, below);
 }
 

@@ -157,8 +157,10 @@ static Scalar *scaled_sum(Sum *s, const Monomial *outer, Scalar *inner) {
     Module *m = module_of(s);
     Scalar *sum = inner, *product;
     Monomial t = *outer;
-    if (!monomial_factor(&t, sum, 1)) product = scalar_binary(m, OP_mul, one_monomial(s, outer), sum);
-    else product = one_monomial(s, &t);
+    if (!monomial_factor(&t, sum, 1))
+        product = scalar_binary(m, OP_mul, one_monomial(s, outer), sum);
+    else
+        product = one_monomial(s, &t);
     return algebra_simplify(s->a, product);
 }
 
@@ -231,8 +233,8 @@ static Scalar *sum_of_alike(Sum *s, const Poly *p) {
         poly_add(s->a, &outside, &outer);
     }
     Sum rest = sum_of(s, one_monomial(s, &first));
-    Scalar *product = scalar_binary(module_of(s), OP_mul, poly_emit(s->a, &outside),
-                                    sum_scalar(&rest));
+    Scalar *product =
+        scalar_binary(module_of(s), OP_mul, poly_emit(s->a, &outside), sum_scalar(&rest));
     return algebra_simplify(s->a, product);
 }
 
@@ -264,9 +266,12 @@ static bool is_centred(Sum *s, const Poly *p) {
     for (int j = 0; j < p->n; j++) {
         Monomial outer, inner;
         split_monomial(s, &p->at[j], &outer, &inner);
-        if (!is_one(&inner)) poly_add(s->a, &varying, &p->at[j]);
-        else if (times_count(s, &outer)) poly_add(s->a, &fixed, &outer);
-        else return false;
+        if (!is_one(&inner))
+            poly_add(s->a, &varying, &p->at[j]);
+        else if (times_count(s, &outer))
+            poly_add(s->a, &fixed, &outer);
+        else
+            return false;
     }
     if (!varying.n || !fixed.n) return false;
     Sum rest = sum_of(s, poly_emit(s->a, &varying));
@@ -282,8 +287,10 @@ static Scalar *sum_of_points(Sum *s, const Poly *p) {
     Scalar *points = NULL;
     for (int j = 0; j < p->n; j++) {
         Scalar *one = at_point(s, &p->at[j]);
-        if (!one) poly_add(s->a, &rest, &p->at[j]);
-        else points = points ? scalar_binary(m, OP_add, points, one) : one;
+        if (!one)
+            poly_add(s->a, &rest, &p->at[j]);
+        else
+            points = points ? scalar_binary(m, OP_add, points, one) : one;
     }
     if (!points) return NULL;
     if (rest.n) {

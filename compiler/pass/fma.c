@@ -21,8 +21,7 @@ static Scalar *fuse_add(Module *m, Scalar *s) {
 static Scalar *fuse_sub(Module *m, Scalar *s) {
     Scalar *a = s->arg[0], *b = s->arg[1];
     if (a->op == OP_mul) return fma_of(m, a->arg[0], a->arg[1], scalar_unary(m, OP_neg, b));
-    if (b->op == OP_mul)
-        return fma_of(m, scalar_unary(m, OP_neg, b->arg[0]), b->arg[1], a);
+    if (b->op == OP_mul) return fma_of(m, scalar_unary(m, OP_neg, b->arg[0]), b->arg[1], a);
     return s;
 }
 

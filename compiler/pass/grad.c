@@ -65,8 +65,8 @@ static Scalar *seed_of_winner(Sweep *s, Value *y, Scalar *dy) {
     winner.red = y->index.red == RED_max ? RED_argmax : RED_argmin;
     winner.order = (Order){0};
     Value *at = build_index(s->m, &winner, y->span, NULL);
-    Scalar *is_winner = scalar_binary(s->m, OP_eq, reduced_number(s->m, &y->index),
-                                      scalar_read_identity(s->m, at));
+    Scalar *is_winner =
+        scalar_binary(s->m, OP_eq, reduced_number(s->m, &y->index), scalar_read_identity(s->m, at));
     return scalar_select(s->m, is_winner, dy, scalar_real(s->m, 0));
 }
 
@@ -94,8 +94,12 @@ static Scalar *seed_of_factor(Sweep *s, Value *y, Scalar *dy) {
         where[i].e = affine_subst(m, where[i].e, to);
         if (where[i].s) where[i].s = scalar_subst(m, where[i].s, to);
     }
-    Index others = {.np = np, .nr = x->nr, .extent = extent, .red = RED_prod,
-                    .n_where = x->n_where, .where = where};
+    Index others = {.np = np,
+                    .nr = x->nr,
+                    .extent = extent,
+                    .red = RED_prod,
+                    .n_where = x->n_where,
+                    .where = where};
     others.body = scalar_select(m, same, scalar_real(m, 1), scalar_subst(m, x->body, to));
     Value *v = build_index(m, &others, y->span, NULL);
     return adjoint_times(m, dy, scalar_read_identity(m, v));
@@ -142,7 +146,8 @@ static Scalar *seed_of(Sweep *s, Value *y, Value *dy) {
         Scalar *body = dy->index.body;
         bool meets = shows_zeros(body, 4) && !is_contraction(y) && is_risky(y->index.body, 12);
         if (body->op == OP_const || meets) return body;
-        if (body->op == OP_read && body->read->v->type.rank == 0 && !body->read->n_guard) return body;
+        if (body->op == OP_read && body->read->v->type.rank == 0 && !body->read->n_guard)
+            return body;
     }
     return scalar_read_identity(s->m, dy);
 }
@@ -178,8 +183,13 @@ static void send_through(Sweep *s, Value *y, int n, const Dim *extent, const Gua
     int n_guard = 0;
     for (int i = 0; i < n_where; i++) guard[n_guard++] = where[i];
     for (int i = 0; i < read->n_guard; i++) guard[n_guard++] = read->guard[i];
-    Scatter scatter = {.n = n, .extent = extent, .n_guard = n_guard, .guard = guard,
-                       .target = read->sub, .type = read->v->type, .term = r->adjoint,
+    Scatter scatter = {.n = n,
+                       .extent = extent,
+                       .n_guard = n_guard,
+                       .guard = guard,
+                       .target = read->sub,
+                       .type = read->v->type,
+                       .term = r->adjoint,
                        .span = y->span};
     scatter.type.below = 0;
     vec_push(s->arena, out, solve_scatter(s->m, s->arena, &scatter));
@@ -218,8 +228,9 @@ static void send_accumulate(Sweep *s, Value *y, Value *dy, Value *x, Contributio
     if (a->init != x) return;
     Scalar *to_init = scalar_read_identity(m, dy);
     if (a->red != RED_sum)
-        to_init = scalar_select(m, scalar_binary(m, OP_eq, scalar_read_identity(m, x),
-                                                 scalar_read_identity(m, y)), to_init, zero);
+        to_init = scalar_select(
+            m, scalar_binary(m, OP_eq, scalar_read_identity(m, x), scalar_read_identity(m, y)),
+            to_init, zero);
     vec_push(s->arena, out, ((Contribution){.body = to_init}));
 }
 
@@ -230,7 +241,8 @@ static void send_join(Sweep *s, Value *y, Value *dy, Value *x, Contributions *ou
         if (p->v != x) continue;
         Affine at[MAX_RANK];
         for (int j = 0; j < y->type.rank; j++) at[j] = affine_slot(s->m, j);
-        at[y->join.axis] = affine_add_const(affine_scale(s->m, at[y->join.axis], p->step), p->start);
+        at[y->join.axis] =
+            affine_add_const(affine_scale(s->m, at[y->join.axis], p->step), p->start);
         vec_push(s->arena, out, ((Contribution){.body = scalar_read_at(s->m, dy, at)}));
     }
 }

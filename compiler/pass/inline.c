@@ -16,9 +16,9 @@ typedef struct Use {
 } Use;
 
 typedef struct Uses {
-    bool is_output;   // a result or an update holds it
-    bool is_fixed;    // read by structure, by a target or a guard
-    bool absorbs;     // something costly to repeat is substituted into it
+    bool is_output;  // a result or an update holds it
+    bool is_fixed;   // read by structure, by a target or a guard
+    bool absorbs;    // something costly to repeat is substituted into it
     VEC(Use) use;
 } Uses;
 
@@ -43,8 +43,10 @@ static Scalar *body_of(const Value *v) {
 
 static void add_read(Choose *c, Value *reader, Scalar *read) {
     Uses *u = uses_of(c, read->read->v);
-    if (u->use.n && u->use.at[u->use.n - 1].reader == reader) u->use.at[u->use.n - 1].read = NULL;
-    else vec_push(c->arena, &u->use, ((Use){reader, read}));
+    if (u->use.n && u->use.at[u->use.n - 1].reader == reader)
+        u->use.at[u->use.n - 1].read = NULL;
+    else
+        vec_push(c->arena, &u->use, ((Use){reader, read}));
 }
 
 // Reads in the body come first; an operand that is none of them is held otherwise.

@@ -58,8 +58,10 @@ static bool is_contiguous(const Index *x, Arena *arena) {
     for (int i = 0; i < reads.n; i++) {
         const Scalar *s = reads.at[i];
         if (!uses_reduced(x, s) || !elem_is_real(s->elem)) continue;
-        if (walks_contiguously(x, s->read)) some = true;
-        else if (scalar_uses_slot(s, inner)) return false;
+        if (walks_contiguously(x, s->read))
+            some = true;
+        else if (scalar_uses_slot(s, inner))
+            return false;
     }
     return some;
 }

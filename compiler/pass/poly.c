@@ -27,8 +27,10 @@ bool monomial_factor(Monomial *t, Scalar *atom, int power) {
     for (int i = 0; i < t->n; i++) {
         if (t->factor[i].atom != atom) continue;
         t->factor[i].power += power;
-        if (t->factor[i].power) fold_roots(t, i);
-        else t->factor[i] = t->factor[--t->n];
+        if (t->factor[i].power)
+            fold_roots(t, i);
+        else
+            t->factor[i] = t->factor[--t->n];
         return true;
     }
     if (t->n == MAX_FACTORS) return false;
@@ -54,7 +56,8 @@ bool monomial_condition(Monomial *t, Scalar *condition) {
 static bool monomial_times(Monomial *t, const Monomial *by) {
     t->coef *= by->coef;
     bool fits = true;
-    for (int i = 0; i < by->n; i++) fits &= monomial_factor(t, by->factor[i].atom, by->factor[i].power);
+    for (int i = 0; i < by->n; i++)
+        fits &= monomial_factor(t, by->factor[i].atom, by->factor[i].power);
     for (int i = 0; i < by->n_condition; i++) fits &= monomial_condition(t, by->condition[i]);
     return fits;
 }
@@ -64,7 +67,8 @@ static bool same_product(const Monomial *a, const Monomial *b) {
     for (int i = 0; i < a->n; i++) {
         bool found = false;
         for (int j = 0; j < b->n; j++)
-            found |= a->factor[i].atom == b->factor[j].atom && a->factor[i].power == b->factor[j].power;
+            found |=
+                a->factor[i].atom == b->factor[j].atom && a->factor[i].power == b->factor[j].power;
         if (!found) return false;
     }
     for (int i = 0; i < a->n_condition; i++) {
@@ -110,8 +114,10 @@ void poly_add(Algebra *a, Poly *p, const Monomial *t) {
         for (int j = i; j < p->n; j++) p->at[j] = p->at[j + 1];
         return;
     }
-    if (p->n == MAX_MONOMIALS) p->is_too_large = true;
-    else p->at[p->n++] = *t;
+    if (p->n == MAX_MONOMIALS)
+        p->is_too_large = true;
+    else
+        p->at[p->n++] = *t;
 }
 
 // ---- from scalars
@@ -121,7 +127,8 @@ static bool is_zero(const Scalar *s) {
 }
 
 static bool is_zero_select(const Scalar *s) {
-    return s->op == OP_select && elem_is_real(s->elem) && (is_zero(s->arg[1]) || is_zero(s->arg[2]));
+    return s->op == OP_select && elem_is_real(s->elem) &&
+           (is_zero(s->arg[1]) || is_zero(s->arg[2]));
 }
 
 static Scalar *selected(Algebra *a, const Scalar *s, Scalar **condition) {
@@ -131,8 +138,7 @@ static Scalar *selected(Algebra *a, const Scalar *s, Scalar **condition) {
 }
 
 static bool add_conditions(Algebra *a, Monomial *t, Scalar *c) {
-    if (c->op == OP_and)
-        return add_conditions(a, t, c->arg[0]) && add_conditions(a, t, c->arg[1]);
+    if (c->op == OP_and) return add_conditions(a, t, c->arg[0]) && add_conditions(a, t, c->arg[1]);
     return monomial_condition(t, c);
 }
 
@@ -157,9 +163,11 @@ static bool collect_product(Algebra *a, Scalar *s, int power, Monomial *t) {
     switch (s->op) {
         case OP_mul:
             if (s->arg[0] == s->arg[1]) return collect_product(a, s->arg[0], 2 * power, t);
-            return collect_product(a, s->arg[0], power, t) && collect_product(a, s->arg[1], power, t);
+            return collect_product(a, s->arg[0], power, t) &&
+                   collect_product(a, s->arg[1], power, t);
         case OP_div:
-            return collect_product(a, s->arg[0], power, t) && collect_product(a, s->arg[1], -power, t);
+            return collect_product(a, s->arg[0], power, t) &&
+                   collect_product(a, s->arg[1], -power, t);
         case OP_neg:
             if (power % 2) t->coef = -t->coef;
             return collect_product(a, s->arg[0], power, t);
@@ -258,8 +266,10 @@ static void expand_monomial(Algebra *a, const Monomial *t, int *steps, Poly *out
     if (inner.is_too_large) out->is_too_large = true;
     for (int i = 0; i < inner.n && !out->is_too_large; i++) {
         Monomial product = rest;
-        if (!monomial_times(&product, &inner.at[i])) out->is_too_large = true;
-        else expand_monomial(a, &product, steps, out);
+        if (!monomial_times(&product, &inner.at[i]))
+            out->is_too_large = true;
+        else
+            expand_monomial(a, &product, steps, out);
     }
 }
 

@@ -69,13 +69,17 @@ static Scalar *emit_product(Algebra *a, const Monomial *t, double coef) {
     bool splits = over && (all_up & ~all_down);
     for (int i = 0; i < n_up; i++) {
         bool is_poor = splits && !(up[i].slots & ~all_down);
-        if (is_poor) poor = times(a, poor, up[i].s);
-        else rich = times(a, rich, up[i].s);
+        if (is_poor)
+            poor = times(a, poor, up[i].s);
+        else
+            rich = times(a, rich, up[i].s);
     }
     if (poor && coef != 1) poor = op2(a, OP_mul, poor, scalar_real(a->m, coef));
     if (poor) return op2(a, OP_mul, op2(a, OP_div, poor, over), rich);
-    if (!rich) rich = scalar_real(a->m, coef);
-    else if (coef != 1) rich = op2(a, OP_mul, rich, scalar_real(a->m, coef));
+    if (!rich)
+        rich = scalar_real(a->m, coef);
+    else if (coef != 1)
+        rich = op2(a, OP_mul, rich, scalar_real(a->m, coef));
     return over ? op2(a, OP_div, rich, over) : rich;
 }
 
@@ -258,9 +262,12 @@ static Scalar *emit_terms(Algebra *a, const Poly *p) {
         for (int j = 0; j < p->n; j++) {
             const Monomial *t = &p->at[j];
             if ((t->coef < 0) != (sign < 0)) continue;
-            if (!sum) sum = emit_signed(a, t);
-            else if (sign > 0) sum = op2(a, OP_add, sum, emit_signed(a, t));
-            else sum = op2(a, OP_sub, sum, emit_product(a, t, -t->coef));
+            if (!sum)
+                sum = emit_signed(a, t);
+            else if (sign > 0)
+                sum = op2(a, OP_add, sum, emit_signed(a, t));
+            else
+                sum = op2(a, OP_sub, sum, emit_product(a, t, -t->coef));
         }
     }
     return sum;

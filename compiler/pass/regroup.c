@@ -27,8 +27,10 @@ static bool collect(Product *p, Scalar *s, bool is_divisor) {
         case OP_neg: p->coef = -p->coef; return collect(p, s->arg[0], is_divisor);
         case OP_const:
             if (s->real == 0) return false;
-            if (is_divisor) p->coef /= s->real;
-            else p->coef *= s->real;
+            if (is_divisor)
+                p->coef /= s->real;
+            else
+                p->coef *= s->real;
             return true;
         default:
             if (p->n == MAX_PARTS) return false;

@@ -19,8 +19,8 @@ typedef struct Share {
     Arena *arena;
     const Dim *extent;  // of the box
     int n;
-    unsigned box;       // its slots of more than one point
-    Map *done;          // Scalar * to what replaces it
+    unsigned box;  // its slots of more than one point
+    Map *done;     // Scalar * to what replaces it
     const Value *v;
 } Share;
 

@@ -24,8 +24,8 @@ static Value *simplify_index(Algebra *a, const Function *f, Value *v) {
 static Value *simplify_accumulate(Algebra *a, Value *v) {
     Accumulate x = v->accumulate;
     x.body = algebra_simplify(a, x.body);
-    bool adds_nothing = x.red == RED_sum && x.body->op == OP_const &&
-                        elem_is_real(x.body->elem) && x.body->real == 0;
+    bool adds_nothing = x.red == RED_sum && x.body->op == OP_const && elem_is_real(x.body->elem) &&
+                        x.body->real == 0;
     if (adds_nothing && x.init) return x.init;
     if (adds_nothing) return build_map(a->m, v->type.rank, v->type.dim, x.body, v->span, v->hint);
     if (x.body == v->accumulate.body) return v;
@@ -56,10 +56,8 @@ static bool simplify_round(Function *f) {
         map_set(now, order.at[i], v);
         changed |= v != order.at[i];
     }
-    for (int i = 0; i < f->results.n; i++)
-        f->results.at[i].v = map_get(now, f->results.at[i].v);
-    for (int i = 0; i < f->updates.n; i++)
-        f->updates.at[i].v = map_get(now, f->updates.at[i].v);
+    for (int i = 0; i < f->results.n; i++) f->results.at[i].v = map_get(now, f->results.at[i].v);
+    for (int i = 0; i < f->updates.n; i++) f->updates.at[i].v = map_get(now, f->updates.at[i].v);
     arena_free(arena);
     return changed;
 }

@@ -35,7 +35,8 @@ static Affine equation(const Solver *s, int axis) {
     int64_t div = s->scatter->target[axis].div;
     Affine q = affine_slot(s->m, s->axis[axis].q);
     e = affine_add(s->m, e, affine_scale(s->m, q, -div));
-    if (div > 1) e = affine_add(s->m, e, affine_scale(s->m, affine_slot(s->m, s->axis[axis].rem), -1));
+    if (div > 1)
+        e = affine_add(s->m, e, affine_scale(s->m, affine_slot(s->m, s->axis[axis].rem), -1));
     return solver_resolve(s, e);
 }
 
@@ -49,8 +50,8 @@ static int count_unbound(const Solver *s, Affine e) {
 
 typedef struct Choice {
     PlanKind kind;
-    int var;        // what is eliminated
-    double cost;    // iterations left
+    int var;      // what is eliminated
+    double cost;  // iterations left
 } Choice;
 
 static void consider(Choice *best, PlanKind kind, int var, double cost) {
@@ -61,7 +62,8 @@ static void consider(Choice *best, PlanKind kind, int var, double cost) {
 static double iterations_without(const Solver *s, Affine e, int var) {
     double n = 1;
     for (int i = 0; i < e.n; i++)
-        if (e.t[i].slot != var && is_unbound(s, e.t[i].slot)) n *= (double)dim_max(s->extent[e.t[i].slot]);
+        if (e.t[i].slot != var && is_unbound(s, e.t[i].slot))
+            n *= (double)dim_max(s->extent[e.t[i].slot]);
     return n;
 }
 
@@ -172,8 +174,7 @@ static void push_guard(Solver *s, Affine e) {
 // 0 <= value < extent. A plain axis of the same run-time extent needs no upper guard.
 static void guard_range(Solver *s, Affine value, Dim extent) {
     push_guard(s, value);
-    if (!extent.by)
-        push_guard(s, affine_add_const(affine_scale(s->m, value, -1), extent.n - 1));
+    if (!extent.by) push_guard(s, affine_add_const(affine_scale(s->m, value, -1), extent.n - 1));
 }
 
 static void apply_bind(Solver *s, int axis, Affine e, int var) {
@@ -293,8 +294,10 @@ static bool make_plan(Solver *s) {
         s->axis[j].q = var_new(s, sc->type.dim[j]);
         s->is_axis[s->axis[j].q] = true;
         s->axis[j].rem = -1;
-        if (sc->target[j].gather) s->axis[j].kind = PLAN_gather;
-        else if (sc->target[j].div > 1) s->axis[j].rem = var_new(s, dim_const(sc->target[j].div));
+        if (sc->target[j].gather)
+            s->axis[j].kind = PLAN_gather;
+        else if (sc->target[j].div > 1)
+            s->axis[j].rem = var_new(s, dim_const(sc->target[j].div));
     }
     for (bool is_done = false; !is_done;) {
         while (solve_plain_axes(s)) {
@@ -307,8 +310,13 @@ static bool make_plan(Solver *s) {
 // ---- the last resort
 
 static Contribution as_accumulate(Module *m, const Scatter *s) {
-    Accumulate a = {.n = s->n, .extent = s->extent, .target = s->target, .red = RED_sum,
-                    .n_where = s->n_guard, .where = s->guard, .body = s->term};
+    Accumulate a = {.n = s->n,
+                    .extent = s->extent,
+                    .target = s->target,
+                    .red = RED_sum,
+                    .n_where = s->n_guard,
+                    .where = s->guard,
+                    .body = s->term};
     return (Contribution){.v = build_accumulate(m, &a, &s->type, s->span, s->hint)};
 }
 

@@ -12,9 +12,9 @@
 #include "ir/ir.h"
 
 typedef struct Scatter {
-    int n;                    // slots of the box
+    int n;  // slots of the box
     const Dim *extent;
-    int n_guard;              // points where one fails add nothing
+    int n_guard;  // points where one fails add nothing
     const Guard *guard;
     const Subscript *target;  // one per axis of x
     Type type;                // x's

@@ -9,9 +9,9 @@
 
 // One piece of the result: the plan with a residue chosen for each phased axis.
 typedef struct Part {
-    Solver s;                  // with the phases' solutions and extents
+    Solver s;  // with the phases' solutions and extents
     int64_t residue[MAX_RANK];
-    Affine slot[MAX_VARS];     // what a variable is in the piece's slots
+    Affine slot[MAX_VARS];  // what a variable is in the piece's slots
     int np, nr;
     Dim extent[MAX_SLOTS];
     int n_guard;
@@ -51,7 +51,8 @@ static bool solve_phase(Part *p, int axis) {
     Affine u = affine_scale(m, affine_slot(m, plan->q), stride / plan->c);
     u = affine_add_const(u, (at - plan->c_o * first) / plan->c);
     if (taps > 1)
-        u = affine_add(m, u, affine_scale(m, affine_slot(m, plan->tap), -plan->c_o * period / plan->c));
+        u = affine_add(m, u,
+                       affine_scale(m, affine_slot(m, plan->tap), -plan->c_o * period / plan->c));
     p->s.solution[plan->u] = u;
     return true;
 }
@@ -218,7 +219,8 @@ static bool is_zero_outside(const Part *p, const Scalar *s, int depth) {
     switch (s->op) {
         case OP_const: return elem_is_real(s->elem) && s->real == 0;
         case OP_read:
-            if (!s->read->n_guard || !is_zero_outside(p, s->read->otherwise, depth - 1)) return false;
+            if (!s->read->n_guard || !is_zero_outside(p, s->read->otherwise, depth - 1))
+                return false;
             for (int i = 0; i < p->n_guard; i++)
                 if (!has_guard(s->read, &p->guard[i])) return false;
             return true;
@@ -226,13 +228,14 @@ static bool is_zero_outside(const Part *p, const Scalar *s, int depth) {
             return (is_zero_outside(p, s->arg[0], depth - 1) && is_finite(s->arg[1], depth - 1)) ||
                    (is_zero_outside(p, s->arg[1], depth - 1) && is_finite(s->arg[0], depth - 1));
         case OP_neg: return is_zero_outside(p, s->arg[0], depth - 1);
-        case OP_div:
-            return s->arg[1]->op == OP_const && is_zero_outside(p, s->arg[0], depth - 1);
+        case OP_div: return s->arg[1]->op == OP_const && is_zero_outside(p, s->arg[0], depth - 1);
         case OP_add:
         case OP_sub:
-            return is_zero_outside(p, s->arg[0], depth - 1) && is_zero_outside(p, s->arg[1], depth - 1);
+            return is_zero_outside(p, s->arg[0], depth - 1) &&
+                   is_zero_outside(p, s->arg[1], depth - 1);
         case OP_select:
-            return is_zero_outside(p, s->arg[1], depth - 1) && is_zero_outside(p, s->arg[2], depth - 1);
+            return is_zero_outside(p, s->arg[1], depth - 1) &&
+                   is_zero_outside(p, s->arg[2], depth - 1);
         default: return false;
     }
 }
@@ -275,7 +278,10 @@ static bool build_body(Part *p, Index *index) {
     Scalar *zero = scalar_real(m, 0), *condition;
     Affine to[MAX_SLOTS];
     for (int u = 0; u < sc->n; u++) to[u] = in_slots(p, affine_slot(m, u));
-    *index = (Index){.np = p->np, .nr = p->nr, .extent = p->extent, .body = zero,
+    *index = (Index){.np = p->np,
+                     .nr = p->nr,
+                     .extent = p->extent,
+                     .body = zero,
                      .red = p->nr ? RED_sum : RED_none};
     if (!gather_guards(p, to)) return false;
     Scalar *body = compare_gathers(p, to, scalar_subst(m, sc->term, to), &condition);

@@ -18,14 +18,14 @@ typedef enum PlanKind {
 
 typedef struct AxisPlan {
     PlanKind kind;
-    int q, rem;             // variables: the axis itself; the remainder of its division, or -1
-    int n_split;            // split: the axes, outermost first, what they cover, and where
+    int q, rem;   // variables: the axis itself; the remainder of its division, or -1
+    int n_split;  // split: the axes, outermost first, what they cover, and where
     int split[MAX_SPLIT];
     Dim covered;
-    int64_t start;          // split, phase: the constant in the subscript
-    int u, o;               // phase: q = c * u + c_o * o + start; o is -1 where there is none
+    int64_t start;  // split, phase: the constant in the subscript
+    int u, o;       // phase: q = c * u + c_o * o + start; o is -1 where there is none
     int64_t c, c_o;
-    int tap;                // phase: the variable that walks the o's of one phase
+    int tap;  // phase: the variable that walks the o's of one phase
 } AxisPlan;
 
 typedef struct Solver {
@@ -37,7 +37,7 @@ typedef struct Solver {
     Affine solution[MAX_VARS];  // n == -1: not bound
     bool is_axis[MAX_VARS];     // an axis of the result, or expressed by its phase
     AxisPlan axis[MAX_RANK];
-    VEC(Guard) guards;          // over variables: ranges of what was bound, conditions on q
+    VEC(Guard) guards;  // over variables: ranges of what was bound, conditions on q
 } Solver;
 
 Affine solver_resolve(const Solver *s, Affine a);

@@ -28,8 +28,8 @@ Value *structure_join(Module *m, Value *v) {
     }
     if (n == v->join.n) return v;
     if (!n)
-        return build_map(m, v->type.rank, v->type.dim,
-                         scalar_const(m, v->type.elem, v->join.fill), v->span, v->hint);
+        return build_map(m, v->type.rank, v->type.dim, scalar_const(m, v->type.elem, v->join.fill),
+                         v->span, v->hint);
     return build_join(m, v->join.axis, v->type.dim[v->join.axis], piece, n, v->join.fill, v->span);
 }
 
@@ -60,7 +60,8 @@ static bool as_merge(const Type *inner, const Type *outer, Merge *out) {
         } while (!dim_equal(d, outer->dim[i]) && dim_max(d) <= dim_max(outer->dim[i]));
         if (!dim_equal(d, outer->dim[i])) return false;
         // Axes of one element belong to the axis before them.
-        while (at < inner->rank && dim_equal(inner->dim[at], dim_const(1)) && i == outer->rank - 1) at++;
+        while (at < inner->rank && dim_equal(inner->dim[at], dim_const(1)) && i == outer->rank - 1)
+            at++;
     }
     out->first[outer->rank] = at;
     return at == inner->rank;
@@ -107,7 +108,8 @@ static Scalar *lift_node(void *context, Module *m, Scalar *s) {
 static const Value *lifting_reshape(const Value *v, Reads reads) {
     for (int i = 0; i < reads.n; i++) {
         const Read *r = reads.at[i]->read;
-        bool is_pointwise = r->v->op == VAL_reshape && r->v->of->op == VAL_index && !r->v->of->index.nr;
+        bool is_pointwise =
+            r->v->op == VAL_reshape && r->v->of->op == VAL_index && !r->v->of->index.nr;
         if (is_pointwise && read_is_identity(r, v->index.np)) return r->v;
     }
     return NULL;

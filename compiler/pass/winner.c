@@ -72,7 +72,8 @@ static bool as_winner(Winner *w, const Scalar *condition) {
     if (condition->op != OP_eq || condition->arg[0]->elem != ELEM_i32) return false;
     int side = condition->arg[0]->op == OP_read ? 0 : 1;
     const Scalar *read = condition->arg[side];
-    if (read->op != OP_read || !scalar_as_affine(m, condition->arg[1 - side], &number)) return false;
+    if (read->op != OP_read || !scalar_as_affine(m, condition->arg[1 - side], &number))
+        return false;
     const Read *r = read->read;
     if (r->v->op != VAL_index || !is_affine_read(r)) return false;
     Index x = r->v->index;

@@ -8,10 +8,12 @@ static const char *network =
     "%%1 = index [n<batch, u<5] %%0[n, u] + %%b[u]\n"
     "%%2 = index [u<5 | n<batch] sum %%1[n, u]\n%%3 = index [u<5] %%2[u] * %%run.inv_rows[]\n"
     "%%4 = index [u<5 | n<batch] sum (%%1[n, u] - %%3[u]) * (%%1[n, u] - %%3[u])\n"
-    "%%5 = index [n<batch, u<5] %%g[u] * (%%1[n, u] - %%3[u]) / sqrt(%%4[u] * %%run.inv_rows[] + 0.01)\n"
+    "%%5 = index [n<batch, u<5] %%g[u] * (%%1[n, u] - %%3[u]) / sqrt(%%4[u] * %%run.inv_rows[] + "
+    "0.01)\n"
     "%%6 = index [n<batch, u<5] max(%%5[n, u], 0.0) * tanh(%%b[u])\n"
     "%%7 = index [n<batch | a<5] max %%6[n, a]\n"
-    "%%8 = index [n<batch, u<5] exp(%%6[n, u] - %%7[n])\n%%9 = index [n<batch | a<5] sum %%8[n, a]\n"
+    "%%8 = index [n<batch, u<5] exp(%%6[n, u] - %%7[n])\n%%9 = index [n<batch | a<5] sum %%8[n, "
+    "a]\n"
     "%%10 = index [n<batch, u<5] log(%%8[n, u] / %%9[n])\n"
     "%%11 = index [| n<batch] sum -%%10[n, {%%y[n]}]\n%%12 = index [] %%11[] * %%run.inv_rows[]\n"
     "%%13 = grad %%12 wrt %%w\n%%14 = grad %%12 wrt %%b\n%%15 = grad %%12 wrt %%g\n"
@@ -34,8 +36,8 @@ static void expect_same_results(Module *m, const Leaves *l, const Function *f,
         const Tensor *t = test_eval(m, m->arena, mode, extent, l, f->results.at[i].v);
         for (int64_t j = 0; j < tensor_count(t); j++) {
             double x = t->at[j], y = before[i]->at[j];
-            ck_assert_msg(fabs(x - y) <= tolerance * fmax(1, fabs(y)), "%s[%d]: %.17g, before %.17g",
-                          f->results.at[i].name, (int)j, x, y);
+            ck_assert_msg(fabs(x - y) <= tolerance * fmax(1, fabs(y)),
+                          "%s[%d]: %.17g, before %.17g", f->results.at[i].name, (int)j, x, y);
         }
     }
 }
@@ -83,7 +85,8 @@ START_TEST(sharing_keeps_every_bit) {
 END_TEST
 
 START_TEST(a_second_time_changes_nothing) {
-    PassFn *const pass[] = {pass_grad, pass_simplify, pass_expand, pass_fma, pass_order, pass_share};
+    PassFn *const pass[] = {pass_grad, pass_simplify, pass_expand,
+                            pass_fma,  pass_order,    pass_share};
     Module *m = read_network(false);
     for (int i = 0; i < 6; i++) {
         run_pass(m, pass[i], i < 2 ? LEVEL_G : LEVEL_F);
@@ -116,7 +119,8 @@ static void becomes(const char *body, const char *expected) {
     char text[2048];
     snprintf(text, sizeof text,
              "module m f32\nparam x f32[8]\nparam y f32[8]\nparam b f32[4, 8]\nparam p f32[]\n"
-             "param q f32[]\nparam k i32<8>[4]\nfunction f() {\n%s\nresult r = %%9\n}\n", body);
+             "param q f32[]\nparam k i32<8>[4]\nfunction f() {\n%s\nresult r = %%9\n}\n",
+             body);
     Module *m = read_text(text);
     run_pass(m, pass_simplify, LEVEL_G);
     const char *shown = strstr(printed(m), "{\n");
@@ -164,27 +168,37 @@ START_TEST(sums) {
     becomes("%9 = index [i<4 | a<8] sum (if a == %k[i] then %p[] else 0.0) + %b[i, a]",
             "sum %b[i, a]\n");
     becomes("%9 = index [i<4 | a<8] sum %p[]", "index [i<4] %p[] * 8.0");
-    becomes("%0 = index [i<4 | a<8] sum exp(%b[i, a])\n%1 = index [i<4] 1.0 / %0[i]\n"
-            "%9 = index [i<4 | a<8] sum exp(%b[i, a]) * %1[i]", "index [i<4] 1.0");
-    becomes("%0 = index [i<4 | a<8] sum %b[i, a]\n%1 = index [i<4] %0[i] / 8.0\n"
-            "%9 = index [i<4 | a<8] sum (%b[i, a] - %1[i]) * %p[]", "index [i<4] 0.0");
+    becomes(
+        "%0 = index [i<4 | a<8] sum exp(%b[i, a])\n%1 = index [i<4] 1.0 / %0[i]\n"
+        "%9 = index [i<4 | a<8] sum exp(%b[i, a]) * %1[i]",
+        "index [i<4] 1.0");
+    becomes(
+        "%0 = index [i<4 | a<8] sum %b[i, a]\n%1 = index [i<4] %0[i] / 8.0\n"
+        "%9 = index [i<4 | a<8] sum (%b[i, a] - %1[i]) * %p[]",
+        "index [i<4] 0.0");
     becomes("%9 = index [i<4 | a<1, c<8] sum %b[i, a + c]", "index [i<4 | a<8] sum %b[i, a]");
 }
 END_TEST
 
 START_TEST(substitution) {
     // A contraction stays a sum of products of reads.
-    becomes("%0 = index [i<4, j<8] %b[i, j] * 2.0 + %x[j]\n"
-            "%9 = index [i<4, j<4 | a<8] sum %0[i, a] * %b[j, a]", "sum %0[i, a] * %b[j, a]");
+    becomes(
+        "%0 = index [i<4, j<8] %b[i, j] * 2.0 + %x[j]\n"
+        "%9 = index [i<4, j<4 | a<8] sum %0[i, a] * %b[j, a]",
+        "sum %0[i, a] * %b[j, a]");
     // Nothing costly is computed twice.
     becomes("%0 = index [i<8] exp(%x[i])\n%9 = index [i<4, j<8] %0[j] * %b[i, j] + %0[7 - j]",
             "index [i<8] exp(%x[i])");
     // Views and single uses vanish.
-    becomes("%0 = index [i<8, j<4] %b[j, i]\n%1 = index [i<8, j<4] %0[i, j] * %x[i]\n"
-            "%9 = index [i<8, j<4] max(%1[i, j], 0.0)", "%0 = index [i<8, j<4] max(%b[j, i] * %x[i], 0.0)");
+    becomes(
+        "%0 = index [i<8, j<4] %b[j, i]\n%1 = index [i<8, j<4] %0[i, j] * %x[i]\n"
+        "%9 = index [i<8, j<4] max(%1[i, j], 0.0)",
+        "%0 = index [i<8, j<4] max(%b[j, i] * %x[i], 0.0)");
     becomes("%0 = reshape %x to [2, 4]\n%9 = reshape %0 to [4, 2]", "%0 = reshape %x to [4, 2]");
-    becomes("%0 = index [i<2, j<4] exp(%b[i, j])\n%1 = reshape %0 to [8]\n"
-            "%9 = index [i<8] %1[i] * %x[i]", "%2 = reshape %1 to [8]");
+    becomes(
+        "%0 = index [i<2, j<4] exp(%b[i, j])\n%1 = reshape %0 to [8]\n"
+        "%9 = index [i<8] %1[i] * %x[i]",
+        "%2 = reshape %1 to [8]");
 }
 END_TEST
 

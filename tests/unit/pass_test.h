@@ -50,7 +50,8 @@ typedef struct Leaves {
 static inline void bind_leaf(Module *m, Leaves *l, Value *leaf, const int64_t *extent,
                              uint64_t *seed) {
     l->at[l->n++] = (BoundLeaf){leaf, test_tensor(m, leaf, extent, seed)};
-    if (!strcmp(leaf->leaf.name, "run.inv_rows")) l->at[l->n - 1].tensor->at[0] = 1.0 / (double)extent[0];
+    if (!strcmp(leaf->leaf.name, "run.inv_rows"))
+        l->at[l->n - 1].tensor->at[0] = 1.0 / (double)extent[0];
     if (!strcmp(leaf->leaf.name, "run.rows")) l->at[l->n - 1].tensor->at[0] = (double)extent[0];
 }
 
@@ -115,7 +116,8 @@ static inline void check_gradients(const char *text) {
         for (int i = first; i < f->results.n; i++) {
             BoundLeaf *wrt = NULL;
             for (int j = 0; j < l.n; j++)
-                if (l.at[j].leaf->op == VAL_param && l.at[j].leaf->leaf.name == f->results.at[i].name)
+                if (l.at[j].leaf->op == VAL_param &&
+                    l.at[j].leaf->leaf.name == f->results.at[i].name)
                     wrt = &l.at[j];
             ck_assert_ptr_nonnull(wrt);
             const Tensor *dx = test_eval(m, m->arena, EVAL_wide, extent, &l, f->results.at[i].v);
