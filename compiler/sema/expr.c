@@ -226,8 +226,18 @@ static Exp *arm(Sema *s, const Node *n, Scalar *condition, bool holds) {
     return e;
 }
 
+// Arms that may not both make sense: layers, reads that only one value of the condition allows.
+static bool has_structure(const Node *n) {
+    if (!n) return false;
+    if (n->kind == NODE_call || n->kind == NODE_pipe || n->kind == NODE_subscript) return true;
+    for (int i = 0; i < n->n; i++)
+        if (has_structure(n->kid[i])) return true;
+    return false;
+}
+
 static Exp *choose(Sema *s, const Node *n) {
     Exp *c = operand(s, expr(s, n->kid[0]), n->kid[0]);
+    if (is_tensor(c) && (has_structure(n->kid[1]) || has_structure(n->kid[2]))) fix_hypers(s, c);
     if (c->kind == EXP_bool) return expr(s, n->kid[c->truth ? 1 : 2]);
     bool is_condition = is_truth(s, c, n->kid[0], "`if`");
     Scalar *known = is_condition && exp_shape(s, c).rank == 0 ? exp_at(s, c, &(Shape){0}) : NULL;
@@ -240,6 +250,8 @@ static Exp *choose(Sema *s, const Node *n) {
     Shape shape;
     Scalar *x[3];
     const Node *at[] = {n->kid[0], n->kid[1], n->kid[2]};
+    Shape arms[] = {exp_shape(s, e[1]), exp_shape(s, e[2])};
+    if (arms[0].rank != arms[1].rank) fix_hypers(s, c);
     if (!common(s, e, at, 3, n->span, &shape, x)) return exp_error;
     if (x[1]->elem != x[2]->elem) as_numbers(s, &x[1], &x[2], false);
     return exp_body(s, scalar_select(s->m, x[0], x[1], x[2]), &shape);

@@ -126,7 +126,8 @@ Exp *exp_bind(Sema *s, Exp *e, Span at, Name hint) {
 
 // Multiply-adds of a sample: points of a sum over a product.
 static void count_products(Sema *s, const Reduction *r, const int *slot, int n) {
-    if (r->red != RED_sum || r->body->op != OP_mul) return;
+    bool is_product = r->body->op == OP_mul && r->body->arg[0] != r->body->arg[1];
+    if (r->red != RED_sum || !is_product) return;
     int64_t points = 1;
     for (int i = 0; i < n; i++) points *= s->slots.at[slot[i]].dim.n;
     s->multiply_adds += points;
