@@ -107,17 +107,31 @@ static Scalar *at_point(const Sum *s, const Monomial *t) {
 
 // ---- what does not vary
 
+// Not 0 for any finite elements, as far as one sees.
+static bool is_never_zero(const Scalar *s) {
+    if (s->op == OP_sqrt) return is_never_zero(s->arg[0]);
+    if (s->op == OP_add) return s->arg[1]->op == OP_const && s->arg[1]->real > 0;
+    return s->op == OP_exp;
+}
+
+static bool has_varying_condition(const Sum *s, const Monomial *t) {
+    for (int i = 0; i < t->n_condition; i++)
+        if (varies(s, t->condition[i])) return true;
+    return false;
+}
+
 // Where no point takes part the sum is zero, whatever its terms would have been: a quotient
 // must not become 0 times infinity outside.
-static bool may_leave(const Sum *s, const Factor *f) {
-    return !s->x.n_where || (f->atom->op == OP_read && f->power > 0);
+static bool may_leave(const Sum *s, const Monomial *t, const Factor *f) {
+    if (!s->x.n_where && !has_varying_condition(s, t)) return true;
+    return f->power > 0 ? f->atom->op == OP_read : is_never_zero(f->atom);
 }
 
 static void split_monomial(const Sum *s, const Monomial *t, Monomial *outer, Monomial *inner) {
     *outer = *inner = monomial_one();
     outer->coef = t->coef;
     for (int i = 0; i < t->n; i++) {
-        bool stays = varies(s, t->factor[i].atom) || !may_leave(s, &t->factor[i]);
+        bool stays = varies(s, t->factor[i].atom) || !may_leave(s, t, &t->factor[i]);
         Monomial *to = stays ? inner : outer;
         to->factor[to->n++] = t->factor[i];
     }

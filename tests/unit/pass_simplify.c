@@ -176,6 +176,9 @@ START_TEST(sums) {
         "%0 = index [i<4 | a<8] sum %b[i, a]\n%1 = index [i<4] %0[i] / 8.0\n"
         "%9 = index [i<4 | a<8] sum (%b[i, a] - %1[i]) * %p[]",
         "index [i<4] 0.0");
+    // Where no point fulfils the condition the sum is 0, even if %x[i] is.
+    becomes("%9 = index [i<4 | a<8] sum if %b[i, a] < 0.0 then %b[i, a] / %x[i] else 0.0",
+            "sum if %b[i, a] < 0.0 then %b[i, a] / %x[i] else 0.0");
     becomes("%9 = index [i<4 | a<1, c<8] sum %b[i, a + c]", "index [i<4 | a<8] sum %b[i, a]");
 }
 END_TEST
