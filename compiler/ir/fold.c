@@ -112,7 +112,7 @@ static Scalar *add_rests(Module *m, Op op, Scalar *a, Scalar *b) {
     if (!b) return a;
     if (!a) return op == OP_add ? b : scalar_unary(m, OP_neg, b);
     if (op == OP_sub && a == b) return NULL;
-    if (b->op == OP_neg) return plain(m, op == OP_add ? OP_sub : OP_add, a, b->arg[0]);
+    if (b->op == OP_neg) return add_rests(m, op == OP_add ? OP_sub : OP_add, a, b->arg[0]);
     if (op == OP_add && a->op == OP_neg) return plain(m, OP_sub, b, a->arg[0]);
     return plain(m, op, a, b);
 }
