@@ -57,7 +57,7 @@ static int64_t read_dim(const Json *dim, int64_t batch, bool *is_batch) {
 static void read_tensor(Tensor *t, const Json *json, const Manifest *m, int64_t arena_bytes) {
     t->name = need_text(json, "name");
     int kind = find_name(kind_name, N_TENSOR_KIND, need_text(json, "kind"));
-    int elem = find_name(elem_name, N_ELEM, need_text(json, "elem"));
+    int elem = find_name(elem_name, N_ELEM, json_text(json_get(json, "elem"), elem_name[m->real]));
     const Json *dims = json_get(json, "dims");
     if (kind < 0 || elem < 0 || count_of(dims) > MAX_RANK) broken("bad tensor", t->name);
     t->kind = (TensorKind)kind;
@@ -101,8 +101,8 @@ static void read_entry(Mem *mem, Entry *e, const Json *json, const Manifest *m,
         e->input[e->n_input++] = tensor_at(m, i);
     }
     for (const Json *r = results ? results->first : NULL; r; r = r->next) {
-        e->result[e->n_result++] =
-            (Result){need_text(r, "name"), tensor_at(m, json_get(r, "tensor"))};
+        const Tensor *t = tensor_at(m, r->kind == JSON_number ? r : json_get(r, "tensor"));
+        e->result[e->n_result++] = (Result){json_text(json_get(r, "name"), t->name), t};
     }
 }
 

@@ -40,7 +40,29 @@ int run_summary(Run *run) {
     return 0;
 }
 
+enum { LINE_DEPTH = 2 };  // what is nested deeper stays on one line
+
+static void break_line(int depth) {
+    if (depth <= LINE_DEPTH) printf("\n%*s", 2 * depth, "");
+}
+
+// The manifest comes without spaces.
 int run_info(Run *run) {
-    printf("%s\n", run->machine.program->manifest);
+    int depth = 0;
+    bool in_string = false;
+    for (const char *at = run->machine.program->manifest; *at; at++) {
+        char c = *at;
+        bool opens = !in_string && (c == '{' || c == '['), closes = !in_string && (c == '}' || c == ']');
+        if (c == '"') in_string = !in_string;
+        if (closes && depth-- <= LINE_DEPTH) break_line(depth);
+        putchar(c);
+        if (c == '\\') putchar(*++at);
+        if (opens && ++depth <= LINE_DEPTH) break_line(depth);
+        if (!in_string && (c == ',' || c == ':')) {
+            if (c == ':' || depth > LINE_DEPTH) putchar(' ');
+            else break_line(depth);
+        }
+    }
+    putchar('\n');
     return 0;
 }

@@ -203,7 +203,8 @@ static void run_passes(Driver *d) {
 
 static void generate_code(Driver *d) {
     double start = now();
-    EmitOptions o = {.manifest = d->text[KIND_manifest]->at, .source = d->line->input};
+    EmitOptions o = {.manifest = compact_manifest(d->c->arena, d->text[KIND_manifest]->at),
+                     .source = d->line->input};
     Code *code = code_new(d->c, d->pass.program, &o);
     lap(d, "emit", start);
     if (wants(d, KIND_llvm)) text_add(start_text(d, KIND_llvm), code_llvm(code, d->c->arena));

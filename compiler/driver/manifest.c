@@ -136,10 +136,14 @@ static void print_tensors(Manifest *m) {
         text_field(out, "name", e->name);
         text_add(out, ", ");
         text_field(out, "kind", e->kind);
-        text_add(out, ", ");
-        text_field(out, "elem", elem_name[e->buffer->elem]);
-        text_add(out, ", ");
-        dims_field(out, "dims", &e->v->type);
+        if (e->buffer->elem != m->p->m->real) {
+            text_add(out, ", ");
+            text_field(out, "elem", elem_name[e->buffer->elem]);
+        }
+        if (e->v->type.rank) {
+            text_add(out, ", ");
+            dims_field(out, "dims", &e->v->type);
+        }
         text_printf(out, ", \"offset\": %lld", (long long)e->buffer->offset);
         if (e->is_of_layer) text_add(out, ", \"of\": \"layer\"");
         if (e->v->type.below && e->v->op == VAL_input)
@@ -150,6 +154,18 @@ static void print_tensors(Manifest *m) {
 }
 
 // ---- entries, hypers
+
+static void print_result(Manifest *m, const Function *f, const Result *r) {
+    int t = result_tensor(m, r);
+    if (t < 0) BUG("manifest: the result %s of %s has no memory", r->name, f->name);
+    if (!strcmp(m->tensors.at[t].name, r->name)) {
+        text_printf(m->out, "%d", t);
+        return;
+    }
+    text_add(m->out, "{");
+    text_field(m->out, "name", r->name);
+    text_printf(m->out, ", \"tensor\": %d}", t);
+}
 
 static void print_entry(Manifest *m, const Function *f) {
     Text *out = m->out;
@@ -164,14 +180,9 @@ static void print_entry(Manifest *m, const Function *f) {
         is_first = false;
     }
     text_add(out, "], \"results\": [");
-    is_first = true;
     for (int i = 0; i < f->results.n; i++) {
-        int t = result_tensor(m, &f->results.at[i]);
-        if (t < 0) BUG("manifest: the result %s of %s has no memory", f->results.at[i].name, f->name);
-        text_add(out, is_first ? "{" : ", {");
-        text_field(out, "name", f->results.at[i].name);
-        text_printf(out, ", \"tensor\": %d}", t);
-        is_first = false;
+        if (i) text_add(out, ", ");
+        print_result(m, f, &f->results.at[i]);
     }
     text_add(out, "]}");
 }
@@ -202,7 +213,7 @@ static void print_hypers(Manifest *m) {
         text_field(out, "name", h->name);
         text_printf(out, ", \"tensor\": %d, \"default\": ", t);
         text_real(out, h->value);
-        text_printf(out, ", \"integer\": %s}", h->is_integer ? "true" : "false");
+        text_add(out, h->is_integer ? ", \"integer\": true}" : "}");
         is_first = false;
     }
     if (!is_first) text_add(out, "\n  ]");
@@ -225,7 +236,8 @@ static void print_field(Manifest *m, const FieldSpec *f, int tensor) {
         }
         text_add(out, "]");
     }
-    text_printf(out, ", \"class\": %lld}", (long long)f->classes);
+    if (f->classes) text_printf(out, ", \"class\": %lld", (long long)f->classes);
+    text_add(out, "}");
 }
 
 static void print_split(Manifest *m) {
@@ -268,8 +280,9 @@ static void print_data(Manifest *m) {
     print_split(m);
     text_add(out, "  },\n  \"train\": {");
     text_field(out, "data", spec->data);
-    text_printf(out, ", \"epochs\": %lld, \"steps\": %lld, \"metrics\": [", (long long)spec->epochs,
-                (long long)spec->steps);
+    if (spec->epochs) text_printf(out, ", \"epochs\": %lld", (long long)spec->epochs);
+    if (spec->steps) text_printf(out, ", \"steps\": %lld", (long long)spec->steps);
+    text_add(out, ", \"metrics\": [");
     for (int i = 0; i < spec->metrics.n; i++) {
         if (i) text_add(out, ", ");
         quote(out, spec->metrics.at[i]);
@@ -322,6 +335,19 @@ static void print_head(Manifest *m, const Source *source) {
     text_field(out, "real", elem_name[m->p->m->real]);
     text_printf(out, ",\n  \"batch\": %lld,\n", (long long)largest_batch(m->p->m));
     free(folder);
+}
+
+const char *compact_manifest(Arena *arena, const char *text) {
+    char *compact = arena_copy(arena, text, strlen(text) + 1), *to = compact;
+    bool in_string = false;
+    for (const char *at = text; *at; at++) {
+        if (*at == '"') in_string = !in_string;
+        if (!in_string && (*at == ' ' || *at == '\n')) continue;
+        *to++ = *at;
+        if (*at == '\\') *to++ = *++at;
+    }
+    *to = 0;
+    return compact;
 }
 
 void print_manifest(Text *out, const Program *p, const ModelSpec *spec, const Source *source) {

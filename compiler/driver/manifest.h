@@ -9,6 +9,9 @@
 // spec is NULL where the program comes from textual IR: then there is no data and no training.
 void print_manifest(Text *out, const Program *p, const ModelSpec *spec, const Source *source);
 
+// Without the spaces that are for readers: what is put into the program.
+const char *compact_manifest(Arena *arena, const char *text);
+
 // --emit=summary: a table of layers with shapes, parameters and work.
 void print_summary(Text *out, const Compiler *c, const ModelSpec *spec);
 

@@ -201,7 +201,7 @@ START_TEST(describes_itself) {
     o = run_well("summary");
     ck_assert_ptr_nonnull(strstr(o.out, "[batch, 10]"));
     o = run_well("info");
-    ck_assert_ptr_nonnull(strstr(o.out, "\"hash\":\"0123456789abcdef\""));
+    ck_assert_ptr_nonnull(strstr(o.out, "\n  \"hash\": \"0123456789abcdef\""));
 }
 END_TEST
 
