@@ -135,6 +135,7 @@ typedef struct TempState {
 typedef struct Facts {  // about a scalar of the kernel
     uint64_t *deps;     // bits: variables, then temps, then buffers
     int64_t latest, checked;
+    int visit;          // the last walk that came by
 } Facts;
 
 typedef struct Memo {
@@ -166,6 +167,7 @@ typedef struct Gen {  // one kernel
     VEC(TempState *) temps;
     VEC(const Buffer *) buffers;
     Map *facts;               // Scalar * to Facts *
+    int visit;                // number of the current walk over scalars
     // Shared values.
     Map *memo;
     int64_t clock, next_scope;
@@ -194,6 +196,7 @@ typedef struct Gen {  // one kernel
 // memo.c: what scalars depend on, and values that are still good.
 void facts_init(Gen *k);
 const uint64_t *scalar_deps(Gen *k, const Scalar *s);
+bool first_visit(Gen *k, const Scalar *s);  // in this walk; ++k->visit begins another one
 bool has_bit(const uint64_t *set, int bit);
 void add_bit(uint64_t *set, int bit);
 void deps_of_access(Gen *k, const Access *a, uint64_t *into);

@@ -159,6 +159,7 @@ static bool is_own_element(Gen *k, const Access *stored, const Access *loaded) {
 
 static bool loads_are_own(Gen *k, const Scalar *s, const Access *stored) {
     if (!has_bit(scalar_deps(k, s), buffer_bit(k, stored->buffer))) return true;
+    if (!first_visit(k, s)) return true;
     for (int i = 0; i < MAX_ARGS && s->arg[i]; i++)
         if (!loads_are_own(k, s->arg[i], stored)) return false;
     if (s->op != OP_load) return true;
@@ -173,6 +174,7 @@ static bool loads_are_own(Gen *k, const Scalar *s, const Access *stored) {
 
 static bool stores_apart(Gen *k, const Stmt *store, const Stmt *other) {
     const Access *a = &store->store.access;
+    k->visit++;
     if (other->kind != STMT_store) return loads_are_own(k, other->set.value, a);
     const Access *b = &other->store.access;
     if (store != other && a->buffer == b->buffer) return false;
@@ -515,10 +517,16 @@ static V emit_bound(Gen *k, Bound b) {
     return LLVMBuildNSWMul(g->b, LLVMBuildSDiv(g->b, d, m, ""), m, "");
 }
 
-static double count_nodes(const Scalar *s) {
-    double n = 1;
-    for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) n += count_nodes(s->arg[i]);
-    return n > 1e6 ? 1e6 : n;
+static int count_new_nodes(Gen *k, const Scalar *s) {
+    if (!first_visit(k, s)) return 0;
+    int n = 1;
+    for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) n += count_new_nodes(k, s->arg[i]);
+    return n;
+}
+
+static double count_nodes(Gen *k, const Scalar *s) {
+    k->visit++;
+    return count_new_nodes(k, s);
 }
 
 // Roughly how many instructions a body is.
@@ -539,10 +547,10 @@ static double body_size(Gen *k, const Block *b, double points) {
             break;
         case STMT_let:
         case STMT_set:
-            n += points * count_nodes(s->set.value);
+            n += points * count_nodes(k, s->set.value);
             break;
         case STMT_store:
-            n += points * (1 + count_nodes(s->store.value));
+            n += points * (1 + count_nodes(k, s->store.value));
             break;
         case STMT_combine:
             n += 10 * points;

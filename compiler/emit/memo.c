@@ -140,6 +140,13 @@ const uint64_t *scalar_deps(Gen *k, const Scalar *s) {
     return facts_of(k, s)->deps;
 }
 
+bool first_visit(Gen *k, const Scalar *s) {
+    Facts *f = facts_of(k, s);
+    if (f->visit == k->visit) return false;
+    f->visit = k->visit;
+    return true;
+}
+
 // A temp varies over those tile variables, open where it is declared, that some value it is
 // given varies over. The least fixed point.
 typedef struct Spread {

@@ -13,18 +13,39 @@ static V wide_product(Code *g, V x, uint32_t factor, V *high) {
     return LLVMBuildTrunc(g->b, product, narrow, "");
 }
 
-static void philox(Code *g, V x[4], V key0, V key1) {
+static V start_phi(Code *g, V start, BB from) {
+    V phi = LLVMBuildPhi(g->b, LLVMTypeOf(start), "");
+    LLVMAddIncoming(phi, &start, &from, 1);
+    return phi;
+}
+
+static void philox_round(Code *g, const V x[4], V key0, V key1, V next[4]) {
     LLVMBuilderRef b = g->b;
-    for (int i = 0; i < ROUNDS; i++) {
-        V high0, high1;
-        V low0 = wide_product(g, x[0], 0xD2511F53u, &high0);
-        V low1 = wide_product(g, x[2], 0xCD9E8D57u, &high1);
-        V k0 = splat_to(g, LLVMBuildAdd(b, key0, const_i32(g, i * (int64_t)0x9E3779B9u), ""), x[0]);
-        V k1 = splat_to(g, LLVMBuildAdd(b, key1, const_i32(g, i * (int64_t)0xBB67AE85u), ""), x[0]);
-        V next[4] = {LLVMBuildXor(b, LLVMBuildXor(b, high1, x[1], ""), k0, ""), low1,
-                     LLVMBuildXor(b, LLVMBuildXor(b, high0, x[3], ""), k1, ""), low0};
-        for (int j = 0; j < 4; j++) x[j] = next[j];
-    }
+    V high0, high1, k0 = splat_to(g, key0, x[0]), k1 = splat_to(g, key1, x[0]);
+    next[3] = wide_product(g, x[0], 0xD2511F53u, &high0);
+    next[1] = wide_product(g, x[2], 0xCD9E8D57u, &high1);
+    next[0] = LLVMBuildXor(b, LLVMBuildXor(b, high1, x[1], ""), k0, "");
+    next[2] = LLVMBuildXor(b, LLVMBuildXor(b, high0, x[3], ""), k1, "");
+}
+
+// The rounds are a loop, which is as fast as seven copies and 1 KB smaller.
+static void philox(Code *g, V fn, V x[4], V key0, V key1) {
+    LLVMBuilderRef b = g->b;
+    BB entry = LLVMGetInsertBlock(b), loop = LLVMAppendBasicBlockInContext(g->cx, fn, "round");
+    BB done = LLVMAppendBasicBlockInContext(g->cx, fn, "done");
+    LLVMBuildBr(b, loop);
+    LLVMPositionBuilderAtEnd(b, loop);
+    V state[7] = {x[0], x[1], x[2], x[3], key0, key1, const_i32(g, ROUNDS)}, next[7];
+    for (int i = 0; i < 7; i++) state[i] = start_phi(g, state[i], entry);
+    philox_round(g, state, state[4], state[5], next);
+    next[4] = LLVMBuildAdd(b, state[4], const_i32(g, 0x9E3779B9), "");
+    next[5] = LLVMBuildAdd(b, state[5], const_i32(g, 0xBB67AE85), "");
+    next[6] = LLVMBuildSub(b, state[6], const_i32(g, 1), "");
+    for (int i = 0; i < 7; i++) LLVMAddIncoming(state[i], &next[i], &loop, 1);
+    V goes_on = LLVMBuildICmp(b, LLVMIntNE, next[6], const_i32(g, 0), "");
+    LLVMBuildCondBr(b, goes_on, loop, done);
+    LLVMPositionBuilderAtEnd(b, done);
+    for (int i = 0; i < 4; i++) x[i] = next[i];
 }
 
 static V fraction(Code *g, V word, Elem real) {
@@ -34,8 +55,7 @@ static V fraction(Code *g, V word, Elem real) {
     return LLVMBuildFMul(g->b, x, splat_to(g, const_elem(g, real, 0x1p-24), word), "");
 }
 
-// The generator is some 300 instructions for sixteen lanes: one function for the vector form
-// and one for the scalar form, which all kernels call.
+// One function for the vector form and one for the scalar form, which all kernels call.
 static V philox_function(Code *g, T word, T *type) {
     bool wide = LLVMGetTypeKind(word) == LLVMVectorTypeKind;
     T field[4] = {word, word, word, word}, parameter[4] = {word, g->t_i32, g->t_i32, g->t_i32};
@@ -57,7 +77,7 @@ static V philox_function(Code *g, T word, T *type) {
     V x[4] = {LLVMGetParam(fn, 0)};
     x[1] = x[3] = splat_to(g, const_i32(g, 0), x[0]);
     x[2] = splat_to(g, LLVMGetParam(fn, 3), x[0]);
-    philox(g, x, LLVMGetParam(fn, 1), LLVMGetParam(fn, 2));
+    philox(g, fn, x, LLVMGetParam(fn, 1), LLVMGetParam(fn, 2));
     V out = LLVMGetPoison(result);
     for (unsigned i = 0; i < 4; i++) out = LLVMBuildInsertValue(g->b, out, x[i], i, "");
     LLVMBuildRet(g->b, out);

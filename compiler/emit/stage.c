@@ -181,6 +181,7 @@ static int staged_point(Gen *k, const uint64_t *deps) {
 }
 
 static void find_rows(Gen *k, const Scalar *s, int var, Stage *out) {
+    if (!first_visit(k, s)) return;
     if (is_row_load(k, s, var)) {
         for (int i = 0; i < out->n; i++)
             if (out->load[i] == s) return;
@@ -241,6 +242,7 @@ bool plan_stage(Gen *k, const Stmt *s, Stage *out) {
     for (int i = 0; i < s->loop.body.n; i++) {
         const Stmt *x = s->loop.body.at[i];
         if (x->kind == STMT_for || x->kind == STMT_tile || x->kind == STMT_combine) return false;
+        k->visit++;
         find_rows(k, x->kind == STMT_store ? x->store.value : x->set.value, s->loop.var, out);
     }
     for (int i = 0; i < s->loop.body.n; i++)
