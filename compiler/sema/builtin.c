@@ -8,9 +8,9 @@ typedef Exp *BuiltinFn(Sema *s, const Builtin *b, Exp **e, const Node *n);
 
 struct Builtin {
     const char *name;
-    int least, most;            // arguments
-    Op op;                      // of the plain ones
-    double (*known)(double);    // on numbers
+    int least, most;          // arguments
+    Op op;                    // of the plain ones
+    double (*known)(double);  // on numbers
     BuiltinFn *run;
 };
 
@@ -53,9 +53,7 @@ static Exp *run_floor(Sema *s, const Builtin *b, Exp **e, const Node *n) {
     // Integers: towards minus infinity.
     Exp *x = operand(s, e[0], n->kid[0]);
     if (is_error(x)) return x;
-    Shape shape = exp_shape(s, x);
-    for (int i = 0; i < shape.rank; i++)
-        if (shape.axis[i].slot < 0) shape.axis[i].slot = slot_new(s, shape.axis[i].dim, shape.axis[i].from);
+    Shape shape = exp_axes(s, x);
     return exp_body(s, to_int(s, exp_at(s, x, &shape)), &shape);
 }
 

@@ -17,8 +17,10 @@ Args eval_args(Sema *s, const Node *args) {
         bool is_named = n->kind == NODE_named;
         out.at[i] = (Arg){is_named ? n->name : NULL, NULL, is_named ? n->name_span : n->span};
         out.at[i].e = argument(s, is_named ? n->kid[0] : n);
-        if (is_named) out.at[i].value_span = n->kid[0]->span;
-        else out.at[i].value_span = n->span;
+        if (is_named)
+            out.at[i].value_span = n->kid[0]->span;
+        else
+            out.at[i].value_span = n->span;
     }
     return out;
 }
@@ -117,7 +119,8 @@ static Exp *named_results(Sema *s, Exp *e, const Node *returns) {
     if (e->kind != EXP_tuple || e->list.name) return e;
     Exp *named = exp_list(s, EXP_tuple, e->list.n, e->list.at);
     named->list.name = NEW_ARRAY(s->arena, Name, e->list.n);
-    for (int i = 0; i < returns->n && i < e->list.n; i++) named->list.name[i] = returns->kid[i]->name;
+    for (int i = 0; i < returns->n && i < e->list.n; i++)
+        named->list.name[i] = returns->kid[i]->name;
     return named;
 }
 
@@ -143,6 +146,7 @@ Exp *run_body(Sema *s, const Node *body, const Node *returns) {
     } else if (!run_block(s, body)) {
         return fail(s, body->span, "`%s` returns nothing", f->def->name);
     }
+    s->result_span = f->result_span;
     return match_results(s, f->result, returns, f->result_span);
 }
 

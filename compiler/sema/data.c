@@ -25,7 +25,8 @@ static void read_from(Sema *s, const Node *entry) {
     if (!is_word(callee->name, "csv") && !is_word(callee->name, "idx")) {
         Diag *d = sema_error(s, callee->span, "unknown format `%s`", callee->name);
         const char *best = nearest(callee->name, known, 2);
-        diag_help(d, best ? "did you mean `%s`?" : "the formats are %s", best ? best : "csv and idx");
+        diag_help(d, best ? "did you mean `%s`?" : "the formats are %s",
+                  best ? best : "csv and idx");
         return;
     }
     const Node *path = string_arg(s, call);
@@ -51,8 +52,10 @@ static void read_split(Sema *s, const Node *entry) {
         }
         SplitSpec split = {.name = n->name};
         bool is_share = strchr(n->text, '%') || n->den != 1;
-        if (is_share) split.share = n->number;
-        else split.rows = n->num;
+        if (is_share)
+            split.share = n->number;
+        else
+            split.rows = n->num;
         if (n->number <= 0 || (is_share && n->number > 1))
             fail(s, n->span, "a split needs a share up to 100%%, or some rows");
         shares += split.share;
@@ -66,7 +69,8 @@ static void read_entry(Sema *s, const Node *entry) {
     static const char *const known[] = {"from", "split", "seed"};
     for (int i = 0; i < 4; i++)
         if (is_word(entry->name, pending[i])) {
-            not_compiled(s, entry->span, arena_printf(s->arena, "`%s` in a data block is", pending[i]));
+            not_compiled(s, entry->span,
+                         arena_printf(s->arena, "`%s` in a data block is", pending[i]));
             return;
         }
     if (is_word(entry->name, "from")) {
@@ -98,7 +102,8 @@ void read_data(Sema *s) {
         }
     }
     if (!s->spec->format && !diag_errors(s->c->diags))
-        fail(s, s->data->name_span, "the data block says nothing of where rows come from: `from csv(\"PATH\")`");
+        fail(s, s->data->name_span,
+             "the data block says nothing of where rows come from: `from csv(\"PATH\")`");
     frame_pop(s);
 }
 
@@ -146,7 +151,8 @@ Exp *field_part(Sema *s, Name id) {
     FieldSpec spec = {.part = id};
     if (is_images) return field_input(s, spec, ELEM_u8, 0);
     if (s->field_type.rank || !s->field_type.below)
-        return fail(s, s->field->span, "labels are classes: `%s: class(10) = labels`", s->field->name);
+        return fail(s, s->field->span, "labels are classes: `%s: class(10) = labels`",
+                    s->field->name);
     return field_input(s, spec, ELEM_i32, s->field_type.below);
 }
 
@@ -173,10 +179,14 @@ static void add_range(Sema *s, Columns *c, const Node *n) {
 }
 
 static void add_column(Sema *s, Columns *c, const Node *n) {
-    if (n->kind == NODE_range) add_range(s, c, n);
-    else if (n->kind == NODE_name) vec_push(s->arena, &c->at, n->name);
-    else if (n->kind == NODE_string) vec_push(s->arena, &c->at, n->text);
-    else fail(s, n->span, "columns are names of the file's header");
+    if (n->kind == NODE_range)
+        add_range(s, c, n);
+    else if (n->kind == NODE_name)
+        vec_push(s->arena, &c->at, n->name);
+    else if (n->kind == NODE_string)
+        vec_push(s->arena, &c->at, n->text);
+    else
+        fail(s, n->span, "columns are names of the file's header");
 }
 
 Exp *read_columns(Sema *s, const Node *call) {
@@ -200,6 +210,9 @@ Exp *read_columns(Sema *s, const Node *call) {
 static Exp *elaborate_field(Sema *s, const Node *field) {
     Span from[MAX_RANK + 1] = {0};
     if (!eval_type(s, field->kid[0], &s->field_type, from)) return exp_error;
+    if (s->field_type.rank >= MAX_RANK)
+        return fail(s, field->kid[0]->span, "too many axes: the most is %d besides the batch",
+                    MAX_RANK - 1);
     memcpy(s->field_from, from, sizeof s->field_from);
     Exp *e = expr_plain(s, field->kid[1]);
     Type whole = batched(s, &s->field_type, s->field_type.elem, s->field_type.below);
@@ -207,7 +220,8 @@ static Exp *elaborate_field(Sema *s, const Node *field) {
     if (is_error(e)) return e;
     int64_t below = whole.below, count = below ? class_count(s, e) : 0;
     if (below && (!count || count > below))
-        return fail(s, field->kid[1]->span, "this may lie outside of class(%lld)", (long long)below);
+        return fail(s, field->kid[1]->span, "this may lie outside of class(%lld)",
+                    (long long)below);
     for (int i = 0; i < s->field_type.rank; i++) set_origin(s, e->stored.v, i + 1, from[i]);
     return e;
 }

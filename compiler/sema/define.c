@@ -6,7 +6,7 @@
 // A left side: its axes over slots, and how many of them make up each axis of the result.
 typedef struct Left {
     const Node *node;
-    Shape axes;           // split
+    Shape axes;  // split
     int merged[MAX_SLOTS], n_merged;
     int dropped[MAX_SLOTS], n_dropped;  // slots of one place
     bool is_bad;
@@ -60,8 +60,10 @@ static void bind_all(Sema *s, Left *left, const Binding *outside) {
 // ---- the axes of the result
 
 static void add_axis(Left *left, Axis a) {
-    if (left->axes.rank < MAX_SLOTS) left->axes.axis[left->axes.rank++] = a;
-    else left->is_bad = true;
+    if (left->axes.rank < MAX_SLOTS)
+        left->axes.axis[left->axes.rank++] = a;
+    else
+        left->is_bad = true;
 }
 
 static void close_axis(Left *left, int n) {
@@ -80,8 +82,10 @@ static Axis name_axis(Sema *s, const Node *n) {
 static void add_part(Sema *s, Left *left, const Node *n, bool is_last, int before) {
     Axis a = name_axis(s, n);
     bool is_single = !a.dim.by && a.dim.n == 1;
-    if (!is_single || (is_last && left->axes.rank == before)) add_axis(left, a);
-    else left->dropped[left->n_dropped++] = a.slot;
+    if (!is_single || (is_last && left->axes.rank == before))
+        add_axis(left, a);
+    else
+        left->dropped[left->n_dropped++] = a.slot;
 }
 
 static void lay_axes(Sema *s, Left *left, const Shape *own) {
@@ -97,7 +101,8 @@ static void lay_axes(Sema *s, Left *left, const Shape *own) {
             close_axis(left, 1);
         } else if (sub->kind == NODE_tuple) {
             int before = left->axes.rank;
-            for (int k = 0; k < sub->n; k++) add_part(s, left, sub->kid[k], k == sub->n - 1, before);
+            for (int k = 0; k < sub->n; k++)
+                add_part(s, left, sub->kid[k], k == sub->n - 1, before);
             close_axis(left, left->axes.rank - before);
         } else {
             add_axis(left, name_axis(s, sub));
@@ -127,11 +132,14 @@ static bool check_right(Sema *s, const Left *left, const Shape *own, const Node 
         return false;
     }
     if (own->rank == kept) return true;
-    Diag *d = sema_error(s, rhs->span, "the right side is a tensor %s at each index",
-                         shape_text(s, own));
-    if (kept) diag_note(d, subs->span, "the left side keeps %d axes with `:`", kept);
-    else if (rhs->kind == NODE_name) diag_help(d, "write its indices: `%s[...]`", rhs->name);
-    else diag_help(d, "write the indices of its tensors");
+    Diag *d =
+        sema_error(s, rhs->span, "the right side is a tensor %s at each index", shape_text(s, own));
+    if (kept)
+        diag_note(d, subs->span, "the left side keeps %d axes with `:`", kept);
+    else if (rhs->kind == NODE_name)
+        diag_help(d, "write its indices: `%s[...]`", rhs->name);
+    else
+        diag_help(d, "write the indices of its tensors");
     return false;
 }
 
@@ -165,14 +173,13 @@ static Exp *define_inside(Sema *s, Left *left, const Node *rhs, const Binding *o
     Exp *e = operand(s, expr(s, rhs), rhs);
     if (is_error(e) || left->is_bad) return exp_error;
     if (!bindings_known(s, s->frame->binding, outside)) return exp_error;
-    Shape own = exp_shape(s, e);
+    Shape own = exp_axes(s, e);
     if (!check_right(s, left, &own, rhs)) return exp_error;
-    for (int i = 0; i < own.rank; i++)
-        if (own.axis[i].slot < 0) own.axis[i].slot = slot_new(s, own.axis[i].dim, own.axis[i].from);
     lay_axes(s, left, &own);
     if (left->is_bad) return fail(s, left->node->span, "too many axes: the most is %d", MAX_RANK);
     Scalar *at = exp_at(s, e, &own);
-    if (left->n_dropped) at = scalar_subst(s->m, at, slots_at_zero(s, left->dropped, left->n_dropped));
+    if (left->n_dropped)
+        at = scalar_subst(s->m, at, slots_at_zero(s, left->dropped, left->n_dropped));
     Exp *body = exp_body(s, at, &left->axes);
     Exp *stored = exp_store(s, body, left->node->span, left->node->kid[0]->name);
     return is_error(stored) ? stored : merge_axes(s, left, stored);

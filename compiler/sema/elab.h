@@ -25,11 +25,11 @@ enum { MAX_CALLS = 200 };  // calls inside calls
 // ---- terms
 
 typedef enum ExpKind {
-    EXP_error,     // an error was reported; silences what follows
+    EXP_error,  // an error was reported; silences what follows
     EXP_number,
     EXP_bool,
     EXP_string,
-    EXP_dim,       // a run-time extent, times a number
+    EXP_dim,  // a run-time extent, times a number
     EXP_list,
     EXP_tuple,     // several results, perhaps with names
     EXP_callable,  // a definition, perhaps with its configuration
@@ -58,7 +58,7 @@ typedef struct Shape {
 typedef struct Arg {
     Name name;  // NULL for one by place
     Exp *e;
-    Span span;        // of the name, where it has one
+    Span span;  // of the name, where it has one
     Span value_span;
 } Arg;
 
@@ -118,7 +118,7 @@ struct Instance {
 // A parameter or a state of the module.
 typedef struct Kept {
     Value *leaf;
-    Value *first;     // what `init` gives it
+    Value *first;  // what `init` gives it
     Span span;
     bool is_state;
 } Kept;
@@ -130,7 +130,7 @@ typedef enum VarKind { VAR_local, VAR_argument, VAR_dim, VAR_kept, VAR_field, VA
 typedef struct Var {
     VarKind kind;
     Name name;
-    Exp *e;            // NULL for kept ones (their current version) and for fields not yet read
+    Exp *e;  // NULL for kept ones (their current version) and for fields not yet read
     Kept *kept;
     const Node *node;  // of a field
     Span span;
@@ -150,29 +150,29 @@ typedef struct Pack {
     bool is_known;
     int n;
     Axis axis[MAX_RANK];
-    Span span;      // of the use that fixed it
+    Span span;  // of the use that fixed it
 } Pack;
 
 // The body of a definition that is being run.
 struct Frame {
-    Frame *up;             // the caller
-    const Node *def;       // NULL for a train block or a field
+    Frame *up;        // the caller
+    const Node *def;  // NULL for a train block or a field
     Span call;
     bool is_library;
-    Map *vars;             // Name -> Var *
+    Map *vars;  // Name -> Var *
     LayerScope *layers;
-    const char *site;      // the path of calls, for draws
-    Map *occurrence;       // Node * -> times met, for draws
-    bool has_pack;         // the pack of the signature
+    const char *site;  // the path of calls, for draws
+    Map *occurrence;   // Node * -> times met, for draws
+    bool has_pack;     // the pack of the signature
     int n_pack;
     Axis pack[MAX_RANK];
-    Binding *binding;      // innermost index
-    Pack *live;            // what `...` means here; NULL outside of expressions
-    bool is_indexed;       // inside an indexed definition or a reduction
+    Binding *binding;  // innermost index
+    Pack *live;        // what `...` means here; NULL outside of expressions
+    bool is_indexed;   // inside an indexed definition or a reduction
     Number fan_in, fan_out;
-    bool has_fan;          // inside an initializer
+    bool has_fan;                           // inside an initializer
     const char *kept_prefix, *kept_suffix;  // optimizers: adam#1. and .dense#1.w
-    const Type *kept_type; // of an untyped state
+    const Type *kept_type;                  // of an untyped state
     Exp *result;
     Span result_span;
 };
@@ -200,7 +200,7 @@ typedef struct SlotInfo {
 typedef struct HyperInfo {
     const Node *node;
     Name name;
-    Exp *e;           // its value
+    Exp *e;  // its value
     bool is_fixed;
     bool is_integer;
     bool is_defined;  // by -D
@@ -214,7 +214,7 @@ typedef struct Entry {
     VEC(Kept *) params;  // that the model has, in order of declaration
     VEC(Kept *) states;  // that were updated, in order
     LayerScope *root;
-    Map *constants;      // Node of the file -> Exp *
+    Map *constants;  // Node of the file -> Exp *
 } Entry;
 
 struct Sema {
@@ -231,26 +231,27 @@ struct Sema {
     int depth;
     Entry *entry;
     Function *init;
-    Map *kept;               // path -> Kept *
-    Map *kept_of;            // leaf -> Kept *
-    Map *sites;              // text -> number + 1
-    Map *origin;             // Value * -> Span[rank]
-    Map *fields;             // Name -> Node *
+    Map *kept;     // path -> Kept *
+    Map *kept_of;  // leaf -> Kept *
+    Map *sites;    // text -> number + 1
+    Map *origin;   // Value * -> Span[rank]
+    Map *fields;   // Name -> Node *
     VEC(SlotInfo) slots;
     Claims known;
-    Map *uses;               // Node of a definition -> used or not
+    Map *uses;  // Node of a definition -> used or not
     VEC(const Node *) locals;
-    int64_t multiply_adds;   // of a sample, so far
-    int64_t n_param;         // elements of parameters, so far
+    int64_t multiply_adds;  // of a sample, so far
+    int64_t n_param;        // elements of parameters, so far
     bool is_summarized;
-    bool is_init;            // in the first value of a parameter or state
+    Span result_span;  // of the last body's result
+    bool is_init;      // in the first value of a parameter or state
     bool is_reading_hypers;
-    const Node *field;       // of the data block, while its expression is elaborated
-    int n_field_input;       // inputs of that field so far
-    Type field_type;         // of a row of that field
+    const Node *field;  // of the data block, while its expression is elaborated
+    int n_field_input;  // inputs of that field so far
+    Type field_type;    // of a row of that field
     Span field_from[MAX_RANK + 1];
     VEC(const Node *) missing;  // dimensions without a size
-    jmp_buf *restart;        // taken where a hyper turns out to fix a shape
+    jmp_buf *restart;           // taken where a hyper turns out to fix a shape
 };
 
 // ---- names.c
@@ -288,12 +289,13 @@ Exp *exp_stored(Sema *s, Value *v);
 Exp *exp_scalar(Sema *s, Scalar *body);  // rank 0
 Exp *exp_body(Sema *s, Scalar *body, const Shape *shape);
 
-bool is_tensor(const Exp *e);            // stored or body
-bool is_scalar_like(const Exp *e);       // a tensor, number, bool or dim: may be computed with
+bool is_tensor(const Exp *e);       // stored or body
+bool is_scalar_like(const Exp *e);  // a tensor, number, bool or dim: may be computed with
 bool is_error(const Exp *e);
 const char *exp_describe(Sema *s, const Exp *e);
 Elem exp_elem(Sema *s, const Exp *e);
-Shape exp_shape(Sema *s, const Exp *e);
+Shape exp_shape(Sema *s, const Exp *e);  // a stored tensor's axes have slot -1
+Shape exp_axes(Sema *s, const Exp *e);   // the same with slots
 const char *shape_text(Sema *s, const Shape *shape);
 const char *dim_text(Sema *s, Dim d);
 // The element of e at axes aligned from the right; size-1 axes are read at 0.
@@ -301,16 +303,16 @@ Scalar *exp_at(Sema *s, const Exp *e, const Shape *at);
 Scalar *to_elem(Sema *s, Scalar *x, Elem elem);
 Scalar *to_real(Sema *s, Scalar *x);
 Scalar *to_int(Sema *s, Scalar *x);
-Scalar *to_number(Sema *s, Scalar *x);  // bool becomes real, u8 i32
+Scalar *to_number(Sema *s, Scalar *x);                            // bool becomes real, u8 i32
 void as_numbers(Sema *s, Scalar **a, Scalar **b, bool as_reals);  // of one element
 
 int slot_new(Sema *s, Dim d, Span from);
 int slot_unknown(Sema *s, Name id, Span at);
 Axis slot_axis(Sema *s, int slot);
 Axis axis_new(Sema *s, Dim d, Span from);
-void slots_used(Sema *s, Scalar *x, bool *used);       // used[slot], room for s->slots.n
+void slots_used(Sema *s, Scalar *x, bool *used);               // used[slot], room for s->slots.n
 const Affine *slots_at_zero(Sema *s, const int *slot, int n);  // a substitution
-const Dim *slot_extents(Sema *s);                      // by slot
+const Dim *slot_extents(Sema *s);                              // by slot
 // The common shape of terms that broadcast from the right; false after an error.
 bool broadcast(Sema *s, Span at, Exp *const *e, const Span *span, int n, Shape *out);
 
@@ -318,18 +320,23 @@ bool broadcast(Sema *s, Span at, Exp *const *e, const Span *span, int n, Shape *
 Exp *exp_store(Sema *s, Exp *e, Span at, Name hint);
 // A Value whose slots are the given ones, in order.
 Value *store_body(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint);
-Exp *exp_bind(Sema *s, Exp *e, Span at, Name hint);    // what a name may hold
+Exp *exp_bind(Sema *s, Exp *e, Span at, Name hint);  // what a name may hold
 void set_origin(Sema *s, Value *v, int axis, Span from);
 Span origin_of(Sema *s, const Value *v, int axis);
+
+// From symbolic slots to 0, 1, ..; PLACE becomes the row-major number.
+Affine *renumbering(Sema *s, const int *slot, int n);
+Dim *extents_of(Sema *s, const int *slot, int n);
+Guard *renumbered_guards(Sema *s, const Guard *guard, int n, const Affine *to);
 
 typedef struct Reduction {
     RedKind red;
     int nr;
-    const int *slot;   // reduced
+    const int *slot;  // reduced
     const Guard *where;
     int n_where;
     Scalar *body;
-    Shape axes;        // kept
+    Shape axes;  // kept
     Span span;
     Name hint;
 } Reduction;
@@ -337,8 +344,8 @@ Exp *store_reduction(Sema *s, const Reduction *r);
 
 // ---- prove.c
 
-bool always(Sema *s, Claim c);       // over all of the box
-bool implied(Sema *s, Claim c);      // by what is known here
+bool always(Sema *s, Claim c);   // over all of the box
+bool implied(Sema *s, Claim c);  // by what is known here
 Guard claim_guard(Sema *s, Claim c);
 void claims_of(Sema *s, Scalar *condition, bool holds, Claims *out);
 // Is the condition exactly these guards?
@@ -349,7 +356,7 @@ int64_t class_count(Sema *s, const Exp *e);  // every element is below it; 0 for
 // ---- expr.c, reduce.c, subscript.c, infer.c
 
 Exp *expr(Sema *s, const Node *n);
-Exp *expr_plain(Sema *s, const Node *n);   // a whole expression: closes a free `...`
+Exp *expr_plain(Sema *s, const Node *n);       // a whole expression: closes a free `...`
 Exp *operand(Sema *s, Exp *e, const Node *n);  // reads a bare tensor at the live pack
 Exp *arithmetic(Sema *s, const char *op, Exp *a, Exp *b, const Node *n);
 Exp *pointwise(Sema *s, Op op, Exp *a, const Node *n);
@@ -376,7 +383,7 @@ bool need_number(Sema *s, const Node *n, Number *out);
 bool need_int(Sema *s, const Node *n, int64_t *out);
 bool exp_number_of(Sema *s, Exp *e, Span at, Number *out);
 bool need_dim(Sema *s, const Node *n, Dim *out);
-bool fix_hypers(Sema *s, const Exp *e);   // restarts where e depends on hypers alone
+bool fix_hypers(Sema *s, const Exp *e);  // restarts where e depends on hypers alone
 
 // ---- shape.c
 
@@ -434,7 +441,7 @@ void build_entries(Sema *s);
 void finish_entries(Sema *s);
 void build_updates(Sema *s, Value *loss);  // loss: NULL after an error
 const Node *train_entry(Sema *s, const char *word, int nth);
-int entry_args(const Node *entry);        // how many
+int entry_args(const Node *entry);  // how many
 const Node *entry_paths(const Node *entry);
 void check_reachable(Sema *s, Value *loss);
 

@@ -299,10 +299,9 @@ static Exp *tuple_member(Sema *s, Exp *e, const Node *n) {
 static Exp *valid_member(Sema *s, const Node *n) {
     bool is_known = is_word(n->name, "loss");
     for (int i = 0; i < s->spec->metrics.n; i++) is_known |= n->name == s->spec->metrics.at[i];
-    if (is_known)
-        return run_input(s, arena_printf(s->arena, "valid.%s", n->name), s->m->real);
-    Diag *d = sema_error(s, n->name_span, "validation gives no `%s`: there are the loss and the metrics",
-                         n->name);
+    if (is_known) return run_input(s, arena_printf(s->arena, "valid.%s", n->name), s->m->real);
+    Diag *d = sema_error(s, n->name_span,
+                         "validation gives no `%s`: there are the loss and the metrics", n->name);
     const char *best = nearest(n->name, s->spec->metrics.at, s->spec->metrics.n);
     if (best) diag_help(d, "did you mean `%s`?", best);
     return exp_error;
@@ -372,11 +371,11 @@ bool has_free_pack(const Node *n, bool into_calls) {
 }
 
 // The free axes of a plain expression are kept, in front of its own.
-static Exp *close_pack(Sema *s, Exp *e, const Pack *pack) {
+static Exp *close_pack(Sema *s, Exp *e, const Pack *pack, Span at) {
     if (!pack->is_known || !pack->n || !is_tensor(e)) return e;
-    Shape own = exp_shape(s, e), all = {.rank = pack->n + own.rank};
-    for (int i = 0; i < own.rank; i++)
-        if (own.axis[i].slot < 0) own.axis[i] = axis_new(s, own.axis[i].dim, own.axis[i].from);
+    Shape own = exp_axes(s, e), all = {.rank = pack->n + own.rank};
+    if (all.rank > MAX_RANK)
+        return fail(s, at, "a tensor with %d axes: the most is %d", all.rank, MAX_RANK);
     memcpy(all.axis, pack->axis, sizeof *all.axis * (size_t)pack->n);
     memcpy(all.axis + pack->n, own.axis, sizeof *all.axis * (size_t)own.rank);
     return exp_body(s, exp_at(s, e, &own), &all);
@@ -392,5 +391,5 @@ Exp *expr_plain(Sema *s, const Node *n) {
     Exp *e = expr(s, n);
     f->live = live;
     f->is_indexed = is_indexed;
-    return close_pack(s, e, &pack);
+    return close_pack(s, e, &pack, n->span);
 }

@@ -37,8 +37,8 @@ static bool check_dimension(Sema *s, const Binding *b) {
     bool is_same = (v->e->kind == EXP_number && !range.by && range.n == v->e->number.num) ||
                    (v->e->kind == EXP_dim && dim_equal(range, v->e->dim));
     if (is_same || is_error(v->e)) return true;
-    Diag *d = sema_error(s, b->span, "the index `%s` has the name of a dimension that is not its range",
-                         b->name);
+    Diag *d = sema_error(
+        s, b->span, "the index `%s` has the name of a dimension that is not its range", b->name);
     diag_note(d, s->slots.at[b->slot].from, "its range, %s, comes from here", dim_text(s, range));
     return false;
 }
@@ -120,9 +120,12 @@ static void resolve_merged(Sema *s, const Node *tuple, const Hidden *hidden, Axi
         if (!b || is_hidden(hidden, part->name)) return;
         const SlotInfo *info = &s->slots.at[b->slot];
         if (!info->is_known && open) return;
-        if (!info->is_known) open = part;
-        else if (info->dim.by) return;
-        else product *= info->dim.n;
+        if (!info->is_known)
+            open = part;
+        else if (info->dim.by)
+            return;
+        else
+            product *= info->dim.n;
     }
     if (!open || axis.dim.n % product) return;
     axis.dim.n /= product;

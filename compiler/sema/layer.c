@@ -50,7 +50,8 @@ static bool is_below(const char *name, const char *path) {
 static int64_t params_below(Sema *s, const char *path) {
     int64_t n = 0;
     for (int i = 0; i < s->m->params.n; i++)
-        if (is_below(s->m->params.at[i]->leaf.name, path)) n += type_count(&s->m->params.at[i]->type);
+        if (is_below(s->m->params.at[i]->leaf.name, path))
+            n += type_count(&s->m->params.at[i]->type);
     return n;
 }
 
@@ -182,7 +183,8 @@ static Kept *make_kept(Sema *s, const char *path, const Type *t, const Span *fro
     k = NEW(s->arena, Kept);
     k->span = id->span;
     k->is_state = is_state;
-    k->leaf = is_state ? build_state(s->m, path, *t, id->span) : build_param(s->m, path, *t, id->span);
+    k->leaf =
+        is_state ? build_state(s->m, path, *t, id->span) : build_param(s->m, path, *t, id->span);
     for (int i = 0; i < t->rank; i++) set_origin(s, k->leaf, i, from[i]);
     map_set(s->kept, sema_name(s, path), k);
     map_set(s->kept_of, k->leaf, k);
@@ -214,7 +216,8 @@ void define_param(Sema *s, const Node *n) {
     Span from[MAX_RANK];
     bool is_good = eval_type(s, n->kid[1], &t, from);
     if (is_good && (!elem_is_real(t.elem) || !is_constant_type(&t))) {
-        fail(s, n->kid[1]->span, "a parameter is a tensor of reals, of sizes that are known when compiled");
+        fail(s, n->kid[1]->span,
+             "a parameter is a tensor of reals, of sizes that are known when compiled");
         is_good = false;
     }
     for (int i = 0; i < names->n; i++) {
@@ -234,8 +237,8 @@ static bool state_type(Sema *s, const Node *n, Type *t, Span *from) {
     if (n->kid[1]) return eval_type(s, n->kid[1], t, from);
     *t = s->frame->kept_type ? *s->frame->kept_type : type_scalar(s->m->real);
     const Node *first = n->kid[2];
-    bool is_truth = first->kind == NODE_name &&
-                    (is_word(first->name, "true") || is_word(first->name, "false"));
+    bool is_truth =
+        first->kind == NODE_name && (is_word(first->name, "true") || is_word(first->name, "false"));
     if (is_truth) t->elem = ELEM_bool;
     return true;
 }
@@ -254,7 +257,8 @@ void define_state(Sema *s, const Node *n) {
             Exp *e = fit_type(s, expr_plain(s, n->kid[2]), &t, from, n->kid[2]->span, id->name);
             declare(s, id, e, NULL);
         } else {
-            declare(s, id, NULL, make_kept(s, kept_path(s, id->name), &t, from, id, n->kid[2], true));
+            declare(s, id, NULL,
+                    make_kept(s, kept_path(s, id->name), &t, from, id, n->kid[2], true));
         }
     }
 }
@@ -290,6 +294,7 @@ void finish_init(Sema *s) {
         Values order = function_order(&alone, s->arena);
         for (int k = 0; k < order.n; k++)
             if (order.at[k]->op == VAL_input && order.at[k]->leaf.fn != s->init)
-                fail(s, u->span, "the first value of `%s` depends on the data", u->target->leaf.name);
+                fail(s, u->span, "the first value of `%s` depends on the data",
+                     u->target->leaf.name);
     }
 }

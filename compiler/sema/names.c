@@ -195,9 +195,9 @@ static Exp *constant_value(Sema *s, const Node *def, Span at) {
     f->layers = s->entry ? s->entry->root : NULL;
     f->site = arena_printf(s->arena, "=%s", def->name);
     Exp *e = exp_bind(s, expr_plain(s, def->kid[0]), def->span, def->name);
+    if (e->kind == EXP_instance) name_instance(s, e->instance, def->name);
     frame_pop(s);
     s->depth--;
-    if (e->kind == EXP_instance) name_instance(s, e->instance, def->name);
     if (done) map_set(done, def, e);
     return e;
 }
@@ -210,9 +210,7 @@ static Exp *global_value(Sema *s, const Node *def, Span at) {
         case NODE_loss:
         case NODE_metric:
         case NODE_optimizer: return callable(s, def);
-        case NODE_data:
-            not_compiled(s, at, "whole splits as tensors are");
-            return exp_error;
+        case NODE_data: not_compiled(s, at, "whole splits as tensors are"); return exp_error;
         default: return NULL;
     }
 }

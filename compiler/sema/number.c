@@ -21,8 +21,7 @@ static Number reduced(Wide num, Wide den) {
     Wide g = gcd(num, den);
     if (g > 1) num /= g, den /= g;
     double real = (double)num / (double)den;
-    if (num > INT64_MAX || num < -(Wide)INT64_MAX || den > INT64_MAX)
-        return (Number){.real = real};
+    if (num > INT64_MAX || num < -(Wide)INT64_MAX || den > INT64_MAX) return (Number){.real = real};
     return (Number){(int64_t)num, (int64_t)den, real};
 }
 

@@ -19,10 +19,10 @@ Number number_sub(Number a, Number b);
 Number number_mul(Number a, Number b);
 Number number_div(Number a, Number b);
 Number number_neg(Number a);
-Number number_pow(Number a, Number b);    // exact for integer exponents
+Number number_pow(Number a, Number b);  // exact for integer exponents
 Number number_floor(Number a);
-Number number_mod(Number a, Number b);    // a - b * floor(a / b)
-int number_compare(Number a, Number b);   // -1, 0, 1
+Number number_mod(Number a, Number b);   // a - b * floor(a / b)
+int number_compare(Number a, Number b);  // -1, 0, 1
 bool number_is_int(Number a);
 double number_value(Number a);
 

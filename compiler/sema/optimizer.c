@@ -10,7 +10,8 @@ static void reach_value(Sema *s, Value *v, Map *reached);
 static void reach_scalar(Sema *s, Scalar *x, Map *reached, Map *seen) {
     if (map_has(seen, x)) return;
     map_set(seen, x, x);
-    if (x->op == OP_stop || op_info[x->op].rule == RULE_COMPARE || op_info[x->op].rule == RULE_TO_INT)
+    if (x->op == OP_stop || op_info[x->op].rule == RULE_COMPARE ||
+        op_info[x->op].rule == RULE_TO_INT)
         return;
     for (int i = 0; i < op_info[x->op].arity; i++)
         if (x->op != OP_rand) reach_scalar(s, x->arg[i], reached, seen);
@@ -72,8 +73,10 @@ void check_reachable(Sema *s, Value *loss) {
         Diag *d = sema_error(s, k->span, "the loss does not depend on the parameter `%s`",
                              k->leaf->leaf.name);
         const Value *end = path_end(s, loss, k->leaf, reached);
-        if (end) diag_note(d, end->span, "no gradient passes here");
-        else diag_note(d, entry->kid[0]->span, "nothing that makes up the loss reads it");
+        if (end)
+            diag_note(d, end->span, "no gradient passes here");
+        else
+            diag_note(d, entry->kid[0]->span, "nothing that makes up the loss reads it");
     }
 }
 
@@ -136,7 +139,8 @@ static void update(Sema *s, const Node *def, Args config, Kept *k, Value *loss, 
     Exp *step = run_input(s, "run.step", ELEM_i32);
     Scalar *t = to_real(s, exp_at(s, step, &(Shape){0}));
     if (!has_word(def->kid[0], "t"))
-        frame_set(s, f, VAR_argument, sema_name(s, "t"), exp_store(s, exp_scalar(s, t), entry->span, NULL), w->span);
+        frame_set(s, f, VAR_argument, sema_name(s, "t"),
+                  exp_store(s, exp_scalar(s, t), entry->span, NULL), w->span);
     run_block(s, def->kid[4]);
     Var *after = frame_var(f, w->name);
     if (after->node) map_set(s->uses, after->node, after);

@@ -122,9 +122,7 @@ int64_t class_count(Sema *s, const Exp *e) {
     double low, high;
     if (e->kind == EXP_stored && e->stored.v->type.below) return e->stored.v->type.below;
     if (exp_elem(s, e) == ELEM_bool || elem_is_real(exp_elem(s, e))) return 0;
-    Shape shape = exp_shape(s, e);
-    for (int i = 0; i < shape.rank; i++)
-        if (shape.axis[i].slot < 0) shape.axis[i].slot = slot_new(s, shape.axis[i].dim, (Span){0});
+    Shape shape = exp_axes(s, e);
     interval_of(s, exp_at(s, e, &shape), &low, &high);
     return low >= 0 && high < 0x1p31 ? (int64_t)high + 1 : 0;
 }
@@ -143,11 +141,15 @@ static Line least(Sema *s, Claim c) {
         Dim d = s->slots.at[c.e.t[i].slot].dim;
         if (k > 0) continue;
         low.q -= k;
-        if (d.by) low.p += k * (double)d.n;
-        else low.q += k * (double)d.n;
+        if (d.by)
+            low.p += k * (double)d.n;
+        else
+            low.q += k * (double)d.n;
     }
-    if (c.plus.by) low.p += (double)c.plus.n;
-    else low.q += (double)c.plus.n;
+    if (c.plus.by)
+        low.p += (double)c.plus.n;
+    else
+        low.q += (double)c.plus.n;
     if (c.s) low.q += interval(s, c.s, slot_extents(s), MAX_STEPS).low;
     return low;
 }
@@ -211,11 +213,15 @@ static bool condition_claims(Sema *s, Scalar *c, bool holds, Claims *out) {
     if (c->op == OP_const) return (c->integer != 0) == holds;
     if (!compares) return false;
     if (c->op == OP_lt) {
-        if (holds) add_claim(s, out, b, a, -1);
-        else add_claim(s, out, a, b, 0);
+        if (holds)
+            add_claim(s, out, b, a, -1);
+        else
+            add_claim(s, out, a, b, 0);
     } else if (c->op == OP_le) {
-        if (holds) add_claim(s, out, b, a, 0);
-        else add_claim(s, out, a, b, -1);
+        if (holds)
+            add_claim(s, out, b, a, 0);
+        else
+            add_claim(s, out, a, b, -1);
     } else if (c->op == (holds ? OP_eq : OP_ne)) {
         add_claim(s, out, a, b, 0);
         add_claim(s, out, b, a, 0);

@@ -16,12 +16,16 @@ typedef struct Reducing {
 static void bind_all(Sema *s, const Node *binders, Pack *pack) {
     for (int i = 0; i < binders->n; i++) {
         const Node *b = binders->kid[i];
-        if (b->kind == NODE_pack) s->frame->live = pack;
-        else bind_index(s, b->name, b->name_span, b->n ? b->kid[0] : NULL);
+        if (b->kind == NODE_pack)
+            s->frame->live = pack;
+        else
+            bind_index(s, b->name, b->name_span, b->n ? b->kid[0] : NULL);
     }
 }
 
 static bool reduced_slots(Sema *s, const Node *binders, const Pack *pack, Reducing *r) {
+    if (binders->n + pack->n > MAX_SLOTS)
+        return fail(s, binders->span, "too many indices: the most is %d", MAX_SLOTS), false;
     for (int i = 0; i < binders->n; i++) {
         const Node *b = binders->kid[i];
         if (b->kind != NODE_pack) {
@@ -72,10 +76,15 @@ static Scalar *body_for(Sema *s, const Node *n, RedKind red, Scalar *x) {
 }
 
 static Exp *reduce_body(Sema *s, const Reducing *r, RedKind red, Scalar *body, const Shape *axes) {
-    if (r->filter)
-        body = scalar_select(s->m, r->filter, body, red_identity(s->m, red, body->elem));
-    Reduction x = {.red = red, .nr = r->n, .slot = r->slot, .where = r->where,
-                   .n_where = r->n_where, .body = body, .axes = *axes, .span = r->node->span};
+    if (r->filter) body = scalar_select(s->m, r->filter, body, red_identity(s->m, red, body->elem));
+    Reduction x = {.red = red,
+                   .nr = r->n,
+                   .slot = r->slot,
+                   .where = r->where,
+                   .n_where = r->n_where,
+                   .body = body,
+                   .axes = *axes,
+                   .span = r->node->span};
     return store_reduction(s, &x);
 }
 
@@ -97,9 +106,7 @@ static Scalar *inverse_count(Sema *s, const Reducing *r) {
 
 // The filtered mean divides by the points that are left.
 static Exp *mean(Sema *s, const Reducing *r, Exp *sum) {
-    Shape shape = exp_shape(s, sum);
-    for (int i = 0; i < shape.rank; i++)
-        shape.axis[i].slot = slot_new(s, shape.axis[i].dim, shape.axis[i].from);
+    Shape shape = exp_axes(s, sum);
     Scalar *total = exp_at(s, sum, &shape);
     if (!r->n_where && !r->filter)
         return exp_body(s, scalar_binary(s->m, OP_mul, total, inverse_count(s, r)), &shape);
@@ -115,9 +122,7 @@ static Exp *reduce_term(Sema *s, const Reducing *r, Exp *e, RedKind red) {
     if (is_logic && exp_elem(s, e) != ELEM_bool)
         return fail(s, n->kid[2]->span, "`%s` takes truth values, and this is %s", n->name,
                     exp_describe(s, e));
-    Shape axes = exp_shape(s, e);
-    for (int i = 0; i < axes.rank; i++)
-        if (axes.axis[i].slot < 0) axes.axis[i].slot = slot_new(s, axes.axis[i].dim, axes.axis[i].from);
+    Shape axes = exp_axes(s, e);
     Scalar *body = body_for(s, n, red, exp_at(s, e, &axes));
     Exp *result = reduce_body(s, r, red, body, &axes);
     if (is_error(result) || !is_word(n->name, "mean")) return result;
@@ -214,7 +219,11 @@ Exp *matrix_product(Sema *s, Exp *a, Exp *b, const Node *n) {
     }
     Scalar *x = exp_at(s, a, &at_a), *y = exp_at(s, b, &at_b);
     as_numbers(s, &x, &y, false);
-    Reduction r = {.red = RED_sum, .nr = 1, .slot = &k.slot, .axes = out, .span = n->span,
+    Reduction r = {.red = RED_sum,
+                   .nr = 1,
+                   .slot = &k.slot,
+                   .axes = out,
+                   .span = n->span,
                    .body = scalar_binary(s->m, OP_mul, x, y)};
     return store_reduction(s, &r);
 }

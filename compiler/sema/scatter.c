@@ -24,8 +24,8 @@ static void bind_open(Sema *s, const Node *n, bool is_alone) {
         if (!is_bound(s, n, is_alone)) bind_index(s, n->name, n->span, NULL);
         return;
     }
-    bool is_bounded = is_alone && n->kind == NODE_binary && is_word(n->name, "<") &&
-                      n->kid[0]->kind == NODE_name;
+    bool is_bounded =
+        is_alone && n->kind == NODE_binary && is_word(n->name, "<") && n->kid[0]->kind == NODE_name;
     if (is_bounded) {
         bind_index(s, n->kid[0]->name, n->kid[0]->span, n->kid[1]);
         return;
@@ -63,8 +63,10 @@ typedef struct Box {
 static void add_slot(Box *box, int slot) {
     for (int i = 0; i < box->n; i++)
         if (box->slot[i] == slot) return;
-    if (box->n < MAX_SLOTS) box->slot[box->n++] = slot;
-    else box->is_full = true;
+    if (box->n < MAX_SLOTS)
+        box->slot[box->n++] = slot;
+    else
+        box->is_full = true;
 }
 
 // In the order of binding: indices, then the pack, then kept axes; others that are used must
@@ -91,40 +93,25 @@ static bool make_box(Sema *s, const Place *place, Scalar *body, Value *v, Box *b
 
 // ---- the value
 
-static Affine *box_numbers(Sema *s, const Box *box) {
-    Affine *to = NEW_ARRAY(s->arena, Affine, s->slots.n + 1), place = affine_const(0);
-    for (int i = 0; i <= s->slots.n; i++) to[i].n = -1;
-    for (int i = 0; i < box->n; i++) {
-        to[box->slot[i]] = affine_slot(s->m, i);
-        place = affine_scale(s->m, place, dim_max(s->slots.at[box->slot[i]].dim));
-        place = affine_add(s->m, place, affine_slot(s->m, i));
-    }
-    to[PLACE] = place;
-    return to;
-}
-
 static Value *build_scatter(Sema *s, Value *v, const Place *place, Scalar *body, const Box *box,
                             Span at) {
-    Affine *to = box_numbers(s, box);
-    Dim extent[MAX_SLOTS];
+    Affine *to = renumbering(s, box->slot, box->n);
     Subscript target[MAX_RANK];
-    Guard *guard = NEW_ARRAY(s->arena, Guard, place->n_guard + 1);
-    for (int i = 0; i < box->n; i++) extent[i] = s->slots.at[box->slot[i]].dim;
     for (int i = 0; i < v->type.rank; i++) {
         const Subscript *sub = &place->sub[i];
         target[i] = (Subscript){affine_subst(s->m, sub->a, to), sub->div,
                                 sub->gather ? scalar_subst(s->m, sub->gather, to) : NULL};
     }
-    for (int i = 0; i < place->n_guard; i++) {
-        const Guard *g = &place->guard[i];
-        guard[i] = (Guard){affine_subst(s->m, g->e, to), g->s ? scalar_subst(s->m, g->s, to) : NULL,
-                           g->mod};
-    }
     Type result = v->type;
     result.below = 0;
-    Accumulate x = {.n = box->n, .extent = extent, .target = target, .red = RED_sum,
-                    .n_where = place->n_guard, .where = guard,
-                    .body = scalar_subst(s->m, body, to), .init = v};
+    Accumulate x = {.n = box->n,
+                    .extent = extents_of(s, box->slot, box->n),
+                    .target = target,
+                    .red = RED_sum,
+                    .n_where = place->n_guard,
+                    .where = renumbered_guards(s, place->guard, place->n_guard, to),
+                    .body = scalar_subst(s->m, body, to),
+                    .init = v};
     Value *sum = build_accumulate(s->m, &x, &result, at, v->hint);
     for (int i = 0; i < v->type.rank; i++) set_origin(s, sum, i, origin_of(s, v, i));
     return sum;
@@ -143,7 +130,8 @@ static Exp *scatter_inside(Sema *s, const Node *target, Exp *before, const Node 
     if (!target_place(s, target, before, &place)) return exp_error;
     Shape own = exp_shape(s, e);
     if (own.rank > place.kept.rank)
-        return fail(s, rhs->span, "the right side is a tensor %s at each index", shape_text(s, &own));
+        return fail(s, rhs->span, "the right side is a tensor %s at each index",
+                    shape_text(s, &own));
     Exp *both[] = {exp_body(s, scalar_real(s->m, 0), &place.kept), e};
     Span span[] = {target->span, rhs->span};
     Shape common;

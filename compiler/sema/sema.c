@@ -45,9 +45,9 @@ static void read_items(Sema *s) {
 // ---- hypers
 
 static bool is_builtin_flag(Name id) {
-    static const char *const flags[] = {"data", "threads", "seed", "ckpt", "resume", "log", "keep",
-                                        "folds", "ensemble", "patience", "overfit", "quiet", "load",
-                                        "epochs", "help", "version", "steps"};
+    static const char *const flags[] = {
+        "data",     "threads", "seed",  "ckpt", "resume", "log",  "keep",    "folds", "ensemble",
+        "patience", "overfit", "quiet", "load", "epochs", "help", "version", "steps"};
     for (unsigned i = 0; i < sizeof flags / sizeof *flags; i++)
         if (is_word(id, flags[i])) return true;
     return false;
@@ -63,7 +63,8 @@ static Exp *defined_value(Sema *s, const Define *d, Span at) {
     char *end;
     double x = strtod(d->value, &end);
     size_t n = strlen(d->value);
-    if (end != d->value && end[0] == '%' && !end[1]) return exp_number(s, number_div(number_real(x), number_int(100)));
+    if (end != d->value && end[0] == '%' && !end[1])
+        return exp_number(s, number_div(number_real(x), number_int(100)));
     if (end != d->value && !*end) return exp_number(s, number_real(x));
     if (!strcmp(d->value, "true") || !strcmp(d->value, "false"))
         return exp_bool(s, d->value[0] == 't');
@@ -91,10 +92,13 @@ static void read_hypers(Sema *s, const HyperInfo *fixed, int n_fixed) {
         const Node *n = s->file->kid[i];
         if (n->kind != NODE_hyper) continue;
         Define *d = find_define(s, n->name);
-        HyperInfo h = {.node = n, .name = n->name, .is_fixed = keeps_fixed(fixed, n_fixed, n->name)};
+        HyperInfo h = {
+            .node = n, .name = n->name, .is_fixed = keeps_fixed(fixed, n_fixed, n->name)};
         if (is_builtin_flag(n->name))
-            fail(s, n->name_span, "a hyper can't be called `%s`: that is a flag of every program", n->name);
-        if (find_hyper(s, n->name)) fail(s, n->name_span, "the hyper `%s` is defined twice", n->name);
+            fail(s, n->name_span, "a hyper can't be called `%s`: that is a flag of every program",
+                 n->name);
+        if (find_hyper(s, n->name))
+            fail(s, n->name_span, "the hyper `%s` is defined twice", n->name);
         h.e = expr_plain(s, n->kid[0]);
         h.is_integer = is_integer_literal(n->kid[0]);
         if (d) {
@@ -142,7 +146,8 @@ static void find_program(Sema *s) {
     s->data = s->train ? find_or_fail(s, NODE_data, s->train->text, s->train->name_span) : NULL;
     for (int i = 0; i < s->file->n; i++) {
         const Node *n = s->file->kid[i];
-        if (n->kind == NODE_train && n != s->train) not_compiled(s, n->name_span, "a second train block is");
+        if (n->kind == NODE_train && n != s->train)
+            not_compiled(s, n->name_span, "a second train block is");
         if (n->kind == NODE_generate) not_compiled(s, n->name_span, "`generate` is");
     }
 }

@@ -58,8 +58,10 @@ bool eval_type(Sema *s, const Node *type, Type *out, Span *from) {
             return fail(s, n->span, "`...` stands for no axes here: the signature has none"), false;
         for (int k = 0; k < extra; k++) {
             from[out->rank] = is_pack ? f->pack[k].from : n->span;
-            if (is_pack) out->dim[out->rank] = f->pack[k].dim;
-            else if (!need_dim(s, n, &out->dim[out->rank])) is_good = false;
+            if (is_pack)
+                out->dim[out->rank] = f->pack[k].dim;
+            else if (!need_dim(s, n, &out->dim[out->rank]))
+                is_good = false;
             out->rank++;
         }
     }
@@ -88,8 +90,8 @@ static const char *dims_text(Sema *s, const Node *type) {
 
 static void report_axis(Sema *s, Matching *m, int axis, Dim declared, const Node *n) {
     Axis own = m->shape.axis[axis];
-    Diag *d = sema_error(s, m->at, "axis %d of %s has size %s, and %s is declared", axis + 1, m->what,
-                         dim_text(s, own.dim), dim_text(s, declared));
+    Diag *d = sema_error(s, m->at, "axis %d of %s has size %s, and %s is declared", axis + 1,
+                         m->what, dim_text(s, own.dim), dim_text(s, declared));
     if (own.from.file) diag_note(d, own.from, "%s comes from here", dim_text(s, own.dim));
     diag_note(d, n->span, "%s is declared here", dim_text(s, declared));
     m->is_bad = true;
@@ -124,8 +126,10 @@ static void match_dim(Sema *s, Matching *m, int axis, const Node *n) {
     }
     Var *v = n->kind == NODE_name ? frame_var(s->frame, n->name) : NULL;
     if (v && v->e && is_error(v->e)) return;
-    if (!need_dim(s, n, &declared)) m->is_bad = true;
-    else match_known(s, m, axis, declared, n);
+    if (!need_dim(s, n, &declared))
+        m->is_bad = true;
+    else
+        match_known(s, m, axis, declared, n);
 }
 
 static void match_pack(Sema *s, Matching *m, int first, int n, const Node *node) {
@@ -195,9 +199,7 @@ static void match_class(Sema *s, Matching *m) {
 }
 
 static Exp *as_elem(Sema *s, Exp *e, Elem elem) {
-    Shape shape = exp_shape(s, e);
-    for (int i = 0; i < shape.rank; i++)
-        if (shape.axis[i].slot < 0) shape.axis[i].slot = slot_new(s, shape.axis[i].dim, shape.axis[i].from);
+    Shape shape = exp_axes(s, e);
     return exp_body(s, to_elem(s, exp_at(s, e, &shape), elem), &shape);
 }
 
@@ -237,7 +239,8 @@ Exp *fit_type(Sema *s, Exp *e, const Type *t, const Span *from, Span at, Name hi
         Diag *d = sema_error(s, at, "the shape %s does not fit %s", shape_text(s, &own),
                              shape_text(s, &shape));
         for (int i = 0; i < own.rank; i++)
-            if (own.axis[i].from.file) diag_note(d, own.axis[i].from, "%s comes from here", dim_text(s, own.axis[i].dim));
+            if (own.axis[i].from.file)
+                diag_note(d, own.axis[i].from, "%s comes from here", dim_text(s, own.axis[i].dim));
         return exp_error;
     }
     Elem elem = exp_elem(s, e);

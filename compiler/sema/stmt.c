@@ -53,8 +53,10 @@ static void run_assign(Sema *s, const Node *n) {
     const Node *targets = n->kid[0];
     for (int i = 0; i < targets->n; i++)
         if (!is_target(targets->kid[i])) return;
-    if (targets->n == 1) assign_one(s, targets->kid[0], n->kid[1]);
-    else assign_several(s, targets, n->kid[1]);
+    if (targets->n == 1)
+        assign_one(s, targets->kid[0], n->kid[1]);
+    else
+        assign_several(s, targets, n->kid[1]);
 }
 
 static void run_typed(Sema *s, const Node *n) {
@@ -119,7 +121,8 @@ static void merge_vars(Sema *s, Exp *c, const Side *then, const Side *other, con
         Exp *e = exp_error;
         if (a->node) map_set(s->uses, a->node, a);
         if (b->node) map_set(s->uses, b->node, b);
-        if (is_scalar_like(a->e) && is_scalar_like(b->e)) e = select_terms(s, c, a->e, b->e, n, id);
+        if (is_scalar_like(a->e) && is_scalar_like(b->e))
+            e = select_terms(s, c, a->e, b->e, n, id);
         else if (!is_error(a->e) && !is_error(b->e))
             fail(s, n->kid[0]->span, "`%s` depends on this, and must be known when compiled", id);
         frame_set(s, s->frame, VAR_local, id, e, a->span)->node = a->node;
@@ -130,14 +133,16 @@ static void merge_versions(Sema *s, Exp *c, const Side *then, const Side *other,
     const Map *of[] = {then->version, other->version};
     for (int k = 0; k < 2; k++)
         for (int i = 0; i < of[k]->n; i++) {
-            Value *leaf = (Value *)(uintptr_t)of[k]->key[i], *before = map_get(s->entry->version, leaf);
+            Value *leaf = (Value *)(uintptr_t)of[k]->key[i],
+                  *before = map_get(s->entry->version, leaf);
             Value *a = map_get(then->version, leaf), *b = map_get(other->version, leaf);
             if (!before) before = leaf;
             if (!a) a = before;
             if (!b) b = before;
             if (a == b || (k && map_has(of[0], leaf))) continue;
             Exp *e = select_terms(s, c, exp_stored(s, a), exp_stored(s, b), n, NULL);
-            if (!is_error(e)) map_set(s->entry->version, leaf, exp_store(s, e, n->span, NULL)->stored.v);
+            if (!is_error(e))
+                map_set(s->entry->version, leaf, exp_store(s, e, n->span, NULL)->stored.v);
         }
 }
 

@@ -14,7 +14,7 @@ static Affine linear_place(Sema *s, const int *slot, int n) {
     return place;
 }
 
-static Affine *renumbering(Sema *s, const int *slot, int n) {
+Affine *renumbering(Sema *s, const int *slot, int n) {
     int n_all = s->slots.n + 1;
     Affine *to = NEW_ARRAY(s->arena, Affine, n_all);
     for (int i = 0; i < n_all; i++) to[i].n = -1;
@@ -23,7 +23,7 @@ static Affine *renumbering(Sema *s, const int *slot, int n) {
     return to;
 }
 
-static Dim *extents_of(Sema *s, const int *slot, int n) {
+Dim *extents_of(Sema *s, const int *slot, int n) {
     Dim *d = NEW_ARRAY(s->arena, Dim, n + 1);
     for (int i = 0; i < n; i++) d[i] = s->slots.at[slot[i]].dim;
     return d;
@@ -148,8 +148,10 @@ typedef struct Box {
 static void drop_outer(const Sema *s, Box *box) {
     int kept = 0;
     for (int i = 0; i < box->n_outer; i++)
-        if (is_single(s, box->slot[i])) box->dropped[box->n_dropped++] = box->slot[i];
-        else box->slot[kept++] = box->slot[i];
+        if (is_single(s, box->slot[i]))
+            box->dropped[box->n_dropped++] = box->slot[i];
+        else
+            box->slot[kept++] = box->slot[i];
     box->n_outer = kept;
 }
 
@@ -159,14 +161,16 @@ static int keep_many(const Sema *s, const Reduction *r, Box *box) {
     int kept = 0, *slot = box->slot + box->np;
     for (int i = 0; i < r->nr; i++) {
         bool stays = !is_single(s, slot[i]) || (needs_one && i == r->nr - 1 && !kept);
-        if (stays) slot[kept++] = slot[i];
-        else box->dropped[box->n_dropped++] = slot[i];
+        if (stays)
+            slot[kept++] = slot[i];
+        else
+            box->dropped[box->n_dropped++] = slot[i];
     }
     return kept;
 }
 
 static bool reduction_box(Sema *s, const Reduction *r, Box *box) {
-    int own[MAX_SLOTS], n_own = 0;
+    int own[2 * MAX_SLOTS], n_own = 0;
     for (int i = 0; i < r->axes.rank; i++) own[n_own++] = r->axes.axis[i].slot;
     for (int i = 0; i < r->nr; i++) own[n_own++] = r->slot[i];
     bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
@@ -192,14 +196,13 @@ static Scalar *single_body(Sema *s, const Reduction *r) {
                          red_identity(s->m, r->red, r->body->elem));
 }
 
-static Guard *renumbered_guards(Sema *s, const Reduction *r, const Affine *to) {
-    Guard *guard = NEW_ARRAY(s->arena, Guard, r->n_where + 1);
-    for (int i = 0; i < r->n_where; i++) {
-        const Guard *g = &r->where[i];
-        Scalar *rest = g->s ? scalar_subst(s->m, g->s, to) : NULL;
-        guard[i] = (Guard){affine_subst(s->m, g->e, to), rest, g->mod};
+Guard *renumbered_guards(Sema *s, const Guard *guard, int n, const Affine *to) {
+    Guard *out = NEW_ARRAY(s->arena, Guard, n + 1);
+    for (int i = 0; i < n; i++) {
+        Scalar *rest = guard[i].s ? scalar_subst(s->m, guard[i].s, to) : NULL;
+        out[i] = (Guard){affine_subst(s->m, guard[i].e, to), rest, guard[i].mod};
     }
-    return guard;
+    return out;
 }
 
 Exp *store_reduction(Sema *s, const Reduction *r) {
@@ -210,9 +213,13 @@ Exp *store_reduction(Sema *s, const Reduction *r) {
     Affine *to = renumbering(s, box.slot, n);
     for (int i = 0; i < box.n_dropped; i++) to[box.dropped[i]] = affine_const(0);
     Scalar *body = r->nr ? r->body : single_body(s, r);
-    Index x = {.np = box.np, .nr = nr, .extent = extents_of(s, box.slot, n),
-               .red = nr ? r->red : RED_none, .n_where = nr ? r->n_where : 0,
-               .where = renumbered_guards(s, r, to), .body = scalar_subst(s->m, body, to)};
+    Index x = {.np = box.np,
+               .nr = nr,
+               .extent = extents_of(s, box.slot, n),
+               .red = nr ? r->red : RED_none,
+               .n_where = nr ? r->n_where : 0,
+               .where = renumbered_guards(s, r->where, r->n_where, to),
+               .body = scalar_subst(s->m, body, to)};
     Value *v = build_index(s->m, &x, r->span, r->hint);
     for (int i = 0; i < box.np; i++) set_origin(s, v, i, s->slots.at[box.slot[i]].from);
     Exp *stored = exp_stored(s, v);

@@ -7,14 +7,14 @@
 
 // A read under construction.
 typedef struct Reading {
-    const Node *node;       // the subscript
-    bool is_guarded;        // by `else`
+    const Node *node;  // the subscript
+    bool is_guarded;   // by `else`
     Value *v;
     Subscript sub[MAX_RANK];
     int n_sub;
     VEC(Guard) guards;
-    Shape kept;             // axes of the result
-    bool is_whole;          // nothing but kept axes
+    Shape kept;     // axes of the result
+    bool is_whole;  // nothing but kept axes
     bool is_bad;
 } Reading;
 
@@ -29,7 +29,8 @@ static const char *range_text(Sema *s, double low, double high) {
 static void report_outside(Sema *s, Reading *r, const Node *sub, Axis axis, Scalar *at) {
     double low, high;
     interval_of(s, at, &low, &high);
-    Diag *d = sema_error(s, sub->span, "this read may be out of range: the index is %s, the axis has %s places",
+    Diag *d = sema_error(s, sub->span,
+                         "this read may be out of range: the index is %s, the axis has %s places",
                          range_text(s, low, high), dim_text(s, axis.dim));
     if (axis.from.file) diag_note(d, axis.from, "%s comes from here", dim_text(s, axis.dim));
     if (r->node->kid[0]->kind == NODE_name)
@@ -57,8 +58,10 @@ static void add_subscript(Sema *s, Reading *r, const Node *n, Axis axis, Scalar 
     Subscript sub = {.div = 1};
     bool is_quotient = at->op == OP_idiv && at->arg[1]->op == OP_const &&
                        scalar_as_affine(s->m, at->arg[0], &sub.a);
-    if (is_quotient) sub.div = at->arg[1]->integer;
-    else split_affine(s->m, at, &sub.a, &sub.gather);
+    if (is_quotient)
+        sub.div = at->arg[1]->integer;
+    else
+        split_affine(s->m, at, &sub.a, &sub.gather);
     Claim low = {.e = sub.a, .s = sub.gather};
     bool is_in = require(s, r, low);
     is_in = require(s, r, upper_bound(s, axis, sub.a, sub.gather, sub.div)) && is_in;
@@ -78,10 +81,7 @@ static Scalar *index_scalar(Sema *s, const Node *n, Shape *axes) {
         if (e->kind != EXP_number) diag_help(d, "`floor(...)` makes an integer of it");
         return NULL;
     }
-    *axes = exp_shape(s, e);
-    for (int i = 0; i < axes->rank; i++)
-        if (axes->axis[i].slot < 0)
-            axes->axis[i].slot = slot_new(s, axes->axis[i].dim, axes->axis[i].from);
+    *axes = exp_axes(s, e);
     return to_int(s, exp_at(s, e, axes));
 }
 
@@ -117,6 +117,13 @@ static void add_name(Sema *s, Reading *r, const Node *sub, Axis axis, const Bind
     add_subscript(s, r, sub, axis, scalar_iv(s->m, b->slot));
 }
 
+static bool has_room(Sema *s, Reading *r) {
+    if (r->kept.rank < MAX_RANK) return true;
+    if (!r->is_bad) fail(s, r->node->span, "too many axes: the most is %d", MAX_RANK);
+    r->is_bad = true;
+    return false;
+}
+
 static void add_index(Sema *s, Reading *r, const Node *sub, Axis axis) {
     Binding *b = sub->kind == NODE_name ? find_binding(s->frame, sub->name) : NULL;
     if (b) return add_name(s, r, sub, axis, b);
@@ -126,12 +133,13 @@ static void add_index(Sema *s, Reading *r, const Node *sub, Axis axis) {
         r->is_bad = true;
         return;
     }
-    for (int i = 0; i < axes.rank && r->kept.rank < MAX_SLOTS; i++)
-        r->kept.axis[r->kept.rank++] = axes.axis[i];
+    for (int i = 0; i < axes.rank; i++)
+        if (has_room(s, r)) r->kept.axis[r->kept.rank++] = axes.axis[i];
     add_subscript(s, r, sub, axis, at);
 }
 
 static void add_kept(Sema *s, Reading *r, Axis axis, int64_t start, Dim size) {
+    if (!has_room(s, r)) return;
     Axis own = axis_new(s, size, axis.from);
     r->kept.axis[r->kept.rank++] = own;
     Affine at = affine_add_const(affine_slot(s->m, own.slot), start);
@@ -183,8 +191,9 @@ static void add_merged(Sema *s, Reading *r, const Node *tuple, Axis axis) {
         whole = (Dim){whole.n * d.n, d.by ? d.by : whole.by};
     }
     if (!dim_equal(whole, axis.dim)) {
-        Diag *d = sema_error(s, tuple->span, "this merged axis has %s places, and the axis read has %s",
-                             dim_text(s, whole), dim_text(s, axis.dim));
+        Diag *d =
+            sema_error(s, tuple->span, "this merged axis has %s places, and the axis read has %s",
+                       dim_text(s, whole), dim_text(s, axis.dim));
         if (axis.from.file) diag_note(d, axis.from, "%s comes from here", dim_text(s, axis.dim));
         r->is_bad = true;
         return;
@@ -193,7 +202,8 @@ static void add_merged(Sema *s, Reading *r, const Node *tuple, Axis axis) {
     r->is_whole = false;
 }
 
-static void report_pack(Sema *s, Reading *r, const Node *sub, const Shape *shape, int first, int n) {
+static void report_pack(Sema *s, Reading *r, const Node *sub, const Shape *shape, int first,
+                        int n) {
     const Pack *pack = s->frame->live;
     Shape here = {.rank = n}, there = {.rank = pack->n};
     memcpy(here.axis, shape->axis + first, sizeof *here.axis * (size_t)n);
@@ -235,9 +245,12 @@ static void add_all(Sema *s, Reading *r, const Node *subs, const Shape *shape, i
             continue;
         }
         Axis a = shape->axis[axis++];
-        if (sub->kind == NODE_slice) add_slice(s, r, sub, a);
-        else if (sub->kind == NODE_tuple) add_merged(s, r, sub, a);
-        else add_index(s, r, sub, a);
+        if (sub->kind == NODE_slice)
+            add_slice(s, r, sub, a);
+        else if (sub->kind == NODE_tuple)
+            add_merged(s, r, sub, a);
+        else
+            add_index(s, r, sub, a);
     }
     for (; axis < shape->rank; axis++) add_kept(s, r, shape->axis[axis], 0, shape->axis[axis].dim);
 }

@@ -95,12 +95,12 @@ const char *exp_describe(Sema *s, const Exp *e) {
         case EXP_tuple: return arena_printf(s->arena, "%d results", e->list.n);
         case EXP_callable:
             return arena_printf(s->arena, "the %s `%s`",
-                                e->callable.def->kind == NODE_fn ? "function"
-                                                                 : node_kind_name[e->callable.def->kind],
+                                e->callable.def->kind == NODE_fn
+                                    ? "function"
+                                    : node_kind_name[e->callable.def->kind],
                                 e->callable.def->name);
         case EXP_builtin: return "a function";
-        case EXP_instance:
-            return arena_printf(s->arena, "the layer `%s`", e->instance->def->name);
+        case EXP_instance: return arena_printf(s->arena, "the layer `%s`", e->instance->def->name);
         case EXP_group: return arena_printf(s->arena, "`%s`", e->string);
         default: {
             Shape shape = exp_shape(s, e);
@@ -132,6 +132,15 @@ Shape exp_shape(Sema *s, const Exp *e) {
             int axis = i + e->stored.n_outer;
             shape.axis[i] = (Axis){-1, t->dim[axis], origin_of(s, e->stored.v, axis)};
         }
+    }
+    return shape;
+}
+
+Shape exp_axes(Sema *s, const Exp *e) {
+    Shape shape = exp_shape(s, e);
+    for (int i = 0; i < shape.rank; i++) {
+        Axis *a = &shape.axis[i];
+        if (a->slot < 0) a->slot = slot_new(s, a->dim, a->from);
     }
     return shape;
 }
@@ -314,8 +323,8 @@ static Scalar *body_at(Sema *s, const Exp *e, const Shape *at) {
         const Axis *own = &e->body.axis[i], *a = &at->axis[at->rank - e->body.rank + i];
         if (own->slot == a->slot) continue;
         if (!to) to = no_change(s);
-        to[own->slot] = is_repeated(own->dim, a->dim) ? affine_const(0)
-                                                      : affine_slot(s->m, a->slot);
+        to[own->slot] =
+            is_repeated(own->dim, a->dim) ? affine_const(0) : affine_slot(s->m, a->slot);
     }
     return to ? scalar_subst(s->m, e->body.body, to) : e->body.body;
 }

@@ -6,8 +6,8 @@
 // ---- reading the block
 
 static const char *const known_entries[] = {
-    "loss", "metric", "optimizer", "freeze", "load", "clip", "project", "average", "augment",
-    "batch", "accumulate", "epochs", "steps", "stop"};
+    "loss",    "metric",  "optimizer", "freeze",     "load",   "clip",  "project",
+    "average", "augment", "batch",     "accumulate", "epochs", "steps", "stop"};
 enum { N_KNOWN = sizeof known_entries / sizeof *known_entries };
 
 int entry_args(const Node *entry) {
@@ -27,8 +27,8 @@ const Node *train_entry(Sema *s, const char *word, int nth) {
 }
 
 static bool is_pending(const Node *n) {
-    static const char *const pending[] = {"freeze", "load", "project", "average", "augment",
-                                          "accumulate", "clip"};
+    static const char *const pending[] = {"freeze",  "load",       "project", "average",
+                                          "augment", "accumulate", "clip"};
     for (unsigned i = 0; i < sizeof pending / sizeof *pending; i++)
         if (is_word(n->name, pending[i])) return true;
     return false;
@@ -56,7 +56,8 @@ static int64_t read_count(Sema *s, const char *word, int64_t otherwise) {
     const Node *n = train_entry(s, word, 0);
     int64_t count = otherwise;
     if (!n) return otherwise;
-    if (entry_args(n) != 1) fail(s, n->span, "`%s` takes one number", word);
+    if (entry_args(n) != 1)
+        fail(s, n->span, "`%s` takes one number", word);
     else if (need_int(s, n->kid[0], &count) && count < 1)
         fail(s, n->kid[0]->span, "`%s` must be positive", word);
     return count < 1 ? 1 : count;
@@ -75,15 +76,16 @@ void read_train(Sema *s) {
     if (s->train) {
         frame_push(s, NULL, s->train->span);
         for (int i = 0; i < s->train->n; i++) check_entry(s, s->train->kid[i]);
-        static const char *const single[] = {"batch", "epochs", "steps", "stop", "optimizer", "loss"};
+        static const char *const single[] = {"batch", "epochs",    "steps",
+                                             "stop",  "optimizer", "loss"};
         for (unsigned i = 0; i < sizeof single / sizeof *single; i++) check_single(s, single[i]);
         s->spec->data = s->train->text;
         s->spec->batch = read_count(s, "batch", 32);
         s->spec->steps = read_count(s, "steps", 0);
         if (!train_entry(s, "steps", 0)) s->spec->steps = 0;
         s->spec->epochs = train_entry(s, "epochs", 0) ? read_count(s, "epochs", 1)
-                          : s->spec->steps           ? 0
-                                                     : 1;
+                          : s->spec->steps            ? 0
+                                                      : 1;
         frame_pop(s);
     }
     s->batch = module_extent(s->m, "batch", s->spec->batch);
@@ -136,7 +138,8 @@ static Exp *free_input(Sema *s, const Node *param) {
     Type t;
     Span from[MAX_RANK];
     const Node *type = param->kid[0];
-    if (!type) return fail(s, param->span, "a model's input needs a type: `%s: [batch, 8]`", param->name);
+    if (!type)
+        return fail(s, param->span, "a model's input needs a type: `%s: [batch, 8]`", param->name);
     missing_dims(s, type->kid[1]);
     if (!eval_type(s, type, &t, from)) return exp_error;
     Value *v = build_input(s->entry->fn, param->name, t, param->span);
@@ -155,7 +158,8 @@ static Exp *model_input(Sema *s, const Node *param) {
         Diag *d = sema_error(s, param->span, "the data block `%s` has no field `%s`", s->data->name,
                              param->name);
         const char **names = NEW_ARRAY(s->arena, const char *, s->fields->n + 1);
-        for (int i = 0; i < s->fields->n; i++) names[i] = (const char *)(uintptr_t)s->fields->key[i];
+        for (int i = 0; i < s->fields->n; i++)
+            names[i] = (const char *)(uintptr_t)s->fields->key[i];
         const char *best = nearest(param->name, names, s->fields->n);
         if (best) diag_help(d, "did you mean `%s`?", best);
         return exp_error;
@@ -171,7 +175,7 @@ static Exp *run_model(Sema *s) {
         args.at[i] = (Arg){p->name, model_input(s, p), p->span, p->span};
     }
     Exp *output = run_def(s, s->model, (Args){0}, args, s->model->name_span, s->entry->root);
-    output = exp_bind(s, output, s->model->name_span, sema_name(s, "output"));
+    output = exp_bind(s, output, s->result_span, sema_name(s, "output"));
     frame_set(s, s->frame, VAR_argument, sema_name(s, "output"), output, s->model->name_span);
     return output;
 }
@@ -245,9 +249,11 @@ static Exp *params_of_rank(Sema *s, int least, int most) {
 
 static void set_param_lists(Sema *s) {
     Span at = s->train->name_span;
-    frame_set(s, s->frame, VAR_argument, sema_name(s, "weights"), params_of_rank(s, 2, MAX_RANK), at);
+    frame_set(s, s->frame, VAR_argument, sema_name(s, "weights"), params_of_rank(s, 2, MAX_RANK),
+              at);
     frame_set(s, s->frame, VAR_argument, sema_name(s, "vectors"), params_of_rank(s, 0, 1), at);
-    frame_set(s, s->frame, VAR_argument, sema_name(s, "params"), params_of_rank(s, 0, MAX_RANK), at);
+    frame_set(s, s->frame, VAR_argument, sema_name(s, "params"), params_of_rank(s, 0, MAX_RANK),
+              at);
 }
 
 static Value *run_forward(Sema *s) {
@@ -330,7 +336,8 @@ static void build_epoch_end(Sema *s) {
         e = fit_type(s, e, &t, NULL, entry->kid[0]->span, NULL);
         function_result(s->entry->fn, "stop", e->stored.v);
     } else if (!is_error(e)) {
-        fail(s, entry->kid[0]->span, "`stop` takes a truth value, and this is %s", exp_describe(s, e));
+        fail(s, entry->kid[0]->span, "`stop` takes a truth value, and this is %s",
+             exp_describe(s, e));
     }
     end_entry(s);
 }

@@ -43,7 +43,9 @@ static Tensor *bind(Program *p, const Value *v, int leaf) {
     Tensor *t = tensor_new(p->c.arena, &v->type, extents);
     for (int64_t i = 0; i < tensor_count(t); i++) {
         double x = wave(leaf, i);
-        if (v->type.elem == ELEM_i32) x = floor(fabs(x) * 1000 - (double)v->type.below * floor(fabs(x) * 1000 / (double)v->type.below));
+        if (v->type.elem == ELEM_i32)
+            x = floor(fabs(x) * 1000 -
+                      (double)v->type.below * floor(fabs(x) * 1000 / (double)v->type.below));
         if (v->type.elem == ELEM_u8) x = floor(fabs(x) * 100);
         if (!strcmp(v->leaf.name, "run.inv_rows")) x = 1.0 / ROWS;
         if (!strcmp(v->leaf.name, "run.rows")) x = ROWS;
@@ -88,8 +90,10 @@ static const Tensor *result(Program *p, const char *name) {
 #define NEAR(a, b) ck_assert_double_eq_tol((a), (b), 1e-12)
 
 START_TEST(test_convolution) {
-    Program *p = program("model m(x: [batch, 5, 6, 4]) -> [batch, 3, 3, 6] {\n"
-                         "    return x |> conv2d(6, 3, stride = 2, groups = 2)\n}", "predict");
+    Program *p = program(
+        "model m(x: [batch, 5, 6, 4]) -> [batch, 3, 3, 6] {\n"
+        "    return x |> conv2d(6, 3, stride = 2, groups = 2)\n}",
+        "predict");
     const double *x = leaf_tensor(p, "x")->at, *k = leaf_tensor(p, "conv2d#1.k")->at;
     const double *b = leaf_tensor(p, "conv2d#1.b")->at;
     const Tensor *y = result(p, "output");
@@ -114,9 +118,11 @@ START_TEST(test_convolution) {
 END_TEST
 
 START_TEST(test_pooling) {
-    Program *p = program("model m(x: [batch, 4, 4, 2]) -> a: [batch, 2, 2, 2], b: [batch, 2, 2, 2] {\n"
-                         "    a[n, i, j, c] = max[u < 2, v < 2] x[n, (i, u), (j, v), c]\n"
-                         "    return a, x |> avg_pool(2)\n}", "predict");
+    Program *p = program(
+        "model m(x: [batch, 4, 4, 2]) -> a: [batch, 2, 2, 2], b: [batch, 2, 2, 2] {\n"
+        "    a[n, i, j, c] = max[u < 2, v < 2] x[n, (i, u), (j, v), c]\n"
+        "    return a, x |> avg_pool(2)\n}",
+        "predict");
     const double *x = leaf_tensor(p, "x")->at;
     const Tensor *a = result(p, "a"), *b = result(p, "b");
     for (int n = 0, at = 0; n < ROWS; n++)
@@ -137,13 +143,15 @@ START_TEST(test_pooling) {
 END_TEST
 
 START_TEST(test_means) {
-    Program *p = program("model m(x: [batch, 4]) -> a: [], b: [4], c: [batch], d: [batch], e: [] {\n"
-                         "    a = mean[...] x[...]\n"
-                         "    b[k] = mean[...] x[..., k]\n"
-                         "    c = mean[k] x[..., k]\n"
-                         "    d[n] = mean[k where k > 1] x[n, k]\n"
-                         "    e = mean[n, k where x[n, k] > 0] x[n, k]\n"
-                         "    return a, b, c, d, e\n}", "predict");
+    Program *p = program(
+        "model m(x: [batch, 4]) -> a: [], b: [4], c: [batch], d: [batch], e: [] {\n"
+        "    a = mean[...] x[...]\n"
+        "    b[k] = mean[...] x[..., k]\n"
+        "    c = mean[k] x[..., k]\n"
+        "    d[n] = mean[k where k > 1] x[n, k]\n"
+        "    e = mean[n, k where x[n, k] > 0] x[n, k]\n"
+        "    return a, b, c, d, e\n}",
+        "predict");
     const double *x = leaf_tensor(p, "x")->at;
     double all = 0, positive = 0, count = 0, column[4] = {0};
     for (int i = 0; i < ROWS * 4; i++) {
@@ -166,14 +174,16 @@ END_TEST
 START_TEST(test_subscripts) {
     Program *p = program(
         "model m(x: [batch, 6], t: [5, 2], w: class(5)[batch])"
-        " -> a: [batch, 8], b: [batch, 2], c: [batch, 6], d: [batch, 3], e: [batch, 4], g: [batch] {\n"
+        " -> a: [batch, 8], b: [batch, 2], c: [batch, 6], d: [batch, 3], e: [batch, 4], g: [batch] "
+        "{\n"
         "    a[n, k < 8] = if k < 2 then t[w[n], k] else x[n, k - 2]\n"
         "    b = t[w]\n"
         "    c[n, i < 6] = (x[n, i - 2] else 7) + (x[n, i + 1] else -1)\n"
         "    d[n, i < 3] = x[n, floor((2 * i + 1) / 2) + mod(i, 2)]\n"
         "    e = x[:, 1:5]\n"
         "    g[n] = x[n, clamp(w[n] - 1, 0, 5)]\n"
-        "    return a, b, c, d, e, g\n}", "predict");
+        "    return a, b, c, d, e, g\n}",
+        "predict");
     const double *x = leaf_tensor(p, "x")->at, *t = leaf_tensor(p, "t")->at;
     const double *w = leaf_tensor(p, "w")->at;
     for (int n = 0; n < ROWS; n++) {
@@ -194,11 +204,13 @@ START_TEST(test_subscripts) {
 END_TEST
 
 START_TEST(test_merged_axes) {
-    Program *p = program("model m(x: [batch, 2, 3]) -> a: [batch, 6], b: [batch, 3, 2] {\n"
-                         "    a[n, (j, i)] = x[n, i, j]\n"
-                         "    y[n, (i, j)] = x[n, i, j]\n"
-                         "    b[n, i < 3, j] = y[n, (i, j)]\n"
-                         "    return a, b\n}", "predict");
+    Program *p = program(
+        "model m(x: [batch, 2, 3]) -> a: [batch, 6], b: [batch, 3, 2] {\n"
+        "    a[n, (j, i)] = x[n, i, j]\n"
+        "    y[n, (i, j)] = x[n, i, j]\n"
+        "    b[n, i < 3, j] = y[n, (i, j)]\n"
+        "    return a, b\n}",
+        "predict");
     const double *x = leaf_tensor(p, "x")->at;
     for (int n = 0; n < ROWS; n++)
         for (int q = 0; q < 6; q++) {
@@ -210,9 +222,11 @@ START_TEST(test_merged_axes) {
 END_TEST
 
 START_TEST(test_products) {
-    Program *p = program("model m(x: [batch, 2, 3], w: [3, 4], v: [3], y: [batch, 3, 2])"
-                         " -> a: [batch, 2, 4], b: [batch, 2], c: [batch, 2, 2], d: [4] {\n"
-                         "    return x @ w, x @ v, x @ y, v @ w\n}", "predict");
+    Program *p = program(
+        "model m(x: [batch, 2, 3], w: [3, 4], v: [3], y: [batch, 3, 2])"
+        " -> a: [batch, 2, 4], b: [batch, 2], c: [batch, 2, 2], d: [4] {\n"
+        "    return x @ w, x @ v, x @ y, v @ w\n}",
+        "predict");
     const double *x = leaf_tensor(p, "x")->at, *w = leaf_tensor(p, "w")->at;
     const double *v = leaf_tensor(p, "v")->at, *y = leaf_tensor(p, "y")->at;
     for (int n = 0; n < ROWS; n++)
@@ -224,7 +238,8 @@ START_TEST(test_products) {
             NEAR(result(p, "b")->at[n * 2 + i], r[0] * v[0] + r[1] * v[1] + r[2] * v[2]);
             for (int u = 0; u < 2; u++) {
                 const double *s = y + n * 6 + u;
-                NEAR(result(p, "c")->at[(n * 2 + i) * 2 + u], r[0] * s[0] + r[1] * s[2] + r[2] * s[4]);
+                NEAR(result(p, "c")->at[(n * 2 + i) * 2 + u],
+                     r[0] * s[0] + r[1] * s[2] + r[2] * s[4]);
             }
         }
     for (int u = 0; u < 4; u++)
@@ -234,13 +249,15 @@ START_TEST(test_products) {
 END_TEST
 
 START_TEST(test_reductions) {
-    Program *p = program("model m(x: [batch, 4]) -> a: [batch], b: [batch], c: [], d: [batch], e: [] {\n"
-                         "    a[n] = argmax[k] x[n, k]\n"
-                         "    b[n] = prod[k where k < 3] x[n, k]\n"
-                         "    c = if (any[n, k] (x[n, k] > 1)) then 1 else 0\n"
-                         "    d[n] = min[k] abs(x[n, k]) * 2\n"
-                         "    e = argmin[n, k] x[n, k]\n"
-                         "    return a, b, c, d, e\n}", "predict");
+    Program *p = program(
+        "model m(x: [batch, 4]) -> a: [batch], b: [batch], c: [], d: [batch], e: [] {\n"
+        "    a[n] = argmax[k] x[n, k]\n"
+        "    b[n] = prod[k where k < 3] x[n, k]\n"
+        "    c = if (any[n, k] (x[n, k] > 1)) then 1 else 0\n"
+        "    d[n] = min[k] abs(x[n, k]) * 2\n"
+        "    e = argmin[n, k] x[n, k]\n"
+        "    return a, b, c, d, e\n}",
+        "predict");
     const double *x = leaf_tensor(p, "x")->at;
     bool has_any = false;
     int least = 0;
@@ -265,9 +282,10 @@ START_TEST(test_reductions) {
 END_TEST
 
 START_TEST(test_cross_entropy) {
-    Program *p = program("model m(z: [batch, 5], y: class(5)[batch]) -> a: [], b: [], c: [] {\n"
-                         "    return cross_entropy(z, y), cross_entropy(z, y, smoothing = 10%), accuracy(z, y)\n}",
-                         "predict");
+    Program *p = program(
+        "model m(z: [batch, 5], y: class(5)[batch]) -> a: [], b: [], c: [] {\n"
+        "    return cross_entropy(z, y), cross_entropy(z, y, smoothing = 10%), accuracy(z, y)\n}",
+        "predict");
     const double *z = leaf_tensor(p, "z")->at, *y = leaf_tensor(p, "y")->at;
     double plain = 0, smooth = 0, right = 0;
     for (int n = 0; n < ROWS; n++) {
@@ -290,12 +308,14 @@ START_TEST(test_cross_entropy) {
 END_TEST
 
 START_TEST(test_scatter) {
-    Program *p = program("model m(x: [batch, 3], w: class(4)[batch]) -> a: [4], b: [batch, 7] {\n"
-                         "    a: [4] = 1\n"
-                         "    a[w[n]] += x[n, 0]\n"
-                         "    b: [batch, 7] = 0\n"
-                         "    for d < 2 { b[n, 2 * i + d] += x[n, i] * (d + 1) }\n"
-                         "    return a, b\n}", "predict");
+    Program *p = program(
+        "model m(x: [batch, 3], w: class(4)[batch]) -> a: [4], b: [batch, 7] {\n"
+        "    a: [4] = 1\n"
+        "    a[w[n]] += x[n, 0]\n"
+        "    b: [batch, 7] = 0\n"
+        "    for d < 2 { b[n, 2 * i + d] += x[n, i] * (d + 1) }\n"
+        "    return a, b\n}",
+        "predict");
     const double *x = leaf_tensor(p, "x")->at, *w = leaf_tensor(p, "w")->at;
     double a[4] = {1, 1, 1, 1};
     for (int n = 0; n < ROWS; n++) {
@@ -311,13 +331,15 @@ END_TEST
 
 // A compile-time number is an exact fraction; integers divide to reals.
 START_TEST(test_arithmetic) {
-    Program *p = program("model m(x: [batch, 2]) -> a: [batch, 2], b: [], c: [4], d: [batch, 2] {\n"
-                         "    third = 1 / 3\n"
-                         "    a = x * (third * 3 == 1 and 0.1 + 0.2 == 0.3) + (x > 0)\n"
-                         "    b = (sum[i < 4] i / 2) + 7 ^ 2 + 2 ^ -1 + mod(-7, 3) + floor(-1 / 2)\n"
-                         "    c[i < 4] = if i == 1 or i == 3 then i else -i * 0.5\n"
-                         "    d = -x ^ 2 + max(min(x, 0.5), -0.5) + clamp(x, 0, 1)\n"
-                         "    return a, b, c, d\n}", "predict");
+    Program *p = program(
+        "model m(x: [batch, 2]) -> a: [batch, 2], b: [], c: [4], d: [batch, 2] {\n"
+        "    third = 1 / 3\n"
+        "    a = x * (third * 3 == 1 and 0.1 + 0.2 == 0.3) + (x > 0)\n"
+        "    b = (sum[i < 4] i / 2) + 7 ^ 2 + 2 ^ -1 + mod(-7, 3) + floor(-1 / 2)\n"
+        "    c[i < 4] = if i == 1 or i == 3 then i else -i * 0.5\n"
+        "    d = -x ^ 2 + max(min(x, 0.5), -0.5) + clamp(x, 0, 1)\n"
+        "    return a, b, c, d\n}",
+        "predict");
     const double *x = leaf_tensor(p, "x")->at;
     for (int i = 0; i < ROWS * 2; i++) {
         NEAR(result(p, "a")->at[i], x[i] + (x[i] > 0));
