@@ -259,10 +259,27 @@ V emit_scalar(Gen *k, const Scalar *s);             // a vector where it varies 
 V emit_scalar_as(Gen *k, const Scalar *s, bool as_vector);
 int temp_point(const Gen *k, const TempState *t);
 
-// kernel.c: points of the open tiles, row-major over the variables in the set.
+// stmt.c: points of the open tiles, row-major over the variables in the set.
 void first_point(Gen *k);
 bool next_point(Gen *k, const uint64_t *set);
+int count_points(const Gen *k, const uint64_t *set);
 void deps_of_store(Gen *k, const Stmt *s, uint64_t *set);
+void emit_let(Gen *k, const Stmt *s);
+void emit_set(Gen *k, const Stmt *s);
+void emit_store_stmt(Gen *k, const Stmt *s);
+void emit_combine(Gen *k, const Stmt *s);
+// How many statements from `first` on can be done point by point; 1 for none.
+int straight_run(Gen *k, const Block *b, int first);
+void emit_run(Gen *k, Stmt *const *s, int n);
+
+// loop.c
+void emit_for(Gen *k, const Stmt *s);
+BB new_block(Gen *k, const char *what);
+
+// kernel.c
+void emit_block(Gen *k, const Block *b);
+void open_tile(Gen *k, const Stmt *s);
+void close_tile(Gen *k, const Stmt *s);
 
 // fn is (context, begin, end), and a table of the buffers' offsets where it is shared.
 // is_cold: its code is to be small rather than fast.

@@ -166,13 +166,6 @@ static bool is_row_load(Gen *k, const Scalar *s, int var) {
            coef_along_lanes(k, &l->access.at) > SMALL_STRIDE && affine_coef(l->access.at, var) == 1;
 }
 
-static int count_points(Gen *k, const uint64_t *deps) {
-    int n = 1;
-    for (int i = 0; i < k->n_slot; i++)
-        if (has_bit(deps, k->slot[i].var)) n *= k->slot[i].n;
-    return n;
-}
-
 static int staged_point(Gen *k, const uint64_t *deps) {
     int point = 0;
     for (int i = 0; i < k->n_slot; i++)
