@@ -120,6 +120,21 @@ static void list_hypers(Sema *s) {
     }
 }
 
+// -D NAME=VALUE for a name that no hyper has.
+static void check_defines(Sema *s) {
+    const char **names = NEW_ARRAY(s->arena, const char *, s->hypers.n + 1);
+    for (int i = 0; i < s->hypers.n; i++) names[i] = s->hypers.at[i].name;
+    for (int i = 0; i < s->c->opt.n_define; i++) {
+        Define *d = &s->c->opt.define[i];
+        if (d->is_used) continue;
+        d->is_used = true;
+        Diag *error = diag_error(s->c->diags, (Span){0}, "-D %s: there is no hyper of this name",
+                                 d->name);
+        const char *best = nearest(d->name, names, s->hypers.n);
+        if (best) diag_help(error, "did you mean `%s`?", best);
+    }
+}
+
 // ---- which model
 
 static const Node *find_item(const Sema *s, NodeKind kind, Name id) {
@@ -202,6 +217,7 @@ static Module *run_round(Round *r) {
         finish_entries(s);
     }
     list_hypers(s);
+    check_defines(s);
     if (diag_errors(s->c->diags)) return NULL;
     warn_unused(s);
     return s->m;
