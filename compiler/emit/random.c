@@ -3,14 +3,12 @@
 
 enum { ROUNDS = 7 };
 
-static V wide_product(Code *g, V x, uint32_t factor, V *high) {
-    T narrow = LLVMTypeOf(x);
+static V product(Code *g, V x, uint32_t factor, V *high) {
     T wide = is_vector(x) ? vector_type(g->t_i64) : g->t_i64;
-    V f = splat_to(g, const_i64(g, factor), x);
-    V product = LLVMBuildMul(g->b, LLVMBuildZExt(g->b, x, wide, ""), f, "");
-    V shift = splat_to(g, const_i64(g, 32), x);
-    *high = LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, product, shift, ""), narrow, "");
-    return LLVMBuildTrunc(g->b, product, narrow, "");
+    V f = splat_to(g, const_i64(g, factor), x), shift = splat_to(g, const_i64(g, 32), x);
+    V whole = LLVMBuildMul(g->b, LLVMBuildZExt(g->b, x, wide, ""), f, "");
+    *high = LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, whole, shift, ""), LLVMTypeOf(x), "");
+    return LLVMBuildMul(g->b, x, splat_to(g, const_i32(g, factor), x), "");
 }
 
 static V start_phi(Code *g, V start, BB from) {
@@ -22,8 +20,8 @@ static V start_phi(Code *g, V start, BB from) {
 static void philox_round(Code *g, const V x[4], V key0, V key1, V next[4]) {
     LLVMBuilderRef b = g->b;
     V high0, high1, k0 = splat_to(g, key0, x[0]), k1 = splat_to(g, key1, x[0]);
-    next[3] = wide_product(g, x[0], 0xD2511F53u, &high0);
-    next[1] = wide_product(g, x[2], 0xCD9E8D57u, &high1);
+    next[3] = product(g, x[0], 0xD2511F53u, &high0);
+    next[1] = product(g, x[2], 0xCD9E8D57u, &high1);
     next[0] = LLVMBuildXor(b, LLVMBuildXor(b, high1, x[1], ""), k0, "");
     next[2] = LLVMBuildXor(b, LLVMBuildXor(b, high0, x[3], ""), k1, "");
 }
