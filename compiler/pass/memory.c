@@ -189,6 +189,7 @@ static int64_t best_gap(const Lives *l, Lives **near, int n, int64_t start) {
 static int64_t place_group(Group *g, Arena *arena) {
     int n = g->list.n;
     int64_t end = g->start;
+    if (n == 0) return end;
     qsort(g->list.at, (size_t)n, sizeof *g->list.at, by_size);
     Lives **near = NEW_ARRAY(arena, Lives *, n + 1);
     for (int i = 0; i < n; i++) {
