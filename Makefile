@@ -15,7 +15,7 @@ Q = $(if $(V),,@)
 say = @printf '  %-7s %s\n' $(1) $(2)
 
 # In parallel unless told otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
