@@ -1,4 +1,5 @@
-// Updates of parameters by the optimizer, and parameters that the loss does not depend on.
+// Parameters: those that the loss does not depend on, gradients and their clipping, frozen
+// ones, updates by the optimizers.
 #include <string.h>
 
 #include "sema/elab.h"
@@ -80,7 +81,160 @@ void check_reachable(Sema *s, Value *loss) {
     }
 }
 
-// ---- updates
+// ---- paths: `head`, `encoder.dense`, which stand for all below them
+
+static const char *path_text(Sema *s, const Node *n) {
+    if (n->kind == NODE_name) return n->name;
+    if (n->kind != NODE_member) return NULL;
+    const char *base = path_text(s, n->kid[0]);
+    return base ? arena_printf(s->arena, "%s.%s", base, n->name) : NULL;
+}
+
+static bool is_below(const char *leaf, const char *path) {
+    size_t n = strlen(path);
+    return !strncmp(leaf, path, n) && (leaf[n] == 0 || leaf[n] == '.');
+}
+
+static bool matches(Sema *s, Node *const *path, int n, const char *leaf) {
+    for (int i = 0; i < n; i++) {
+        const char *text = path_text(s, path[i]);
+        if (text && is_below(leaf, text)) return true;
+    }
+    return false;
+}
+
+static void check_paths(Sema *s, Node *const *path, int n) {
+    for (int i = 0; i < n; i++) {
+        bool is_found = false;
+        for (int k = 0; k < s->m->params.n; k++)
+            is_found |= matches(s, &path[i], 1, s->m->params.at[k]->leaf.name);
+        if (is_found) continue;
+        if (!path_text(s, path[i]))
+            fail(s, path[i]->span, "the path of a parameter is `a.b`");
+        else
+            fail(s, path[i]->span, "no parameter has the path `%s`", path_text(s, path[i]));
+    }
+}
+
+static bool is_frozen(Sema *s, const char *leaf) {
+    const Node *entry;
+    for (int i = 0; (entry = train_entry(s, "freeze", i)); i++)
+        if (matches(s, entry->kid, entry_args(entry), leaf)) return true;
+    return false;
+}
+
+// ---- gradients
+
+typedef struct Gradients {
+    Exp **at;  // by place in the entry's params; NULL for frozen ones
+    int n;
+} Gradients;
+
+static Exp *stored_scalar(Sema *s, Scalar *x, Span at, const char *hint) {
+    return exp_store(s, exp_scalar(s, x), at, sema_name(s, hint));
+}
+
+static Scalar *read_scalar(Sema *s, const Exp *e) {
+    return exp_at(s, e, &(Shape){0});
+}
+
+static Exp *square_sum(Sema *s, const Exp *g, Span at) {
+    Shape axes = exp_axes(s, g);
+    int slot[MAX_RANK];
+    for (int i = 0; i < axes.rank; i++) slot[i] = axes.axis[i].slot;
+    Scalar *x = exp_at(s, g, &axes);
+    Reduction r = {.red = RED_sum,
+                   .nr = axes.rank,
+                   .slot = slot,
+                   .span = at,
+                   .body = scalar_binary(s->m, OP_mul, x, x)};
+    return store_reduction(s, &r);
+}
+
+static Exp *map_gradient(Sema *s, const Exp *g, Op op, Scalar *by, Span at) {
+    Shape axes = exp_axes(s, g);
+    Scalar *x = scalar_binary(s->m, op, exp_at(s, g, &axes), by);
+    return exp_store(s, exp_body(s, x, &axes), at, NULL);
+}
+
+// All gradients are scaled by min(1, most / norm), norm that of all of them together.
+// Pascanu, Mikolov and Bengio 2013.
+static void clip_norm(Sema *s, Gradients *g, double most, Span at) {
+    Scalar *total = scalar_real(s->m, 0);
+    for (int i = 0; i < g->n; i++)
+        if (g->at[i])
+            total = scalar_binary(s->m, OP_add, total, read_scalar(s, square_sum(s, g->at[i], at)));
+    Exp *norm = stored_scalar(s, scalar_unary(s->m, OP_sqrt, total), at, "norm");
+    Scalar *scale = scalar_binary(s->m, OP_add, read_scalar(s, norm), scalar_real(s->m, 1e-6));
+    scale = scalar_binary(s->m, OP_div, scalar_real(s->m, most), scale);
+    scale = scalar_binary(s->m, OP_min, scale, scalar_real(s->m, 1));
+    Exp *factor = stored_scalar(s, scale, at, "clip");
+    for (int i = 0; i < g->n; i++)
+        if (g->at[i]) g->at[i] = map_gradient(s, g->at[i], OP_mul, read_scalar(s, factor), at);
+}
+
+static void clip_value(Sema *s, Gradients *g, double most, Span at) {
+    for (int i = 0; i < g->n; i++) {
+        if (!g->at[i]) continue;
+        g->at[i] = map_gradient(s, g->at[i], OP_min, scalar_real(s->m, most), at);
+        g->at[i] = map_gradient(s, g->at[i], OP_max, scalar_real(s->m, -most), at);
+    }
+}
+
+// `norm 5`, or `norm(2 * limit)`.
+static bool read_clip(Sema *s, const Node *entry, Name *kind, double *most) {
+    const Node *n = entry->kid[0];
+    Number x = {0};
+    bool is_good = entry_args(entry) == 1;
+    if (is_good && n->kind == NODE_count) {
+        *kind = n->name;
+        x = n->den ? number_ratio(n->num, n->den) : number_real(n->number);
+    } else {
+        is_good =
+            is_good && n->kind == NODE_call && n->kid[0]->kind == NODE_name && n->kid[1]->n == 1;
+        if (is_good && !need_number(s, n->kid[1]->kid[0], &x)) return false;
+        if (is_good) *kind = n->kid[0]->name;
+    }
+    is_good = is_good && (is_word(*kind, "norm") || is_word(*kind, "value"));
+    if (!is_good) return fail(s, entry->span, "`clip` takes `norm 5` or `value 0.5`"), false;
+    *most = number_value(x);
+    if (!(*most > 0))
+        return fail(s, n->span, "what gradients are clipped to must be positive"), false;
+    return true;
+}
+
+static void clip(Sema *s, Gradients *g) {
+    const Node *entry;
+    for (int i = 0; (entry = train_entry(s, "clip", i)); i++) {
+        Name kind;
+        double most;
+        if (!read_clip(s, entry, &kind, &most)) continue;
+        if (is_word(kind, "norm"))
+            clip_norm(s, g, most, entry->span);
+        else
+            clip_value(s, g, most, entry->span);
+    }
+}
+
+static Gradients gradients(Sema *s, Value *loss) {
+    Gradients g = {.n = s->entry->params.n};
+    g.at = NEW_ARRAY(s->arena, Exp *, g.n + 1);
+    for (int i = 0; i < g.n; i++) {
+        Kept *k = s->entry->params.at[i];
+        if (is_frozen(s, k->leaf->leaf.name)) continue;
+        g.at[i] = exp_stored(s, build_grad(s->m, loss, k->leaf, k->span));
+    }
+    clip(s, &g);
+    return g;
+}
+
+// ---- optimizers
+
+typedef struct Optimizer {
+    const Node *entry, *def;
+    Args config;
+    const char *prefix;  // of its states: adam#1.
+} Optimizer;
 
 static bool has_word(const Node *params, const char *word) {
     for (int i = 0; i < params->n; i++)
@@ -89,28 +243,77 @@ static bool has_word(const Node *params, const char *word) {
 }
 
 // optimizer adam(lr = 0.01): the definition and its evaluated arguments.
-static const Node *read_optimizer(Sema *s, const Node *entry, Args *config) {
+static bool read_optimizer(Sema *s, const Node *entry, Optimizer *out) {
     const Node *n = entry->kid[0];
     const Node *callee = n->kind == NODE_call ? n->kid[0] : n;
-    if (entry_args(entry) != 1) {
-        fail(s, entry->span, "`optimizer` takes one optimizer");
-        return NULL;
-    }
+    out->entry = entry;
+    if (entry_args(entry) != 1)
+        return fail(s, entry->span, "`optimizer` takes one optimizer"), false;
     Exp *f = expr(s, callee);
-    if (is_error(f)) return NULL;
-    if (f->kind != EXP_callable || f->callable.def->kind != NODE_optimizer) {
-        fail(s, callee->span, "%s is no optimizer", exp_describe(s, f));
-        return NULL;
+    if (is_error(f)) return false;
+    if (f->kind != EXP_callable || f->callable.def->kind != NODE_optimizer)
+        return fail(s, callee->span, "%s is no optimizer", exp_describe(s, f)), false;
+    out->def = f->callable.def;
+    if (out->def->kid[3]) {
+        not_compiled(s, out->def->kid[3]->span, "an optimizer with `at` is");
+        return false;
     }
-    if (f->callable.def->kid[3]) {
-        not_compiled(s, f->callable.def->kid[3]->span, "an optimizer with `at` is");
-        return NULL;
-    }
-    *config = n->kind == NODE_call ? eval_args(s, n->kid[1]) : (Args){0};
-    return check_config(s, f->callable.def, *config, n->span) ? f->callable.def : NULL;
+    out->config = n->kind == NODE_call ? eval_args(s, n->kid[1]) : (Args){0};
+    return check_config(s, out->def, out->config, n->span);
 }
 
-static void check_updated(Sema *s, Kept *k, Exp *w, Span at) {
+static void add_prefix(Sema *s, Optimizer *o, int n) {
+    int ordinal = 1;
+    for (int i = 0; i < n; i++) ordinal += o[i].def == o[n].def;
+    o[n].prefix = arena_printf(s->arena, "%s#%d.", o[n].def->name, ordinal);
+}
+
+// In the order of the block; -1 after an error.
+static int read_optimizers(Sema *s, Optimizer **out) {
+    const Node *entry, *general = NULL;
+    int n = 0;
+    bool is_good = true;
+    while (train_entry(s, "optimizer", n)) n++;
+    *out = NEW_ARRAY(s->arena, Optimizer, n + 1);
+    for (int i = 0; i < n; i++) {
+        entry = train_entry(s, "optimizer", i);
+        const Node *paths = entry_paths(entry);
+        if (!paths && general) {
+            Diag *d = sema_error(s, entry->span, "a second `optimizer` for all parameters");
+            diag_note(d, general->span, "the first is here");
+            is_good = false;
+        }
+        if (paths)
+            check_paths(s, paths->kid, paths->n);
+        else
+            general = entry;
+        is_good &= read_optimizer(s, entry, *out + i);
+        if (is_good) add_prefix(s, *out, i);
+    }
+    return is_good ? n : -1;
+}
+
+// The first that names the parameter, else the one for all.
+static const Optimizer *optimizer_of(Sema *s, const Optimizer *o, int n, const Kept *k) {
+    const Optimizer *general = NULL;
+    for (int i = 0; i < n; i++) {
+        const Node *paths = entry_paths(o[i].entry);
+        if (!paths)
+            general = &o[i];
+        else if (matches(s, paths->kid, paths->n, k->leaf->leaf.name))
+            return &o[i];
+    }
+    if (general) return general;
+    Diag *d = sema_error(s, o[0].entry->span, "no optimizer moves the parameter `%s`",
+                         k->leaf->leaf.name);
+    diag_note(d, k->span, "it is declared here");
+    diag_help(d, "freeze it, or add an `optimizer` without `for`");
+    return NULL;
+}
+
+// ---- updates
+
+static void finish_update(Sema *s, Kept *k, Exp *w, Span at) {
     if (is_error(w) || diag_errors(s->c->diags)) return;
     if (!is_scalar_like(w)) {
         fail(s, at, "the optimizer leaves %s for `%s`", exp_describe(s, w), k->leaf->leaf.name);
@@ -120,42 +323,61 @@ static void check_updated(Sema *s, Kept *k, Exp *w, Span at) {
     if (!is_error(w)) function_update(s->entry->fn, k->leaf, w->stored.v, k->span);
 }
 
-static void update(Sema *s, const Node *def, Args config, Kept *k, Value *loss, const Node *entry) {
-    const Node *w = def->kid[1], *g = def->kid[2];
+// The names that an optimizer's body has: w, g and the number t of the step.
+static void set_names(Sema *s, const Node *def, Kept *k, Exp *g, Span at) {
+    const Node *w = def->kid[1];
     Exp *leaf = exp_stored(s, k->leaf);
-    Exp *gradient = exp_stored(s, build_grad(s->m, loss, k->leaf, k->span));
-    const char *site = site_below(s, k->leaf->leaf.name, entry->span);
-    Frame *f = frame_push(s, def, entry->kid[0]->span);
+    if (w->kid[0])
+        leaf = match_type(s, w->kid[0], leaf, at, arena_printf(s->arena, "`%s`", w->name));
+    frame_set(s, s->frame, VAR_argument, w->name, leaf, w->span);
+    frame_set(s, s->frame, VAR_argument, def->kid[2]->name, g, def->kid[2]->span);
+    if (has_word(def->kid[0], "t")) return;
+    Scalar *t = to_real(s, read_scalar(s, run_input(s, "run.step", ELEM_i32)));
+    frame_set(s, s->frame, VAR_argument, sema_name(s, "t"), stored_scalar(s, t, at, "t"), w->span);
+}
+
+static void update(Sema *s, const Optimizer *o, Kept *k, Exp *g) {
+    const Node *def = o->def;
+    Span at = o->entry->kid[0]->span;
+    const char *site = site_below(s, k->leaf->leaf.name, o->entry->span);
+    Frame *f = frame_push(s, def, at);
     f->site = site;
     f->layers = NULL;
-    f->kept_prefix = arena_printf(s->arena, "%s#1.", def->name);
+    f->kept_prefix = o->prefix;
     f->kept_suffix = arena_printf(s->arena, ".%s", k->leaf->leaf.name);
     f->kept_type = &k->leaf->type;
-    const char *what = arena_printf(s->arena, "`%s`", def->name);
-    bind_params(s, def->kid[0], config, entry->kid[0]->span, what);
-    if (w->kid[0]) leaf = match_type(s, w->kid[0], leaf, entry->span, what);
-    frame_set(s, f, VAR_argument, w->name, leaf, w->span);
-    frame_set(s, f, VAR_argument, g->name, gradient, g->span);
-    Exp *step = run_input(s, "run.step", ELEM_i32);
-    Scalar *t = to_real(s, exp_at(s, step, &(Shape){0}));
-    if (!has_word(def->kid[0], "t"))
-        frame_set(s, f, VAR_argument, sema_name(s, "t"),
-                  exp_store(s, exp_scalar(s, t), entry->span, NULL), w->span);
+    bind_params(s, def->kid[0], o->config, at, arena_printf(s->arena, "`%s`", def->name));
+    set_names(s, def, k, g, at);
     run_block(s, def->kid[4]);
-    Var *after = frame_var(f, w->name);
+    Var *after = frame_var(f, def->kid[1]->name);
     if (after->node) map_set(s->uses, after->node, after);
-    check_updated(s, k, after->e, entry->span);
+    finish_update(s, k, after->e, o->entry->span);
     frame_pop(s);
 }
 
+// States of frozen layers stay as they are.
+static void freeze_states(Sema *s) {
+    Entry *e = s->entry;
+    int n = 0;
+    for (int i = 0; i < e->states.n; i++)
+        if (!is_frozen(s, e->states.at[i]->leaf->leaf.name)) e->states.at[n++] = e->states.at[i];
+    e->states.n = n;
+}
+
 void build_updates(Sema *s, Value *loss) {
-    const Node *entry = train_entry(s, "optimizer", 0);
-    if (!entry) return;
-    Args config;
-    const Node *def = read_optimizer(s, entry, &config);
-    for (int i = 0; def && loss && i < s->entry->params.n; i++) {
+    Optimizer *o;
+    const Node *entry;
+    int n = read_optimizers(s, &o);
+    for (int i = 0; (entry = train_entry(s, "freeze", i)); i++)
+        check_paths(s, entry->kid, entry_args(entry));
+    freeze_states(s);
+    if (n <= 0 || !loss) return;
+    Gradients g = gradients(s, loss);
+    for (int i = 0; i < g.n; i++) {
         int n_slot = s->slots.n;
-        update(s, def, config, s->entry->params.at[i], loss, entry);
+        Kept *k = s->entry->params.at[i];
+        const Optimizer *own = g.at[i] ? optimizer_of(s, o, n, k) : NULL;
+        if (own) update(s, own, k, g.at[i]);
         s->slots.n = n_slot;
     }
 }

@@ -27,8 +27,7 @@ const Node *train_entry(Sema *s, const char *word, int nth) {
 }
 
 static bool is_pending(const Node *n) {
-    static const char *const pending[] = {"freeze",  "load",       "project", "average",
-                                          "augment", "accumulate", "clip"};
+    static const char *const pending[] = {"load", "project", "average", "augment", "accumulate"};
     for (unsigned i = 0; i < sizeof pending / sizeof *pending; i++)
         if (is_word(n->name, pending[i])) return true;
     return false;
@@ -47,7 +46,7 @@ static void check_entry(Sema *s, const Node *n) {
         if (best) diag_help(d, "did you mean `%s`?", best);
     } else if (is_pending(n)) {
         not_compiled(s, n->span, arena_printf(s->arena, "`%s` in a train block is", n->name));
-    } else if (entry_paths(n)) {
+    } else if (entry_paths(n) && !is_word(n->name, "optimizer")) {
         not_compiled(s, entry_paths(n)->span, "`for` in a train entry is");
     }
 }
@@ -76,8 +75,7 @@ void read_train(Sema *s) {
     if (s->train) {
         frame_push(s, NULL, s->train->span);
         for (int i = 0; i < s->train->n; i++) check_entry(s, s->train->kid[i]);
-        static const char *const single[] = {"batch", "epochs",    "steps",
-                                             "stop",  "optimizer", "loss"};
+        static const char *const single[] = {"batch", "epochs", "steps", "stop", "loss"};
         for (unsigned i = 0; i < sizeof single / sizeof *single; i++) check_single(s, single[i]);
         s->spec->data = s->train->text;
         s->spec->batch = read_count(s, "batch", 32);
