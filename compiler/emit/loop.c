@@ -232,7 +232,7 @@ static double open_points(const Gen *k) {
     return n;
 }
 
-enum { SHORT_TRIP = 8, LARGE_BODY = 800, LARGE_COPY = 64, COPIES = 4 };
+enum { SHORT_TRIP = 8, LARGE_BODY = 800, LARGE_COPY = 64, LARGE_VALUE = 8, COPIES = 4 };
 
 static bool has_store(const Block *b) {
     for (int i = 0; i < b->n; i++)
@@ -240,10 +240,23 @@ static bool has_store(const Block *b) {
     return false;
 }
 
+// What the body computes at one point.
+static int value_size(Gen *k, const Block *b) {
+    int n = 0;
+    for (int i = 0; i < b->n; i++) {
+        const Stmt *s = b->at[i];
+        if (s->kind == STMT_tile) n += value_size(k, &s->tile.body);
+        if (s->kind == STMT_let || s->kind == STMT_set) n += (int)count_nodes(k, s->set.value);
+    }
+    return n;
+}
+
 // How many copies of the body one iteration of the loop gets. On a contraction's k loop four
-// gain 1 to 2% and cost a third more time to compile; pointwise loops gain nothing.
+// gain 1 to 2% and cost a third more time to compile; pointwise loops and sums of long
+// expressions gain nothing.
 static int choose_copies(Gen *k, const Stmt *s, int64_t trip) {
-    if (k->is_compact || has_loop(&s->loop.body) || has_store(&s->loop.body)) return 1;
+    const Block *b = &s->loop.body;
+    if (k->is_compact || has_loop(b) || has_store(b) || value_size(k, b) > LARGE_VALUE) return 1;
     if (trip >= 0 && trip < 2 * COPIES) return 1;
     return body_size(k, &s->loop.body, open_points(k)) <= LARGE_COPY ? COPIES : 1;
 }
