@@ -43,6 +43,7 @@ while IFS= read -r line; do
         ok "grad/$name"
     fi
 done < "$root/tests/grad/definitions"
+"$build/agree" --suite=grad/agree *.nn
 
 # No definition with a gradient is left out.
 cat "$root"/compiler/std/activations.nn "$root"/compiler/std/layers.nn "$root"/compiler/std/losses.nn |

@@ -48,6 +48,7 @@ END
     done
     check "library/$id" "$wrong" [ -z "$wrong" ]
 done < cases
+"$build/agree" --suite=library/agree *.nn
 
 # ---- initializers: mean and standard deviation of 40,000 draws, and the extremes
 initializer() {  # NAME TEXT MEAN SD LOW HIGH, for a parameter [200, 200]

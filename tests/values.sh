@@ -46,3 +46,4 @@ END
         check "values/$id" "$(echo "$wrong" | head -n 1)" [ -z "$wrong" ]
     fi
 done < cases
+"$build/agree" --suite=values/agree *.nn

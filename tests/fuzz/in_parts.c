@@ -144,8 +144,14 @@ static void store(Elem e, char *at, double value) {
     }
 }
 
-// The place of an element of t in its buffer, whose strides are those of the
-// largest extents.
+// Do elements lie one behind the other? Strides are those of the largest extents.
+static bool is_contiguous(const Type *type, const Tensor *t) {
+    for (int i = 1; i < t->rank; i++)
+        if (t->dim[i] != dim_max(type->dim[i])) return false;
+    return true;
+}
+
+// The place of an element of t in its buffer.
 static int64_t place_of(const Type *type, const Tensor *t, int64_t number) {
     int64_t place = 0, stride = 1;
     for (int i = t->rank - 1; i >= 0; i--) {
@@ -165,8 +171,9 @@ void loaded_put(Loaded *x, const Value *v, const Tensor *t) {
     if (!b) return;
     char *at = x->arena + b->offset;
     memset(at, 0, (size_t)(b->count * elem_size[b->elem]));
+    bool is_plain = is_contiguous(&v->type, t);
     for (int64_t i = 0, n = tensor_count(t); i < n; i++)
-        store(b->elem, at + place_of(&v->type, t, i) * elem_size[b->elem], t->at[i]);
+        store(b->elem, at + (is_plain ? i : place_of(&v->type, t, i)) * elem_size[b->elem], t->at[i]);
 }
 
 Tensor *loaded_get(const Loaded *x, const Value *v, const int64_t *extent, Arena *a) {
@@ -174,7 +181,8 @@ Tensor *loaded_get(const Loaded *x, const Value *v, const int64_t *extent, Arena
     if (!b) return NULL;
     Tensor *t = tensor_new(a, &v->type, extent);
     const char *at = x->arena + b->offset;
+    bool is_plain = is_contiguous(&v->type, t);
     for (int64_t i = 0, n = tensor_count(t); i < n; i++)
-        t->at[i] = load(b->elem, at + place_of(&v->type, t, i) * elem_size[b->elem]);
+        t->at[i] = load(b->elem, at + (is_plain ? i : place_of(&v->type, t, i)) * elem_size[b->elem]);
     return t;
 }
