@@ -138,7 +138,7 @@ static Exp *match_results(Sema *s, Exp *e, const Node *returns, Span at) {
     return named_results(s, e, returns);
 }
 
-Exp *run_body(Sema *s, const Node *body, const Node *returns) {
+static Exp *run_body(Sema *s, const Node *body, const Node *returns) {
     Frame *f = s->frame;
     if (body->kind != NODE_block) {
         f->result = expr_plain(s, body);

@@ -271,7 +271,6 @@ Binding *find_binding(const Frame *f, Name id);
 Exp *lookup(Sema *s, const Node *name_node);
 Exp *lookup_quiet(Sema *s, Name id);  // NULL where there is none
 const Node *global_def(Sema *s, Name id, bool from_library);
-void suggest(Sema *s, Diag *d, Name id);
 const char *nearest(Name id, const char *const *word, int n);
 void warn_unused(Sema *s);
 HyperInfo *find_hyper(Sema *s, Name id);
@@ -318,8 +317,6 @@ bool broadcast(Sema *s, Span at, Exp *const *e, const Span *span, int n, Shape *
 
 // The tensor as a Value over its outer slots and its own axes.
 Exp *exp_store(Sema *s, Exp *e, Span at, Name hint);
-// A Value whose slots are the given ones, in order.
-Value *store_body(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint);
 Exp *exp_bind(Sema *s, Exp *e, Span at, Name hint);  // what a name may hold
 void set_origin(Sema *s, Value *v, int axis, Span from);
 Span origin_of(Sema *s, const Value *v, int axis);
@@ -374,14 +371,12 @@ typedef struct Place {
     Shape kept;
 } Place;
 bool target_place(Sema *s, const Node *n, Exp *base, Place *out);
-bool has_free_pack(const Node *n, bool into_calls);
 Binding *bind_index(Sema *s, Name id, Span at, const Node *bound);
 bool bindings_known(Sema *s, const Binding *from, const Binding *to);
 
 // Known when compiled, or an error; a hyper that it depends on becomes fixed.
 bool need_number(Sema *s, const Node *n, Number *out);
 bool need_int(Sema *s, const Node *n, int64_t *out);
-bool exp_number_of(Sema *s, Exp *e, Span at, Number *out);
 bool need_dim(Sema *s, const Node *n, Dim *out);
 bool fix_hypers(Sema *s, const Exp *e);  // restarts where e depends on hypers alone
 
@@ -410,7 +405,6 @@ void bind_params(Sema *s, const Node *params, Args args, Span at, const char *wh
 // Are these arguments what the definition takes first?
 bool check_config(Sema *s, const Node *def, Args config, Span at);
 const char *site_below(Sema *s, Name what, Span at);
-Exp *run_body(Sema *s, const Node *body, const Node *returns);
 const Builtin *find_builtin(Name id);
 const char *builtin_name(int i);  // NULL after the last
 Exp *call_builtin(Sema *s, const Builtin *b, const Node *call);

@@ -357,7 +357,7 @@ Exp *expr(Sema *s, const Node *n) {
     }
 }
 
-bool has_free_pack(const Node *n, bool into_calls) {
+static bool has_free_pack(const Node *n, bool into_calls) {
     if (!n) return false;
     if (n->kind == NODE_pack) return true;
     if (n->kind == NODE_call && !into_calls) return has_free_pack(n->kid[0], into_calls);

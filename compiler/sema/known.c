@@ -35,7 +35,7 @@ bool fix_hypers(Sema *s, const Exp *e) {
     longjmp(*s->restart, 1);
 }
 
-bool exp_number_of(Sema *s, Exp *e, Span at, Number *out) {
+static bool exp_number_of(Sema *s, Exp *e, Span at, Number *out) {
     if (is_error(e)) return false;
     if (e->kind == EXP_number) {
         *out = e->number;

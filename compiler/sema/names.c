@@ -103,7 +103,7 @@ static void consider_keys(Nearest *n, const Map *map) {
     for (int i = 0; map && i < map->n; i++) consider(n, (Name)(uintptr_t)map->key[i]);
 }
 
-void suggest(Sema *s, Diag *d, Name id) {
+static void suggest(Sema *s, Diag *d, Name id) {
     Nearest best = nearest_to(id);
     for (Binding *b = s->frame ? s->frame->binding : NULL; b; b = b->up) consider(&best, b->name);
     if (s->frame) consider_keys(&best, s->frame->vars);

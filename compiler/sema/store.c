@@ -41,7 +41,7 @@ static void give_hint(Value *v, Name hint) {
     if (v->op == VAL_index && !v->hint) v->hint = hint;  // outside of the sharing key
 }
 
-Value *store_body(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint) {
+static Value *store_body(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint) {
     if (n > MAX_RANK) {
         sema_error(s, at, "a tensor with %d axes: the most is %d", n, MAX_RANK);
         return NULL;
