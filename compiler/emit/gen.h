@@ -304,6 +304,7 @@ void kernel_key(Text *out, const Kernel *k, Buffers buffers);
 
 // target.c
 void target_open(Code *g);
+bool is_x86(const Code *g);
 void target_attributes(Code *g, V fn);
 
 #endif

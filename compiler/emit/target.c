@@ -32,7 +32,7 @@ static bool is_native(const Options *o) {
     return !o->triple && (!o->cpu || !strcmp(o->cpu, "native"));
 }
 
-static bool is_x86(const Code *g) {
+bool is_x86(const Code *g) {
     return !strncmp(g->triple, "x86_64", 6);
 }
 
