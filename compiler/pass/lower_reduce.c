@@ -1,6 +1,8 @@
 // Reductions in loops, each in the order that it carries.
 #include "pass/lower.h"
 
+#include <string.h>
+
 static Scalar *is_nan(Module *m, Scalar *x) {
     return scalar_binary(m, OP_ne, x, x);
 }
@@ -208,14 +210,14 @@ const Temp *lower_lanes_reduction(NestLower *n, Block *block, const Value *v) {
     }
     if (whole < s->extent.n) {
         set_slot(n, s, affine_add_const(affine_slot(m, lane), whole));
-        begin_where(n, x);
-        Guard *guard = NEW_ARRAY(m->arena, Guard, n->n_where + 1);
-        for (int i = 0; i < n->n_where; i++) guard[i] = n->where[i];
         Affine left = affine_add_const(affine_scale(m, affine_slot(m, lane), -1),
                                        s->extent.n - whole - 1);
-        guard[n->n_where] = (Guard){left, NULL, 0};
-        n->where = guard;
-        n->n_where++;
+        Guard *guard = NEW_ARRAY(m->arena, Guard, x->n_where + 1);
+        guard[0] = (Guard){left, NULL, 0};
+        n->where = guard;  // what the filter reads is past the end, too
+        n->n_where = 1;
+        memcpy(guard + 1, lower_guards(n, x->where, x->n_where), sizeof *guard * (size_t)x->n_where);
+        n->n_where += x->n_where;
         add_set(l, inner, acc, lowered_step(n, x, scalar_temp(m, acc)));
         n->n_where = 0;
     }
