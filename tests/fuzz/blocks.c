@@ -46,7 +46,7 @@ static Box random_box(Gen *g, int most_parallel) {
         memcpy(b.extent, like->v->type.dim, sizeof(Dim) * (size_t)b.np);
         return b;
     }
-    for (int i = 0; i < b.np; i++) b.extent[i] = pick_dim(g, i < 2 ? 48 : 9);
+    for (int i = 0; i < b.np; i++) b.extent[i] = pick_dim(g, i < 2 ? 65 : 9);
     return b;
 }
 
@@ -75,7 +75,7 @@ static void add_reduced_slots(Gen *g, Box *b, RedKind red) {
     b->nr = (int)between(g, 1, 3);
     bool is_long = b->nr == 1 && chance(g, 25);
     for (int i = 0; i < b->nr; i++) {
-        int64_t most = red == RED_prod ? 5 : b->nr == 1 ? 48 : i == b->nr - 1 ? 33 : 6;
+        int64_t most = red == RED_prod ? 5 : b->nr == 1 ? 65 : i == b->nr - 1 ? 33 : 6;
         Dim d = is_arg(red) && i ? dim_const(pick_extent(g, most)) : pick_dim(g, most);
         if (is_long && red != RED_prod) d = dim_const(between(g, 50, 200));
         b->extent[b->np + i] = d;
@@ -135,25 +135,48 @@ static void shuffle(Gen *g, int *at, int n) {
     }
 }
 
+static void place_axes(Gen *g, Contraction *c) {
+    int parallel[] = {AXIS_h, AXIS_m, AXIS_m2, AXIS_n, AXIS_n2}, reduced[] = {AXIS_k, AXIS_k2};
+    if (chance(g, 15)) shuffle(g, parallel, 5);
+    if (chance(g, 15)) shuffle(g, reduced, 2);
+    for (int i = 0; i < 5; i++) place_axis(c, parallel[i], false);
+    for (int i = 0; i < 2; i++) place_axis(c, reduced[i], true);
+}
+
+// A layer over what is there: the last axis is contracted.
+static bool layer_over(Gen *g, Item *item, Contraction *c) {
+    static const int before[] = {AXIS_m, AXIS_m2, AXIS_h};
+    *c = (Contraction){.has = {[AXIS_n] = true}};
+    int rank = item->v->type.rank;
+    if (rank < 1 || rank > 4) return false;
+    for (int i = 0; i < rank; i++) {
+        int axis = i == rank - 1 ? AXIS_k : before[i];
+        c->has[axis] = true;
+        c->extent[axis] = item->v->type.dim[i];
+    }
+    c->extent[AXIS_n] = dim_const(between(g, 1, 20));
+    place_axes(g, c);
+    return true;
+}
+
 static Contraction random_contraction(Gen *g) {
-    Contraction c = {.has = {[AXIS_m] = chance(g, 92), [AXIS_n] = chance(g, 88), [AXIS_k] = true}};
+    Item *item = chance(g, 40) ? find_item(g, g->m->real, 2, 3) : NULL;
+    Contraction c;
+    if (item && layer_over(g, item, &c)) return c;
+    c = (Contraction){.has = {[AXIS_m] = chance(g, 92), [AXIS_n] = chance(g, 88), [AXIS_k] = true}};
     c.has[AXIS_h] = chance(g, 20);
     c.has[AXIS_m2] = chance(g, 15);
     c.has[AXIS_n2] = chance(g, 10);
     c.has[AXIS_k2] = chance(g, 20);
     c.extent[AXIS_h] = pick_dim(g, 6);
-    c.extent[AXIS_m] = chance(g, 50) ? g->batch : pick_dim(g, 48);
+    c.extent[AXIS_m] = chance(g, 50) ? g->batch : pick_dim(g, 65);
     c.extent[AXIS_m2] = dim_const(pick_extent(g, 5));
-    c.extent[AXIS_n] = chance(g, 70) ? dim_const(between(g, 1, 20)) : pick_dim(g, 48);
+    c.extent[AXIS_n] = chance(g, 70) ? dim_const(between(g, 1, 20)) : pick_dim(g, 65);
     c.extent[AXIS_n2] = dim_const(pick_extent(g, 5));
     c.extent[AXIS_k] = chance(g, 25) ? dim_const(between(g, 40, 200)) : pick_dim(g, 48);
     if (chance(g, 20)) c.extent[AXIS_k] = g->batch;
     c.extent[AXIS_k2] = pick_dim(g, 6);
-    int parallel[] = {AXIS_h, AXIS_m, AXIS_m2, AXIS_n, AXIS_n2}, reduced[] = {AXIS_k, AXIS_k2};
-    if (chance(g, 15)) shuffle(g, parallel, 5);
-    if (chance(g, 15)) shuffle(g, reduced, 2);
-    for (int i = 0; i < 5; i++) place_axis(&c, parallel[i], false);
-    for (int i = 0; i < 2; i++) place_axis(&c, reduced[i], true);
+    place_axes(g, &c);
     return c;
 }
 
@@ -254,6 +277,16 @@ static Scalar *padding(Gen *g) {
     return scalar_real(g->m, chance(g, 85) ? 0 : -0.75);
 }
 
+// Something of the rank of images, its space of known extents.
+static Value *image_of(Gen *g, int n_space) {
+    Item *item = find_item(g, g->m->real, n_space + 2, n_space + 2);
+    if (!item) return NULL;
+    for (int i = 1; i < n_space + 2; i++)
+        if (item->v->type.dim[i].by) return NULL;
+    item->is_read = true;
+    return item->v;
+}
+
 static void add_conv(Gen *g) {
     Module *m = g->m;
     int n_space = chance(g, 60) ? 2 : 1;
@@ -265,8 +298,13 @@ static void add_conv(Gen *g) {
     static const int64_t few[] = {1, 1, 2, 3, 4, 5, 8}, filters[] = {1, 2, 3, 4, 6, 8, 16, 17};
     dim[channel] = dim_const(few[pick(g, 7)]);
     int64_t n_filter = filters[pick(g, 8)];
+    Value *found = chance(g, 45) ? image_of(g, n_space) : NULL;
+    bool is_wide = chance(g, 15);
+    for (int i = 0; i < n_space; i++)
+        dim[space + i] = dim_const(is_wide ? between(g, 12, 15) : between(g, 3, n_space == 1 ? 20 : 8));
+    if (found) memcpy(dim, found->type.dim, sizeof(Dim) * (size_t)(n_space + 2));
+    out[0] = dim[0];
     for (int i = 0; i < n_space; i++) {
-        dim[space + i] = dim_const(between(g, 3, n_space == 1 ? 20 : 8));
         w[i] = random_window(g, dim[space + i].n);
         out[1 + i] = dim_const(w[i].out);
     }
@@ -276,8 +314,8 @@ static void add_conv(Gen *g) {
     memcpy(b.extent, out, sizeof(Dim) * (size_t)b.np);
     for (int i = 0; i < n_space; i++) b.extent[b.np + i] = dim_const(w[i].size);
     b.extent[b.np + n_space] = dim[channel];
-    if (box_size(b.extent, box_slots(&b)) > 16000 || !spend(g, &b)) return;
-    Value *x = operand(g, n_space + 2, dim);
+    if (box_size(b.extent, box_slots(&b)) > (is_wide ? 40000 : 16000) || !spend(g, &b)) return;
+    Value *x = found ? found : operand(g, n_space + 2, dim);
     Axes axes = {.n_guard = 0};
     axes.sub[0] = (Subscript){slot(g, 0), 1, NULL};
     axes.sub[channel] = (Subscript){slot(g, b.np + n_space), 1, NULL};

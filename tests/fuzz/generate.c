@@ -21,7 +21,7 @@ void make_extents(Module *m) {
 
 int64_t pick_extent(Gen *g, int64_t most) {
     static const int64_t common[] = {1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 8, 9, 10, 12, 15,
-                                     16, 16, 17, 20, 24, 31, 32, 33, 48};
+                                     16, 16, 17, 20, 24, 31, 32, 33, 48, 50, 64, 65};
     for (int attempt = 0; attempt < 8; attempt++) {
         int64_t n = chance(g, 55) ? g->favourite[pick(g, 4)]
                                   : common[pick(g, sizeof common / sizeof *common)];
@@ -223,7 +223,7 @@ Made *generate(Module *m, Arena *a, const Request *r) {
     Gen g = {.m = m, .f = made->f, .a = a, .r = random_from(r->seed, 0), .made = made};
     choose_extents(&g);
     g.eval = eval_new(m, a, EVAL_wide, made->extent, FUZZ_SEED, FUZZ_STEP);
-    g.budget = 30000;
+    g.budget = 50000;
     g.allows_stop = chance(&g, 8);
     made->is_differentiable = !g.allows_stop;
     int n_block = (int)between(&g, 1, chance(&g, 20) ? 7 : 4);
