@@ -36,7 +36,7 @@ static V fours(Code *g, V a, V b, bool is_odd) {
     return shuffle2(g, a, b, lane);
 }
 
-static void transpose(Code *g, V r[LANES]) {
+static void shuffle_rows(Code *g, V r[LANES]) {
     V t[LANES];
     for (int i = 0; i < LANES; i += 2) {
         t[i] = unpack(g, r[i], r[i + 1], 1, false);
@@ -77,6 +77,50 @@ static V low_bits(Code *g, V mask) {
     return LLVMBuildBitCast(g->b, mask, vector_type(g->t_i1), "");
 }
 
+static T sixteen_rows(Code *g) {
+    T row[LANES];
+    for (int i = 0; i < LANES; i++) row[i] = vector_type(LLVMFloatTypeInContext(g->cx));
+    return LLVMStructTypeInContext(g->cx, row, LANES, false);
+}
+
+static V new_function(Code *g, const char *name, T type, BB *saved) {
+    V fn = LLVMAddFunction(g->m, name, type);
+    LLVMSetLinkage(fn, LLVMInternalLinkage);
+    target_attributes(g, fn);
+    *saved = LLVMGetInsertBlock(g->b);
+    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
+    return fn;
+}
+
+enum { CC_REGCALL = 92 };  // llvm::CallingConv::X86_RegCall: sixteen vectors in registers
+
+static V shuffler(Code *g) {
+    V fn = LLVMGetNamedFunction(g->m, "transpose.rows"), row[LANES];
+    if (fn) return fn;
+    T rows = sixteen_rows(g), param[LANES];
+    LLVMGetStructElementTypes(rows, param);
+    BB saved;
+    fn = new_function(g, "transpose.rows", LLVMFunctionType(rows, param, LANES, false), &saved);
+    LLVMSetFunctionCallConv(fn, CC_REGCALL);
+    LLVMGetParams(fn, row);
+    shuffle_rows(g, row);
+    LLVMBuildAggregateRet(g->b, row, LANES);
+    LLVMPositionBuilderAtEnd(g->b, saved);
+    return fn;
+}
+
+// Where sixteen rows are sixteen registers, one copy of the code serves all.
+static void transpose(Code *g, V row[LANES]) {
+    if (!g->has_avx512) {
+        shuffle_rows(g, row);
+        return;
+    }
+    V fn = shuffler(g);
+    V call = LLVMBuildCall2(g->b, LLVMGlobalGetValueType(fn), fn, row, LANES, "");
+    LLVMSetInstructionCallConv(call, CC_REGCALL);
+    for (unsigned i = 0; i < LANES; i++) row[i] = LLVMBuildExtractValue(g->b, call, i, "");
+}
+
 // Rows behind the last are read there again, and not written at all.
 static void define_part(Code *g, V fn) {
     T t = vector_type(LLVMFloatTypeInContext(g->cx));
@@ -98,32 +142,31 @@ static void define_part(Code *g, V fn) {
 
 static void define_whole(Code *g, V fn) {
     T t = vector_type(LLVMFloatTypeInContext(g->cx));
-    V row[LANES];
+    V p[4], row[LANES];
+    LLVMGetParams(fn, p);
     for (int i = 0; i < LANES; i++) {
-        row[i] = LLVMBuildLoad2(g->b, t, row_at(g, LLVMGetParam(fn, 0), LLVMGetParam(fn, 1), i), "");
+        row[i] = LLVMBuildLoad2(g->b, t, row_at(g, p[0], p[1], i), "");
         LLVMSetAlignment(row[i], 4);
     }
     transpose(g, row);
-    for (int i = 0; i < LANES; i++) {
-        V to = row_at(g, LLVMGetParam(fn, 4), LLVMGetParam(fn, 5), i);
-        LLVMSetAlignment(LLVMBuildStore(g->b, row[i], to), 4);
-    }
+    for (int i = 0; i < LANES; i++)
+        LLVMSetAlignment(LLVMBuildStore(g->b, row[i], row_at(g, p[2], p[3], i)), 4);
 }
 
+// (from, pitch, to, pitch), or
 // (from, pitch, rows, columns as a mask, to, pitch, rows, columns as a mask)
 static V transposer(Code *g, bool is_whole) {
     const char *name = is_whole ? "transpose.whole" : "transpose.part";
     V fn = LLVMGetNamedFunction(g->m, name);
     if (fn) return fn;
     T mask = LLVMIntTypeInContext(g->cx, LANES);
-    T param[8] = {g->t_ptr, g->t_i64, g->t_i64, mask, g->t_ptr, g->t_i64, g->t_i64, mask};
-    fn = LLVMAddFunction(g->m, name, LLVMFunctionType(g->t_void, param, 8, false));
-    LLVMSetLinkage(fn, LLVMInternalLinkage);
-    target_attributes(g, fn);
-    BB saved = LLVMGetInsertBlock(g->b);
+    T whole[4] = {g->t_ptr, g->t_i64, g->t_ptr, g->t_i64};
+    T part[8] = {g->t_ptr, g->t_i64, g->t_i64, mask, g->t_ptr, g->t_i64, g->t_i64, mask};
+    T type = LLVMFunctionType(g->t_void, is_whole ? whole : part, is_whole ? 4 : 8, false);
     LLVMMetadataRef place = LLVMGetCurrentDebugLocation2(g->b);
     LLVMSetCurrentDebugLocation2(g->b, NULL);
-    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
+    BB saved;
+    fn = new_function(g, name, type, &saved);
     if (is_whole) define_whole(g, fn);
     else define_part(g, fn);
     LLVMBuildRetVoid(g->b);
@@ -132,22 +175,25 @@ static V transposer(Code *g, bool is_whole) {
     return fn;
 }
 
+static bool is_square(const Side *s) {
+    return s->rows == LANES && s->columns == LANES;
+}
+
 // Element (i, j) of `from` becomes element (j, i) of `to`.
 static void call_transpose(Code *g, Side from, Side to) {
-    const Side *side[2] = {&from, &to};
     T mask = LLVMIntTypeInContext(g->cx, LANES);
-    V arg[8];
-    bool is_whole = true;
+    bool is_whole = is_square(&from) && is_square(&to);
+    V arg[8], fn = transposer(g, is_whole);
+    unsigned n = 0;
     for (int i = 0; i < 2; i++) {
-        const Side *x = side[i];
-        is_whole &= x->rows == LANES && x->columns == LANES;
-        arg[4 * i] = x->at;
-        arg[4 * i + 1] = const_i64(g, x->pitch);
-        arg[4 * i + 2] = const_i64(g, x->rows);
-        arg[4 * i + 3] = LLVMConstInt(mask, (1u << x->columns) - 1, false);
+        const Side *x = i ? &to : &from;
+        arg[n++] = x->at;
+        arg[n++] = const_i64(g, x->pitch);
+        if (is_whole) continue;
+        arg[n++] = const_i64(g, x->rows);
+        arg[n++] = LLVMConstInt(mask, (1u << x->columns) - 1, false);
     }
-    V fn = transposer(g, is_whole);
-    LLVMBuildCall2(g->b, LLVMGlobalGetValueType(fn), fn, arg, 8, "");
+    LLVMBuildCall2(g->b, LLVMGlobalGetValueType(fn), fn, arg, n, "");
 }
 
 // ---- loads: which
