@@ -192,25 +192,30 @@ static void add_call(Check *k, const Entry *e, int64_t rows, int step, int epoch
     vec_push(k->s->a, &k->calls, call);
 }
 
-enum { WHOLE = 1 << 30 };  // the largest batch, where that is affordable
+// The largest batch, and an odd one next to it, where these are affordable.
+enum { WHOLE = 1 << 30, ODD };
 
 // As many rows as asked for, or fewer where that is too much work; 0 where one row is.
 static int64_t rows_for(const Check *k, const Entry *e, int64_t rows) {
     int64_t most = k->s->m->extents.n ? k->s->m->extents.at[0]->max : 1;
     if (rows == WHOLE) return is_affordable(k, e, most) ? most : 0;
+    if (rows == ODD) rows = most > 2 && is_affordable(k, e, most) ? most - 2 + most % 2 : 2;
     if (rows > most) rows = most;
     while (rows > 0 && !is_affordable(k, e, rows)) rows--;
     return rows;
 }
 
-static void check_entry(Check *k, const char *name, const int64_t *rows, int n, int first_step) {
+// A call for each number of rows; where one is much work, only `least` of them.
+static void check_entry(Check *k, const char *name, const int64_t *rows, int n, int least,
+                        int first_step) {
     const Entry *e = subject_entry(k->s, name);
     if (!e) return;
     begin_part(k, name);
     int made = k->calls.n;
     for (int i = 0; i < n; i++) {
         int64_t affordable = rows_for(k, e, rows[i]);
-        if (!affordable) continue;
+        bool is_much = affordable && entry_work(k->s, e, affordable) > k->line->work / 10;
+        if (!affordable || (is_much && k->calls.n >= made + least)) continue;
         add_call(k, e, affordable, first_step + i, first_step + i);
         run_in_all_parts(k, k->calls.at[k->calls.n - 1]);
     }
@@ -230,13 +235,13 @@ static void check_epoch_end(Check *k) {
 }
 
 static void check_entries(Check *k) {
-    static const int64_t rows[] = {WHOLE, 3, 1, 2, WHOLE};
-    check_entry(k, "init", rows, 1, 0);
+    static const int64_t rows[] = {WHOLE, 3, 1, ODD, WHOLE};
+    check_entry(k, "init", rows, 1, 1, 0);
     if (!k->calls.n) return;
-    check_entry(k, "train_step", rows + 1, 4, 1);
-    check_entry(k, "eval_step", rows, 2, 4);
-    check_entry(k, "predict", rows + 2, 3, 0);
-    check_entry(k, "gradients", rows, 2, 5);
+    check_entry(k, "train_step", rows + 1, 4, 3, 1);
+    check_entry(k, "eval_step", rows, 2, 1, 4);
+    check_entry(k, "predict", rows + 2, 3, 1, 0);
+    check_entry(k, "gradients", rows, 2, 1, 5);
     check_epoch_end(k);
     begin_part(k, "in_a_row");
     run_in_a_row(k);
