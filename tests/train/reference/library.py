@@ -22,15 +22,15 @@ STEPS = 6
 
 
 def sgd(lr):
-    return "sgd(lr = %g)" % lr, lambda p: torch.optim.SGD(p, lr=lr), None
+    return "sgd(lr = %g)" % lr, lambda p: torch.optim.SGD(p, lr=lr), None, None
 
 
-def by_optimizer(text, make):
-    return text, make, None
+def by_optimizer(text, make, clip=None):
+    return text, make, None, clip
 
 
 def by_schedule(text, rate):  # rate(step from 1, epoch from 0); an epoch is a step
-    return "sgd(lr = %s)" % text, lambda p: torch.optim.SGD(p, lr=1), rate
+    return "sgd(lr = %s)" % text, lambda p: torch.optim.SGD(p, lr=1), rate, None
 
 
 def activation(text, f, lr=0.5):
@@ -96,6 +96,16 @@ cases = {
     "adamw": (*square, by_optimizer(
         "adamw(lr = 0.1, decay = 0.2)",
         lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.2))),
+    "clip norm": (*square, by_optimizer("sgd(lr = 0.5); clip norm 0.4",
+                                        lambda p: torch.optim.SGD(p, lr=0.5),
+                                        lambda p: torch.nn.utils.clip_grad_norm_(p, 0.4))),
+    "clip value": (*square, by_optimizer("sgd(lr = 0.5); clip value 0.2",
+                                         lambda p: torch.optim.SGD(p, lr=0.5),
+                                         lambda p: torch.nn.utils.clip_grad_value_(p, 0.2))),
+    "groups": (*square, by_optimizer(
+        "sgd(lr = 0.5) for w; optimizer momentum(lr = 0.1, beta = 0.9) for b",
+        lambda p: torch.optim.SGD([dict(params=p[:1], lr=0.5), dict(params=p[1:], lr=0.1, momentum=0.9)],
+                                  lr=1))),
     "inverse_decay": (*square, by_schedule("inverse_decay(0.5, epoch, rate = 0.3)",
                                            lambda s, e: 0.5 / (1 + 0.3 * e))),
     "step_decay": (*square, by_schedule("step_decay(0.5, epoch, every = 2, by = 0.5)",
@@ -114,7 +124,7 @@ cases = {
 }
 
 print("# name\tloss\toptimizer\tthe losses of %d steps; made by library.py" % STEPS)
-for name, (text, loss_of, (optimizer, make, rate)) in cases.items():
+for name, (text, loss_of, (optimizer, make, rate, clip)) in cases.items():
     w = torch.ones(3, requires_grad=True)
     b = torch.zeros(3, requires_grad=True)
     opt = make([w, b])
@@ -127,6 +137,8 @@ for name, (text, loss_of, (optimizer, make, rate)) in cases.items():
         penalized = loss_of.__code__.co_argcount == 3
         loss = loss_of(z * w + b, w, b) if penalized else loss_of(z * w + b)
         loss.backward()
+        if clip:
+            clip([w, b])
         opt.step()
         losses.append("%.10g" % loss.item())
     print("\t".join([name, text, optimizer, *losses]))
