@@ -287,6 +287,10 @@ static void check_program(const Line *line, const char *path) {
         Check k = {.s = s, .line = line, .name = name};
         if (!s) printf("FAIL %s: it does not compile\n", name);
         else check_subject(&k);
+        // Rounding explains single elements, never a tenth of a program.
+        if (s && k.n_excused > k.n_near / 10)
+            printf("FAIL %s/excused: %lld of %lld elements\n", name, (long long)k.n_excused,
+                   (long long)k.n_near);
         if (s && line->is_verbose)
             printf("    %s: %lld elements bit for bit, %lld near, %lld of them excused\n", name,
                    (long long)k.n_exact, (long long)k.n_near, (long long)k.n_excused);
