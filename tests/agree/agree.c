@@ -77,7 +77,8 @@ static double largest(const Tensor *t) {
     return most;
 }
 
-static void compare_near(Check *k, const char *how, const Call *call, int output, const Tensor *is) {
+static void compare_near(Check *k, const char *how, const Call *call, int output,
+                         const Tensor *is) {
     const Tensor *wide = call->wide[output];
     // Less than the smallest normal number is nothing: products underflow.
     bool is_f32 = k->s->m->real == ELEM_f32;
@@ -280,8 +281,8 @@ static void check_program(const Line *line, const char *path) {
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     for (int is_f64 = 0; is_f64 < 2; is_f64++) {
         Arena *a = arena_new();
-        const char *name = arena_printf(a, "%s/%.*s/%s", line->suite, (int)(strrchr(base, '.') - base),
-                                        base,
+        const char *name = arena_printf(a, "%s/%.*s/%s", line->suite,
+                                        (int)(strrchr(base, '.') - base), base,
                                         is_f64 ? "f64" : "f32");
         Subject *s = subject_new(path, is_f64);
         Check k = {.s = s, .line = line, .name = name};

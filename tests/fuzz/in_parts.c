@@ -172,8 +172,10 @@ void loaded_put(Loaded *x, const Value *v, const Tensor *t) {
     char *at = x->arena + b->offset;
     memset(at, 0, (size_t)(b->count * elem_size[b->elem]));
     bool is_plain = is_contiguous(&v->type, t);
-    for (int64_t i = 0, n = tensor_count(t); i < n; i++)
-        store(b->elem, at + (is_plain ? i : place_of(&v->type, t, i)) * elem_size[b->elem], t->at[i]);
+    for (int64_t i = 0, n = tensor_count(t); i < n; i++) {
+        int64_t place = is_plain ? i : place_of(&v->type, t, i);
+        store(b->elem, at + place * elem_size[b->elem], t->at[i]);
+    }
 }
 
 Tensor *loaded_get(const Loaded *x, const Value *v, const int64_t *extent, Arena *a) {
@@ -182,7 +184,9 @@ Tensor *loaded_get(const Loaded *x, const Value *v, const int64_t *extent, Arena
     Tensor *t = tensor_new(a, &v->type, extent);
     const char *at = x->arena + b->offset;
     bool is_plain = is_contiguous(&v->type, t);
-    for (int64_t i = 0, n = tensor_count(t); i < n; i++)
-        t->at[i] = load(b->elem, at + (is_plain ? i : place_of(&v->type, t, i)) * elem_size[b->elem]);
+    for (int64_t i = 0, n = tensor_count(t); i < n; i++) {
+        int64_t place = is_plain ? i : place_of(&v->type, t, i);
+        t->at[i] = load(b->elem, at + place * elem_size[b->elem]);
+    }
     return t;
 }
