@@ -40,10 +40,10 @@ enum {
 
 typedef struct Flag {
     const char *name, *argument;
-    FlagKind kind;
-    unsigned commands;
-    size_t offset;     // of its place in Options
-    double low, high;  // what a number must lie between
+    unsigned char kind, commands;  // a FlagKind; bits
+    unsigned short offset;         // of its place in Options
+    unsigned char low;             // what a number must lie between
+    double high;
     const char *what;
 } Flag;
 

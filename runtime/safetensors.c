@@ -15,8 +15,8 @@ enum { MAX_HEADER = 100 * 1000 * 1000 };
 static const char *const stored_type[N_ELEM] = {"BOOL", "U8", "I32", "F32", "F64"};
 
 static const struct {
-    const char *name;
-    int bytes;
+    char name[8];
+    unsigned char bytes;
 } all_types[] = {{"BOOL", 1}, {"U8", 1},   {"I8", 1},  {"I16", 2},     {"U16", 2},
                  {"F16", 2},  {"BF16", 2}, {"I32", 4}, {"U32", 4},     {"F32", 4},
                  {"F64", 8},  {"I64", 8},  {"U64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
