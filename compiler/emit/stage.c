@@ -68,8 +68,8 @@ typedef struct Side {  // up to sixteen rows of up to sixteen elements of four b
     int rows, columns;
 } Side;
 
-static V row_at(Code *g, V at, V pitch, int row) {
-    V offset = LLVMBuildNSWMul(g->b, pitch, const_i64(g, row), "");
+static V row_at(Code *g, V at, V pitch, V row) {
+    V offset = LLVMBuildNSWMul(g->b, pitch, row, "");
     return LLVMBuildGEP2(g->b, g->t_i8, at, &offset, 1, "");
 }
 
@@ -82,6 +82,8 @@ static T sixteen_rows(Code *g) {
     for (int i = 0; i < LANES; i++) row[i] = vector_type(LLVMFloatTypeInContext(g->cx));
     return LLVMStructTypeInContext(g->cx, row, LANES, false);
 }
+
+static V transposer(Code *g, bool is_whole);
 
 static V new_function(Code *g, const char *name, T type, BB *saved) {
     V fn = LLVMAddFunction(g->m, name, type);
@@ -129,15 +131,56 @@ static void define_part(Code *g, V fn) {
     V in = low_bits(g, p[3]), out = low_bits(g, p[7]);
     for (int i = 0; i < LANES; i++) {
         V is_there = LLVMBuildICmp(g->b, LLVMIntSLT, const_i64(g, i), p[2], "");
-        V at = LLVMBuildSelect(g->b, is_there, row_at(g, p[0], p[1], i), p[0], "");
+        V at = LLVMBuildSelect(g->b, is_there, row_at(g, p[0], p[1], const_i64(g, i)), p[0], "");
         row[i] = masked_load(g, t, at, in, LLVMConstNull(t), 4);
     }
     transpose(g, row);
     for (int i = 0; i < LANES; i++) {
         V is_there = LLVMBuildICmp(g->b, LLVMIntSLT, const_i64(g, i), p[6], "");
         V mask = LLVMBuildSelect(g->b, is_there, out, LLVMConstNull(LLVMTypeOf(out)), "");
-        masked_store(g, row[i], row_at(g, p[4], p[5], i), mask, 4);
+        masked_store(g, row[i], row_at(g, p[4], p[5], const_i64(g, i)), mask, 4);
     }
+}
+
+static V start_count(Code *g, V fn) {
+    BB before = LLVMGetInsertBlock(g->b), loop = LLVMAppendBasicBlockInContext(g->cx, fn, "loop");
+    LLVMBuildBr(g->b, loop);
+    LLVMPositionBuilderAtEnd(g->b, loop);
+    V i = LLVMBuildPhi(g->b, g->t_i64, "i"), zero = const_i64(g, 0);
+    LLVMAddIncoming(i, &zero, &before, 1);
+    return i;
+}
+
+static void end_count(Code *g, V fn, V i, V n) {
+    BB loop = LLVMGetInsertBlock(g->b), done = LLVMAppendBasicBlockInContext(g->cx, fn, "done");
+    V next = LLVMBuildNSWAdd(g->b, i, const_i64(g, 1), "");
+    LLVMAddIncoming(i, &next, &loop, 1);
+    LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, next, n, ""), loop, done);
+    LLVMPositionBuilderAtEnd(g->b, done);
+}
+
+// The same by way of a square on the stack. Where a row is several registers this is no slower,
+// and a tenth of the code.
+static void define_part_by_square(Code *g, V fn) {
+    T t = vector_type(LLVMFloatTypeInContext(g->cx));
+    V p[8], bytes = const_i64(g, ROW_BYTES);
+    LLVMGetParams(fn, p);
+    V in = low_bits(g, p[3]), out = low_bits(g, p[7]);
+    V square = LLVMBuildAlloca(g->b, LLVMArrayType2(t, LANES), "square");
+    LLVMSetAlignment(square, ROW_BYTES);
+    V i = start_count(g, fn);
+    V is_there = LLVMBuildICmp(g->b, LLVMIntSLT, i, p[2], "");
+    V row = LLVMBuildSelect(g->b, is_there, i, const_i64(g, 0), "");
+    V v = masked_load(g, t, row_at(g, p[0], p[1], row), in, LLVMConstNull(t), 4);
+    LLVMSetAlignment(LLVMBuildStore(g->b, v, row_at(g, square, bytes, i)), ROW_BYTES);
+    end_count(g, fn, i, const_i64(g, LANES));
+    V whole = transposer(g, true), arg[4] = {square, bytes, square, bytes};
+    LLVMBuildCall2(g->b, LLVMGlobalGetValueType(whole), whole, arg, 4, "");
+    i = start_count(g, fn);
+    v = LLVMBuildLoad2(g->b, t, row_at(g, square, bytes, i), "");
+    LLVMSetAlignment(v, ROW_BYTES);
+    masked_store(g, v, row_at(g, p[4], p[5], i), out, 4);
+    end_count(g, fn, i, p[6]);
 }
 
 static void define_whole(Code *g, V fn) {
@@ -145,12 +188,12 @@ static void define_whole(Code *g, V fn) {
     V p[4], row[LANES];
     LLVMGetParams(fn, p);
     for (int i = 0; i < LANES; i++) {
-        row[i] = LLVMBuildLoad2(g->b, t, row_at(g, p[0], p[1], i), "");
+        row[i] = LLVMBuildLoad2(g->b, t, row_at(g, p[0], p[1], const_i64(g, i)), "");
         LLVMSetAlignment(row[i], 4);
     }
     transpose(g, row);
     for (int i = 0; i < LANES; i++)
-        LLVMSetAlignment(LLVMBuildStore(g->b, row[i], row_at(g, p[2], p[3], i)), 4);
+        LLVMSetAlignment(LLVMBuildStore(g->b, row[i], row_at(g, p[2], p[3], const_i64(g, i))), 4);
 }
 
 // (from, pitch, to, pitch), or
@@ -168,7 +211,8 @@ static V transposer(Code *g, bool is_whole) {
     BB saved;
     fn = new_function(g, name, type, &saved);
     if (is_whole) define_whole(g, fn);
-    else define_part(g, fn);
+    else if (g->has_avx512) define_part(g, fn);
+    else define_part_by_square(g, fn);
     LLVMBuildRetVoid(g->b);
     LLVMPositionBuilderAtEnd(g->b, saved);
     LLVMSetCurrentDebugLocation2(g->b, place);
