@@ -344,6 +344,9 @@ static void store_lanes(Gen *k, const Buffer *b, const Place *p, V v, V guard) {
     if (p->offsets) {
         V pointers = element_pointers(g, b->elem, p->pointer, p->offsets);
         tag_access(k, masked_scatter(g, v, pointers, mask, align), b);
+    } else if (!guard && p->lanes == 1) {
+        // Not a masked store: of a truncated vector LLVM 22 makes one as wide as it was before.
+        store_plain(k, b, LLVMBuildExtractElement(g->b, v, const_i32(g, 0), ""), p->pointer);
     } else if (guard || p->lanes < LANES) {
         tag_access(k, masked_store(g, v, p->pointer, mask, align), b);
     } else {

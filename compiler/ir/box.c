@@ -40,7 +40,7 @@ static int64_t below(const Scalar *s, const Dim *extent, int depth) {
         case OP_to_int:
             if (s->arg[0]->elem == ELEM_bool) return 2;
             if (s->arg[0]->elem != ELEM_u8) return 0;
-            a = s->arg[0]->op == OP_read ? s->arg[0]->read->v->type.below : 0;
+            a = below(s->arg[0], extent, depth);
             return a ? a : 256;
         case OP_select:
             a = below(s->arg[1], extent, depth);

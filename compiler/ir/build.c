@@ -130,7 +130,6 @@ static int64_t index_below(const Index *x) {
     if (is_arg(x->red)) return box_count(x->extent + x->np, x->nr);
     bool picks = x->red == RED_none || ((x->red == RED_max || x->red == RED_min) && !x->n_where);
     if (!picks || elem_is_real(x->body->elem) || x->body->elem == ELEM_bool) return 0;
-    if (x->body->elem == ELEM_u8) return x->body->op == OP_read ? x->body->read->v->type.below : 0;
     return scalar_below(x->body, x->extent);
 }
 
