@@ -73,6 +73,7 @@ static RedKind pick_red(Gen *g, Elem elem) {
 // Its number among the points is asked for: only the first slot may be of a run-time extent.
 static void add_reduced_slots(Gen *g, Box *b, RedKind red) {
     b->nr = (int)between(g, 1, 3);
+    g->has_product |= red == RED_prod;
     bool is_long = b->nr == 1 && chance(g, 25);
     for (int i = 0; i < b->nr; i++) {
         int64_t most = red == RED_prod ? 5 : b->nr == 1 ? 65 : i == b->nr - 1 ? 33 : 6;

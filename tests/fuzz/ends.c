@@ -296,7 +296,7 @@ void add_ends(Gen *g, const Request *r) {
     Value *loss = chance(g, 55) ? gen_loss(g) : NULL;
     if (loss) {
         add_result(&e, "loss", loss);
-        add_gradients(&e, loss, name(g->m->c->names, "loss"), 3, 1);
+        add_gradients(&e, loss, name(g->m->c->names, "loss"), 3, g->has_product ? 0 : 1);
     }
     if (chance(g, 45)) add_updates(&e);
     add_results(&e);

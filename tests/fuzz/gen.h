@@ -27,6 +27,7 @@ typedef struct Gen {
     double budget;        // points that may still be evaluated
     int n_read, n_costly; // of the body under construction
     bool allows_stop;
+    bool has_product;     // whose second derivative has too many axes
 } Gen;
 
 // 0 <= slot < extent, parallel slots first.
