@@ -27,16 +27,28 @@ typedef struct Workload {
 } Workload;
 
 static const Workload workloads[] = {
-    {"mlp", 128, 1,
-     {{"dense#1.w", 2, {784, 512}, 784}, {"dense#1.b", 1, {512}, 784},
-      {"dense#2.w", 2, {512, 256}, 512}, {"dense#2.b", 1, {256}, 512},
-      {"dense#3.w", 2, {256, 10}, 256}, {"dense#3.b", 1, {10}, 256}}},
-    {"lenet5", 64, 2,
-     {{"conv2d#1.k", 5, {5, 5, 1, 1, 6}, 25}, {"conv2d#1.b", 1, {6}, 25},
-      {"conv2d#2.k", 5, {5, 5, 1, 6, 16}, 150}, {"conv2d#2.b", 1, {16}, 150},
-      {"dense#1.w", 2, {400, 120}, 400}, {"dense#1.b", 1, {120}, 400},
-      {"dense#2.w", 2, {120, 84}, 120}, {"dense#2.b", 1, {84}, 120},
-      {"dense#3.w", 2, {84, 10}, 84}, {"dense#3.b", 1, {10}, 84}}},
+    {"mlp",
+     128,
+     1,
+     {{"dense#1.w", 2, {784, 512}, 784},
+      {"dense#1.b", 1, {512}, 784},
+      {"dense#2.w", 2, {512, 256}, 512},
+      {"dense#2.b", 1, {256}, 512},
+      {"dense#3.w", 2, {256, 10}, 256},
+      {"dense#3.b", 1, {10}, 256}}},
+    {"lenet5",
+     64,
+     2,
+     {{"conv2d#1.k", 5, {5, 5, 1, 1, 6}, 25},
+      {"conv2d#1.b", 1, {6}, 25},
+      {"conv2d#2.k", 5, {5, 5, 1, 6, 16}, 150},
+      {"conv2d#2.b", 1, {16}, 150},
+      {"dense#1.w", 2, {400, 120}, 400},
+      {"dense#1.b", 1, {120}, 400},
+      {"dense#2.w", 2, {120, 84}, 120},
+      {"dense#2.b", 1, {84}, 120},
+      {"dense#3.w", 2, {84, 10}, 84},
+      {"dense#3.b", 1, {10}, 84}}},
 };
 
 // The finalizer of SplitMix64. Steele, Lea and Flood 2014.
@@ -47,7 +59,9 @@ static uint64_t hash(uint32_t stream, uint32_t i) {
     return z ^ z >> 31;
 }
 
-static int label(int row) { return (int)(hash(100, (uint32_t)row) % CLASSES); }
+static int label(int row) {
+    return (int)(hash(100, (uint32_t)row) % CLASSES);
+}
 
 // Three parts a pattern of the class, one part noise.
 static int pixel(int row, int i) {
