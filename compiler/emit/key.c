@@ -153,9 +153,17 @@ static void key_block(Key *k, const Block *b) {
     text_add(k->out, "end\n");
 }
 
+// How far the loop of a parallel kernel goes is told by who calls it.
+static void key_parallel(Key *k, const Stmt *s) {
+    text_printf(k->out, "parallel %d", s->loop.var);
+    key_bound(k, s->loop.low);
+    text_printf(k->out, " %lld\n", (long long)s->loop.step);
+    key_block(k, &s->loop.body);
+}
+
 void kernel_key(Text *out, const Kernel *kernel, Buffers buffers) {
     Arena *arena = out->arena;
     Key k = {out, buffers, map_new(arena), map_new(arena)};
-    text_printf(out, "%d\n", kernel->is_parallel);
-    key_block(&k, &kernel->body);
+    if (kernel->is_parallel) key_parallel(&k, kernel->body.at[0]);
+    else key_block(&k, &kernel->body);
 }

@@ -258,7 +258,10 @@ static int choose_copies(Gen *k, const Stmt *s, int64_t trip) {
     const Block *b = &s->loop.body;
     if (k->is_compact || has_loop(b) || has_store(b) || value_size(k, b) > LARGE_VALUE) return 1;
     if (trip >= 0 && trip < 2 * COPIES) return 1;
-    return body_size(k, &s->loop.body, open_points(k)) <= LARGE_COPY ? COPIES : 1;
+    if (body_size(k, b, open_points(k)) > LARGE_COPY) return 1;
+    int copies = COPIES;
+    while (trip >= 0 && trip < 8 * COPIES && trip % copies) copies--;  // nothing left over
+    return copies;
 }
 
 static bool should_unroll(Gen *k, const Stmt *s, int64_t trip) {
