@@ -77,6 +77,20 @@ V frame_dim(Gen *k, Dim d) {
     return v;
 }
 
+T offset_type(const Code *g) {
+    bool is_small = g->p->arena_bytes < INT32_MAX && g->p->scratch_bytes < INT32_MAX;
+    return is_small ? g->t_i32 : g->t_i64;
+}
+
+static V offset_in_table(Gen *k, int number) {
+    Code *g = k->g;
+    T t = offset_type(g);
+    int bytes = t == g->t_i32 ? 4 : 8;
+    V offset = LLVMBuildLoad2(g->b, t, byte_offset(g, k->table, const_i64(g, bytes * number)), "");
+    LLVMSetAlignment(offset, (unsigned)bytes);
+    return LLVMBuildZExt(g->b, offset, g->t_i64, "");
+}
+
 // A buffer's address, in the entry block.
 V frame_buffer(Gen *k, const Buffer *b) {
     int number = buffer_bit(k, b) - k->k->n_var - k->temps.n;
@@ -87,8 +101,7 @@ V frame_buffer(Gen *k, const Buffer *b) {
     BB saved = insert_before_end(k, k->entry);
     V offset = const_i64(g, b->offset);
     if (k->table) {  // the kernel is shared: this instance's offsets are in a table
-        V at = byte_offset(g, k->table, const_i64(g, 8 * number));
-        offset = LLVMBuildLoad2(g->b, g->t_i64, at, "");
+        offset = offset_in_table(k, number);
     } else if (b->offset < 0) {
         BUG("emit: buffer %s has no place", b->name ? b->name : "?");
     }

@@ -222,6 +222,7 @@ V frame_dim(Gen *k, Dim d);            // i64
 V frame_seed(Gen *k);
 V frame_step(Gen *k);
 V frame_buffer(Gen *k, const Buffer *b);
+T offset_type(const Code *g);                         // of the tables of shared kernels
 // Builds at the end of another block, before its branch; then back to where it was.
 BB insert_before_end(Gen *k, BB block);
 void insert_again(Gen *k, BB saved);

@@ -97,11 +97,14 @@ static void count_shared(Code *g) {
 }
 
 static V offsets_table(Code *g, V fn, Buffers buffers) {
+    T t = offset_type(g);
     V *offset = NEW_ARRAY(g->arena, V, buffers.n + 1);
-    for (int i = 0; i < buffers.n; i++) offset[i] = const_i64(g, buffers.at[i]->offset);
-    V value = LLVMConstArray2(g->t_i64, offset, (uint64_t)buffers.n);
+    for (int i = 0; i < buffers.n; i++)
+        offset[i] = LLVMConstInt(t, (unsigned long long)buffers.at[i]->offset, false);
+    V value = LLVMConstArray2(t, offset, (uint64_t)buffers.n);
     V table = LLVMAddGlobal(g->m, LLVMTypeOf(value), arena_printf(g->arena, "%s.offsets", LLVMGetValueName(fn)));
     LLVMSetInitializer(table, value);
+    LLVMSetAlignment(table, t == g->t_i32 ? 4 : 8);  // else it is padded to 16
     LLVMSetGlobalConstant(table, true);
     LLVMSetLinkage(table, LLVMPrivateLinkage);
     return table;
