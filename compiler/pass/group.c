@@ -67,13 +67,33 @@ static bool depends_on(Grouping *g, Value *v, Value *on, Map *seen) {
     return false;
 }
 
+// A reshape of the leaf is the same memory, seen at other points.
 static bool reads_at_point(Grouping *g, Value *v, Value *leaf) {
     if (v->op != VAL_index || v->index.nr) return false;
     Reads reads = scalar_reads(v->index.body, g->scratch);
-    for (int i = 0; i < reads.n; i++)
-        if (reads.at[i]->read->v == leaf && !read_is_identity(reads.at[i]->read, v->index.np))
-            return false;
+    for (int i = 0; i < reads.n; i++) {
+        const Read *r = reads.at[i]->read;
+        if (storage_root(r->v) != leaf) continue;
+        if (r->v != leaf || !read_is_identity(r, v->index.np)) return false;
+    }
     return true;
+}
+
+static bool scalar_reads_leaf(Grouping *g, Scalar *s, const Value *leaf) {
+    if (!s) return false;
+    Reads reads = scalar_reads(s, g->scratch);
+    for (int i = 0; i < reads.n; i++)
+        if (storage_root(reads.at[i]->read->v) == leaf) return true;
+    return false;
+}
+
+// Does an accumulate look at the leaf other than to start from it?
+static bool scatter_reads(Grouping *g, const Value *v, const Value *leaf) {
+    const Accumulate *a = &v->accumulate;
+    bool reads = scalar_reads_leaf(g, a->body, leaf);
+    for (int i = 0; i < a->n_where; i++) reads |= scalar_reads_leaf(g, a->where[i].s, leaf);
+    for (int i = 0; i < v->type.rank; i++) reads |= scalar_reads_leaf(g, a->target[i].gather, leaf);
+    return reads;
 }
 
 static bool has_reader(const Values *readers, const Value *v) {
@@ -97,11 +117,7 @@ static bool can_update_in_place(Grouping *g, Value *target, Value *v) {
     if (v->type.elem != target->type.elem || !type_same_shape(&v->type, &target->type)) return false;
     Values *readers = map_get(g->readers, target);
     if (v->op == VAL_index && has_reader(readers, v) && !reads_at_point(g, v, target)) return false;
-    if (v->op == VAL_accumulate && has_reader(readers, v)) {
-        Reads reads = scalar_reads(v->accumulate.body, g->scratch);
-        for (int i = 0; i < reads.n; i++)
-            if (reads.at[i]->read->v == target) return false;
-    }
+    if (v->op == VAL_accumulate && scatter_reads(g, v, target)) return false;
     for (int i = 0; readers && i < readers->n; i++) {
         Value *r = readers->at[i];
         if (r != v && depends_on(g, r, v, map_new(g->scratch))) return false;
