@@ -1,6 +1,7 @@
 // Halo: reads of a contraction that may fall outside get a padded copy to read instead, so
 // that its inner loops have no guards. The copy is an ordinary value; where only one region
 // reads it, it becomes a stage in that region's scratch.
+#include "ir/prove.h"
 #include "pass/fuse.h"
 
 // The range of the values of an affine form over a box whose run-time extents are at their
@@ -64,6 +65,11 @@ static Scalar *padded_read(Module *m, const Value *v, const Read *r, Span span) 
         Affine e = affine_add_const(affine_scale(m, inside[axis].a, alpha), beta);
         guard[g] = (Guard){e, NULL, r->guard[g].mod};
     }
+    // The copy has no `where`, which may be what keeps the read in range.
+    Known known = {.extent = dim};
+    known_add(&known, guard, r->n_guard);
+    for (int i = 0; i < rank; i++)
+        if (!prove_in_range(&known, inside[i].a, 1, r->v->type.dim[i])) return NULL;
     Scalar *body = scalar_read(m, r->v, inside, guard, r->n_guard, r->otherwise);
     Value *padded = build_map(m, rank, dim, body, span, NULL);
     return scalar_read(m, padded, outside, NULL, 0, NULL);
