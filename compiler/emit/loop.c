@@ -251,13 +251,20 @@ static int value_size(Gen *k, const Block *b) {
     return n;
 }
 
+// Whether the loop does what whole blocks left over.
+static bool is_rest(const Stmt *s) {
+    Bound low = s->loop.low, high = s->loop.high;
+    return low.multiple > 1 && low.multiple <= LANES && high.multiple <= 1 &&
+           low.d.by == high.d.by && low.d.n == high.d.n;
+}
+
 // How many copies of the body one iteration of the loop gets. On the k loop of a contraction
 // with a small tile four gain 1 to 2% and cost a third more time to compile; tiles of sixteen
 // vectors, pointwise loops and sums of long expressions gain nothing.
 static int choose_copies(Gen *k, const Stmt *s, int64_t trip) {
     const Block *b = &s->loop.body;
     if (k->is_compact || has_loop(b) || has_store(b) || value_size(k, b) > LARGE_VALUE) return 1;
-    if (trip >= 0 && trip < 2 * COPIES) return 1;
+    if ((trip >= 0 && trip < 2 * COPIES) || is_rest(s)) return 1;
     if (body_size(k, b, open_points(k)) > LARGE_COPY) return 1;
     int copies = COPIES;
     while (trip >= 0 && trip < 8 * COPIES && trip % copies) copies--;  // nothing left over
