@@ -97,10 +97,13 @@ static bool check_guards(Check *c, const Guard *guard, int n) {
     return true;
 }
 
-// A gather's bound may prove the subscript wrong; where nothing is known, it is trusted.
+// The bound of what is read, or of a remainder, may prove the subscript wrong; where nothing
+// is known, or where it came about on the way (an arm of a select), it is trusted.
 static bool gather_fits(const Check *c, const Subscript *s, Dim d, bool is_guarded) {
     int64_t below = scalar_below(s->gather, c->extent), low, high;
-    if (!below || is_guarded || s->div != 1) return true;
+    bool is_close = s->gather->op == OP_mod ||
+                    (s->gather->op == OP_read && !s->gather->read->n_guard);
+    if (!below || !is_close || is_guarded || s->div != 1) return true;
     affine_range(s->a, c->extent, &low, &high);
     return low < 0 || below + low <= dim_max(d);
 }
