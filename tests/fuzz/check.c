@@ -111,6 +111,13 @@ static void check_derivatives(Session *s) {
     }
 }
 
+static void dump(const Session *s, const Pass *p, const PassInfo *info) {
+    Text *text = text_new(s->a);
+    print_state(text, p);
+    fprintf(s->batch->out, "---- after %s\n%s", info->name, text->at);
+    fflush(s->batch->out);
+}
+
 static bool is_before_order(const char *pass) {
     return !strcmp(pass, "grad") || !strcmp(pass, "simplify") || !strcmp(pass, "expand") ||
            !strcmp(pass, "fma") || !strcmp(pass, "order");
@@ -118,7 +125,7 @@ static bool is_before_order(const char *pass) {
 
 static void after_pass(void *context, Pass *p, const PassInfo *info) {
     Session *s = context;
-    (void)p;
+    if (s->batch->dumps) dump(s, p, info);
     if (!is_before_order(info->name)) return;
     // The polynomials of f32 have f32's accuracy.
     bool is_rough = !strcmp(info->name, "expand") && s->m->real == ELEM_f32;
@@ -256,9 +263,10 @@ typedef struct Variant {
     bool has_random_plans;
 } Variant;
 
-static void after_schedule(void *context, Pass *p, const PassInfo *info) {
+static void randomize(void *context, Pass *p, const PassInfo *info) {
     const Session *s = context;
     if (!strcmp(info->name, "schedule")) randomize_plans(p->schedule, s->made[0]->seed);
+    if (s->batch->dumps) dump(s, p, info);
 }
 
 static void check_variant(Session *s, const Variant *v, const Outputs *expected) {
@@ -267,10 +275,10 @@ static void check_variant(Session *s, const Variant *v, const Outputs *expected)
     s->c->opt.machine = v->machine;
     s->c->opt.opt_level = v->opt_level;
     Pass p = {.c = s->c, .m = s->m};
-    PipelineRun run = {.skip = v->skip, .print_after = s->batch->dumps ? "all" : NULL,
-                       .after = v->has_random_plans ? after_schedule : NULL, .context = s};
+    PipelineRun run = {.skip = v->skip, .after = v->has_random_plans ? randomize : after_pass,
+                       .context = s};
+    if (s->batch->dumps) fprintf(s->batch->out, "==== %s\n", v->name);
     pipeline_run(&p, &run);
-    if (s->batch->dumps) fprintf(s->batch->out, "==== %s\n%s", v->name, run.printed->at);
     for (int f = 0; f < p.program->fns.n; f++) s->batch->tally.kernels += p.program->fns.at[f]->kernels.n;
     Loaded *x = load_in_parts(s->c, p.program);
     static const int parts[] = {1, 2, 3, 7};
@@ -364,10 +372,8 @@ void check_batch(Batch *b) {
     arena_free(scratch);
     check_text(s, "generated");
     Pass p = {.c = s->c, .m = s->m};
-    PipelineRun run = {.stop_after = "order", .after = after_pass, .context = s,
-                       .print_after = b->dumps ? "all" : NULL};
+    PipelineRun run = {.stop_after = "order", .after = after_pass, .context = s};
     pipeline_run(&p, &run);
-    if (b->dumps) fputs(run.printed->at, b->out);
     check_text(s, "after order");
     check_compiled(s);
     arena_free(s->a);
