@@ -52,7 +52,10 @@ static void lower_members(NestLower *n, Block *block, const Temp *leader) {
             t = lower_leader(n, block, v);
         } else {
             Temp *fresh = new_temp(l, v->type.elem, v->hint ? v->hint : "t");
+            Buffer *panel = n->panel;
+            n->panel = NULL;  // its rows are the leader's reduced points
             add_let(l, block, fresh, lower_scalar(n, v->index.body));
+            n->panel = panel;
             t = fresh;
         }
         map_set(n->temp, v, (void *)t);
