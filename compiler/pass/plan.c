@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/prove.h"
 #include "pass/access.h"
 #include "pass/storage.h"
 
@@ -13,6 +14,7 @@ typedef struct Touch {
     Walk walk;
     bool is_store, is_place;
     bool is_inner;       // in the reduced loops
+    bool needs_where;    // only the leader's filter keeps it in range
     Scalar *read;
     int elem;            // bytes
     unsigned depends;    // graph slots that it varies with, in any way
@@ -39,9 +41,18 @@ static unsigned slots_used(const Scalar *s, int n) {
     return used;
 }
 
+// Is the read, which has no guards, outside its tensor where the filter of its reduction fails?
+static bool needs_where(const Planner *p, const Read *r) {
+    if (!p->leader->index.n_where) return false;
+    Known known = {.extent = p->leader->index.extent};
+    for (int i = 0; i < r->v->type.rank; i++)
+        if (!prove_in_range(&known, r->sub[i].a, r->sub[i].div, r->v->type.dim[i])) return true;
+    return false;
+}
+
 static void add_read_touch(Planner *p, Scalar *read, bool is_inner, int n_slot) {
-    Touch t = {.is_inner = is_inner, .read = read};
     const Read *r = read->read;
+    Touch t = {.is_inner = is_inner, .read = read, .needs_where = is_inner && needs_where(p, r)};
     t.depends = slots_used(read, n_slot);
     t.elem = elem_size[r->v->type.elem];
     for (int g = 0; g < r->n_guard; g++)
@@ -167,7 +178,8 @@ typedef struct Tile {
 enum { GATHER_COST = 20, SCATTER_COST = 18 };
 
 static bool is_packable(const Planner *p, const Touch *t, const Tile *tile) {
-    if (!t->read || t->is_store || !t->is_inner || t->walk.is_irregular || t->read->read->n_guard)
+    if (!t->read || t->is_store || !t->is_inner || t->walk.is_irregular ||
+        t->read->read->n_guard || t->needs_where)
         return false;
     for (int i = 0; i < p->nest->n_parallel; i++)
         if (i != tile->lanes && touches_slot(t, &p->nest->slot[i])) return false;
