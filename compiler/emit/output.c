@@ -98,12 +98,14 @@ static void clean(const Link *l) {
 }
 
 // NULL where the command did its work, else why not.
-static const char *run(Arena *arena, Args *args) {
+static const char *run(Arena *arena, Args *args, bool is_quiet) {
     vec_push(arena, args, NULL);
     char *const *arg = args->at;
     pid_t child = fork();
     if (child < 0) return arena_printf(arena, "cannot run %s: %s", arg[0], strerror(errno));
     if (child == 0) {
+        int nowhere = is_quiet ? open("/dev/null", O_WRONLY) : -1;
+        if (nowhere >= 0) dup2(nowhere, STDERR_FILENO);
         execvp(arg[0], arg);
         _exit(errno == ENOENT ? 127 : 126);
     }
@@ -139,7 +141,7 @@ static const char *write_object(const Link *l, const void *object, size_t n) {
 }
 
 static Args link_command(const Link *l, bool keeps_symbols, const char *const *option,
-                         const char *library) {
+                         const char *const *more, const char *library) {
     Args args = {0};
     const char *cc = getenv("CC");
     vec_push(l->arena, &args, (char *)(cc && *cc ? cc : "cc"));
@@ -147,18 +149,29 @@ static Args link_command(const Link *l, bool keeps_symbols, const char *const *o
     vec_push(l->arena, &args, l->linked);
     vec_push(l->arena, &args, l->input);
     if (library) vec_push(l->arena, &args, (char *)library);
+    for (int i = 0; more && more[i]; i++) vec_push(l->arena, &args, (char *)more[i]);
     for (int i = 0; option[i]; i++) vec_push(l->arena, &args, (char *)option[i]);
     if (!keeps_symbols) vec_push(l->arena, &args, "-s");
     return args;
 }
 
+// With `more` first, if there is any: not every linker has those.
+static const char *run_linker(const Link *l, bool keeps_symbols, const char *const *option,
+                              const char *const *more, const char *library) {
+    if (more) {
+        Args args = link_command(l, keeps_symbols, option, more, library);
+        if (!run(l->arena, &args, true)) return NULL;
+    }
+    Args args = link_command(l, keeps_symbols, option, NULL, library);
+    return run(l->arena, &args, false);
+}
+
 static void link_with(Compiler *c, const void *object, size_t n, const char *path,
-                      const char *const *option, const char *library) {
+                      const char *const *option, const char *const *more, const char *library) {
     Arena *arena = arena_new();
     Link l = start_link(arena);
-    Args args = link_command(&l, c->opt.debug_info, option, library);
     const char *why = write_object(&l, object, n);
-    if (!why) why = run(arena, &args);
+    if (!why) why = run_linker(&l, c->opt.debug_info, option, more, library);
     size_t size = 0;
     char *result = why ? NULL : read_file(arena, l.linked, &size);
     if (!why && !result) why = arena_printf(arena, "%s: %s", l.linked, strerror(errno));
@@ -169,16 +182,16 @@ static void link_with(Compiler *c, const void *object, size_t n, const char *pat
 }
 
 void link_executable(Compiler *c, const void *object, size_t n, const char *path) {
-    // Small: no relocations at start, which are 4 KB, and no segment padded to a page in the file.
-    static const char *const option[] = {
-        "-no-pie", "-Wl,--gc-sections", "-Wl,--as-needed", "-Wl,-z,noseparate-code",
-        "-Wl,-z,norelro", "-Wl,-z,common-page-size=64", "-Wl,--build-id=none",
-        "-lz", "-lm", "-lpthread", NULL};
+    // No relocations at start, which are 4 KB, and no segment padded to a page in the file.
+    static const char *const small[] = {
+        "-no-pie", "-Wl,--as-needed", "-Wl,-z,noseparate-code", "-Wl,-z,norelro",
+        "-Wl,-z,common-page-size=64", "-Wl,--build-id=none", NULL};
+    static const char *const option[] = {"-Wl,--gc-sections", "-lz", "-lm", "-lpthread", NULL};
     if (c->opt.triple) die("cannot link for %s here: ask for --emit=obj", c->opt.triple);
-    link_with(c, object, n, path, option, runtime_library(c->arena));
+    link_with(c, object, n, path, option, small, runtime_library(c->arena));
 }
 
 void link_shared(Compiler *c, const void *object, size_t n, const char *path) {
     static const char *const option[] = {"-shared", NULL};
-    link_with(c, object, n, path, option, NULL);
+    link_with(c, object, n, path, option, NULL, NULL);
 }
