@@ -238,15 +238,19 @@ static V element_pointers(Code *g, Elem e, V p, V offsets) {
 
 // ---- loads
 
-static V any_lane(Code *g, V mask) {
-    return is_vector(mask) ? call_intrinsic(g, "llvm.vector.reduce.or", LLVMTypeOf(mask), &mask, 1)
-                           : mask;
+// Lanes behind the last point don't count: a guard may hold there, outside of all boxes.
+static V any_lane(Gen *k, V mask) {
+    Code *g = k->g;
+    if (!is_vector(mask)) return mask;
+    int lanes = active_lanes(k);
+    if (lanes < LANES) mask = LLVMBuildAnd(g->b, mask, lane_mask(g, lanes), "");
+    return call_intrinsic(g, "llvm.vector.reduce.or", LLVMTypeOf(mask), &mask, 1);
 }
 
 // One element, from a safe place where it must not be read.
 static V load_one(Gen *k, const Buffer *b, V p, V guard) {
     Code *g = k->g;
-    if (guard) p = LLVMBuildSelect(g->b, any_lane(g, guard), p, frame_buffer(k, b), "");
+    if (guard) p = LLVMBuildSelect(g->b, any_lane(k, guard), p, frame_buffer(k, b), "");
     V v = LLVMBuildLoad2(g->b, g->memory_type[b->elem], p, "");
     LLVMSetAlignment(v, (unsigned)elem_size[b->elem]);
     return value_from_memory(g, b->elem, tag_access(k, v, b));
@@ -362,7 +366,7 @@ void emit_store(Gen *k, const Buffer *b, const Place *p, V value) {
     V v = value_to_memory(g, b->elem, p->lanes ? splat(g, value) : value);
     if (!p->lanes && is_vector(v))
         BUG("emit: kernel %s stores all lanes into one element of %s", k->k->name, b->name);
-    if (guard && !p->lanes) guard = any_lane(g, guard);
+    if (guard && !p->lanes) guard = any_lane(k, guard);
     BB after = NULL;
     if (guard && !is_vector(guard)) {
         BB then = LLVMAppendBasicBlockInContext(g->cx, g->fn, "store");
