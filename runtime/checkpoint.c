@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,28 @@ static void put_figures(Pairs *p, const char *key, const Figures *f) {
     put(p, key, text);
 }
 
+// What a flag may have said otherwise when training goes on.
+typedef enum Said { SAID_nothing, SAID_length, SAID_limit, SAID_overfit, N_SAID } Said;
+
+#define AT(field) offsetof(Session, field)
+static const struct {
+    char key[12];
+    unsigned char said;  // a Said
+    unsigned short offset;
+} count_field[] = {
+    {"step", SAID_nothing, AT(step)},
+    {"epoch", SAID_nothing, AT(epoch)},
+    {"position", SAID_nothing, AT(batch)},
+    {"rows", SAID_nothing, AT(rows)},
+    {"epochs", SAID_length, AT(epochs)},
+    {"steps", SAID_length, AT(steps)},
+    {"batch_limit", SAID_limit, AT(batch_limit)},
+    {"overfit", SAID_overfit, AT(overfit)},
+    {"best_epoch", SAID_nothing, AT(best_epoch)},
+};
+#undef AT
+enum { N_COUNT = sizeof count_field / sizeof *count_field };
+
 static void put_session(Pairs *p, const Run *run) {
     const Session *s = &run->session;
     const Manifest *m = run->manifest;
@@ -55,16 +78,10 @@ static void put_session(Pairs *p, const Run *run) {
     put(p, "real", elem_name[m->real]);
     put_count(p, "batch", m->batch);
     put_count(p, "seed", run->machine.context.seed);
-    put_count(p, "step", s->step);
-    put_count(p, "epoch", s->epoch);
-    put_count(p, "position", s->batch);
-    put_count(p, "rows", s->rows);
-    put_count(p, "epochs", s->epochs);
-    put_count(p, "steps", s->steps);
-    put_count(p, "batch_limit", s->batch_limit);
-    put_count(p, "overfit", s->overfit);
+    for (int i = 0; i < N_COUNT; i++) {
+        put_count(p, count_field[i].key, *(int64_t *)((char *)s + count_field[i].offset));
+    }
     put_count(p, "over", s->is_over);
-    put_count(p, "best_epoch", s->best_epoch);
     put(p, "best_loss", mem_format(p->mem, "%a", s->best_loss));
     put_figures(p, "train", &s->train);
     put_figures(p, "valid", &s->valid);
@@ -265,22 +282,20 @@ static void check_origin(const Run *run, const Safetensors *st) {
     }
 }
 
-static const int64_t no_bound = INT64_C(1) << 53;
-
 static void load_session(Run *run, const Safetensors *st) {
     Session *s = &run->session;
     const Options *o = &run->options;
-    s->step = meta_count(st, "step", no_bound);
-    s->epoch = meta_count(st, "epoch", no_bound);
-    s->batch = meta_count(st, "position", no_bound);
-    s->rows = meta_count(st, "rows", no_bound);
-    bool goes_further = flag_given(o, "epochs") || flag_given(o, "steps");
-    if (!goes_further) s->epochs = meta_count(st, "epochs", no_bound);
-    if (!goes_further) s->steps = meta_count(st, "steps", no_bound);
-    if (!flag_given(o, "batch-limit")) s->batch_limit = meta_count(st, "batch_limit", no_bound);
-    if (!flag_given(o, "overfit")) s->overfit = meta_count(st, "overfit", no_bound);
-    s->is_over = meta_count(st, "over", 2) && !goes_further;
-    s->best_epoch = meta_count(st, "best_epoch", no_bound);
+    bool said[N_SAID] = {
+        [SAID_length] = flag_given(o, "epochs") || flag_given(o, "steps"),
+        [SAID_limit] = flag_given(o, "batch-limit"),
+        [SAID_overfit] = flag_given(o, "overfit"),
+    };
+    for (int i = 0; i < N_COUNT; i++) {
+        if (said[count_field[i].said]) continue;
+        int64_t *count = (int64_t *)((char *)s + count_field[i].offset);
+        *count = meta_count(st, count_field[i].key, INT64_C(1) << 53);
+    }
+    s->is_over = meta_count(st, "over", 2) && !said[SAID_length];
     s->best_loss = meta_number(st, "best_loss");
     meta_figures(st, "train", &s->train);
     meta_figures(st, "valid", &s->valid);
