@@ -88,6 +88,23 @@ static void add_part(Sema *s, Left *left, const Node *n, bool is_last, int befor
         left->dropped[left->n_dropped++] = a.slot;
 }
 
+// Places of a merged axis are numbered as they lie in memory, at the largest extents.
+static bool check_merged(Sema *s, const Node *subs) {
+    bool is_good = true;
+    for (int i = 0; i < subs->n; i++) {
+        Dim whole = dim_const(1);
+        for (int k = 0; subs->kid[i]->kind == NODE_tuple && k < subs->kid[i]->n; k++) {
+            Dim d = name_axis(s, subs->kid[i]->kid[k]).dim;
+            if (d.by && !dim_equal(whole, dim_const(1))) {
+                fail_merged(s, subs->kid[i]->kid[k], d);
+                is_good = false;
+            }
+            whole = (Dim){whole.n * d.n, d.by ? d.by : whole.by};
+        }
+    }
+    return is_good;
+}
+
 static void lay_axes(Sema *s, Left *left, const Shape *own) {
     const Node *subs = left->node->kid[1];
     const Pack *pack = s->frame->live;
@@ -175,6 +192,7 @@ static Exp *define_inside(Sema *s, Left *left, const Node *rhs, const Binding *o
     if (!bindings_known(s, s->frame->binding, outside)) return exp_error;
     Shape own = exp_axes(s, e);
     if (!check_right(s, left, &own, rhs)) return exp_error;
+    if (!check_merged(s, left->node->kid[1])) return exp_error;
     lay_axes(s, left, &own);
     if (left->is_bad) return fail(s, left->node->span, "too many axes: the most is %d", MAX_RANK);
     Scalar *at = exp_at(s, e, &own);

@@ -360,6 +360,7 @@ Exp *pointwise(Sema *s, Op op, Exp *a, const Node *n);
 Exp *reduce(Sema *s, const Node *n);
 Exp *matrix_product(Sema *s, Exp *a, Exp *b, const Node *n);
 Exp *subscript(Sema *s, const Node *n, const Node *otherwise);
+void fail_merged(Sema *s, const Node *part, Dim d);  // a part that must come first, and does not
 void infer_ranges(Sema *s, const Node *n);
 void infer_from_target(Sema *s, const Node *target);  // the left side of `+=`
 

@@ -175,6 +175,11 @@ static bool part_extent(Sema *s, const Node *part, int *slot, Dim *out) {
     return s->slots.at[b->slot].is_known || bindings_known(s, b, b->up);
 }
 
+// The one run-time extent of a merged axis is that of its first part.
+void fail_merged(Sema *s, const Node *part, Dim d) {
+    fail(s, part->span, "a part of %s places can only be the first of a merged axis", dim_text(s, d));
+}
+
 // (i, a) is i * extent of a + a, over an axis of the product of the extents.
 static void add_merged(Sema *s, Reading *r, const Node *tuple, Axis axis) {
     infer_ranges(s, r->node);  // where the base had no shape to look ahead at
@@ -183,7 +188,10 @@ static void add_merged(Sema *s, Reading *r, const Node *tuple, Axis axis) {
     for (int i = 0; i < tuple->n; i++) {
         int slot;
         Dim d;
-        if (!part_extent(s, tuple->kid[i], &slot, &d) || (d.by && i)) {
+        bool is_known = part_extent(s, tuple->kid[i], &slot, &d);
+        bool is_late = is_known && d.by && !dim_equal(whole, dim_const(1));
+        if (is_late) fail_merged(s, tuple->kid[i], d);
+        if (!is_known || is_late) {
             r->is_bad = true;
             return;
         }
