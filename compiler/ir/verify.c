@@ -277,28 +277,42 @@ static bool check_accumulate(Check *c, const Value *v) {
            check_subscripts(c, x->target, &v->type, NULL, 0, "the target");
 }
 
-// The product of extents: a number, and how often each run-time extent stands in it.
-static bool same_count(const Type *a, const Type *b) {
-    Type rest = *b;
-    int64_t n_a = 1, n_b = 1;
-    for (int i = 0; i < b->rank; i++) n_b *= b->dim[i].n;
-    for (int i = 0; i < a->rank; i++) {
-        n_a *= a->dim[i].n;
-        if (!a->dim[i].by) continue;
-        int j = 0;
-        while (j < rest.rank && rest.dim[j].by != a->dim[i].by) j++;
-        if (j == rest.rank) return false;
-        rest.dim[j].by = NULL;
+// The constant extents before, between and behind the run-time ones, each multiplied.
+typedef struct Factors {
+    int n;
+    const Extent *by[MAX_RANK];
+    int64_t factor[MAX_RANK + 1];
+} Factors;
+
+static Factors factors_of(const Type *t) {
+    Factors f = {.factor = {1}};
+    for (int i = 0; i < t->rank; i++) {
+        if (t->dim[i].by) {
+            f.by[f.n++] = t->dim[i].by;
+            f.factor[f.n] = 1;
+        }
+        f.factor[f.n] *= t->dim[i].n;
     }
-    for (int j = 0; j < rest.rank; j++)
-        if (rest.dim[j].by) return false;
-    return n_a == n_b;
+    return f;
+}
+
+// Elements keep their row-major places both at the largest extents, which memory is laid out
+// for, and at the actual ones: each run-time extent stays where it is among the others.
+static bool same_places(const Type *a, const Type *b) {
+    Factors x = factors_of(a), y = factors_of(b);
+    if (x.n != y.n) return false;
+    for (int i = 0; i < x.n; i++)
+        if (x.by[i] != y.by[i]) return false;
+    return !memcmp(x.factor, y.factor, sizeof *x.factor * (size_t)(x.n + 1));
 }
 
 static bool check_reshape(Check *c, const Value *v) {
     if (!check_operand(c, v->of)) return false;
     if (v->of->type.elem != v->type.elem) return fail(c, "a reshape to another element");
-    return same_count(&v->of->type, &v->type) || fail(c, "a reshape to another count of elements");
+    if (type_count(&v->of->type) != type_count(&v->type))
+        return fail(c, "a reshape to another count of elements");
+    return same_places(&v->of->type, &v->type) ||
+           fail(c, "a reshape that moves run-time extents");
 }
 
 static int64_t gcd(int64_t a, int64_t b) {

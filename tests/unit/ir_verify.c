@@ -124,6 +124,9 @@ START_TEST(structure) {
              "another type");
     rejected("%0 = reshape %x to [9] result y = %0", "another count");
     rejected("%0 = reshape %b to [6*rows] result y = %0", "another count");
+    rejected("%0 = reshape %b to [6, batch] result y = %0", "moves run-time extents");
+    accepted("%0 = reshape %b to [2*batch, 3] result y = %0");
+    accepted("%0 = index [i<6, j<batch] %b[j, i] %1 = reshape %0 to [2, 3, batch] result y = %1");
     rejected("%0 = accumulate f32[8] [i<8] sum at [i] from %w: 1.0 result y = %0", "starts from");
     rejected("%0 = accumulate f32[8] [i<8] sum at [i]: 1 result y = %0", "sum over i32 into f32");
 }
