@@ -322,44 +322,90 @@ static V half_of(Code *g, V v, int which, int n) {
                                   LLVMConstVector(lane, (unsigned)n), "");
 }
 
-static V scalef(Code *g, const char *name, V x, V n, int width) {
-    T mask = LLVMIntTypeInContext(g->cx, (unsigned)width);
-    V arg[5] = {x, n, x, LLVMConstAllOnes(mask), const_i32(g, 4)};  // 4: the current rounding
-    T t = LLVMTypeOf(x), param[5] = {t, t, t, mask, g->t_i32};
-    T type = LLVMFunctionType(t, param, 5, false);
-    V fn = LLVMGetNamedFunction(g->m, name);
-    if (!fn) fn = LLVMAddFunction(g->m, name, type);
-    return LLVMBuildCall2(g->b, type, fn, arg, 5, "");
-}
-
-// AVX-512's instruction rounds once, as scale2 asks.
-static V scale2_avx512(Code *g, Elem e, V x, V n) {
-    V count = LLVMBuildSIToFP(g->b, clamp(g, n, -5000, 5000), LLVMTypeOf(x), "");
-    if (e == ELEM_f32) return scalef(g, "llvm.x86.avx512.mask.scalef.ps.512", x, count, 16);
-    V half[2];
-    for (int i = 0; i < 2; i++)
-        half[i] = scalef(g, "llvm.x86.avx512.mask.scalef.pd.512", half_of(g, x, i, 8),
-                         half_of(g, count, i, 8), 8);
+static V join_halves(Code *g, V half[2]) {
     V lane[LANES];
     for (int i = 0; i < LANES; i++) lane[i] = const_i32(g, i);
     return LLVMBuildShuffleVector(g->b, half[0], half[1], LLVMConstVector(lane, LANES), "");
 }
 
-// The same for one number, in the first lane.
-static V scale2_one(Code *g, Elem e, V x, V n) {
-    bool is_f32 = e == ELEM_f32;
-    const char *name = is_f32 ? "llvm.x86.avx512.mask.scalef.ss" : "llvm.x86.avx512.mask.scalef.sd";
-    T t = LLVMVectorType(LLVMTypeOf(x), is_f32 ? 4 : 2);
-    T param[5] = {t, t, t, g->t_i8, g->t_i32};
-    T type = LLVMFunctionType(t, param, 5, false);
+// AVX-512's instructions on exponents and mantissas: each rounds once at most, knows subnormal
+// numbers, and has a form for one number, in the first lane.
+typedef struct Instruction {
+    const char *f32, *f64, *one_f32, *one_f64;
+} Instruction;
+
+#define INSTRUCTION(name)                                                                       \
+    {"llvm.x86.avx512.mask." name ".ps.512", "llvm.x86.avx512.mask." name ".pd.512",            \
+     "llvm.x86.avx512.mask." name ".ss", "llvm.x86.avx512.mask." name ".sd"}
+static const Instruction i_scalef = INSTRUCTION("scalef"), i_getexp = INSTRUCTION("getexp"),
+                         i_getmant = INSTRUCTION("getmant");
+#undef INSTRUCTION
+
+static V call_avx512(Code *g, const char *name, V *arg, unsigned n) {
+    T t = LLVMTypeOf(arg[0]), param[6];
+    for (unsigned i = 0; i < n; i++) param[i] = LLVMTypeOf(arg[i]);
+    T type = LLVMFunctionType(t, param, n, false);
     V fn = LLVMGetNamedFunction(g->m, name);
     if (!fn) fn = LLVMAddFunction(g->m, name, type);
+    return LLVMBuildCall2(g->b, type, fn, arg, n, "");
+}
+
+// Of x, and n where it is not NULL, the instruction; is_choice: it has a number for variants.
+static V one_register(Code *g, const char *name, V x, V n, bool is_choice, V from, V mask) {
+    V arg[6];
+    unsigned count = 0;
+    arg[count++] = x;
+    if (n) arg[count++] = n;
+    if (is_choice) arg[count++] = const_i32(g, 0);  // getmant: from 1 to 2, with the sign
+    arg[count++] = from;
+    arg[count++] = mask;
+    arg[count++] = const_i32(g, 4);  // the current rounding
+    return call_avx512(g, name, arg, count);
+}
+
+static V one_number(Code *g, const Instruction *i, Elem e, V x, V n, bool is_choice) {
+    V zero = LLVMConstNull(LLVMVectorType(LLVMTypeOf(x), e == ELEM_f32 ? 4 : 2));
+    V lane = const_i32(g, 0), first = LLVMBuildInsertElement(g->b, zero, x, lane, "");
+    V second = n ? LLVMBuildInsertElement(g->b, zero, n, lane, "") : first;
+    V result = one_register(g, e == ELEM_f32 ? i->one_f32 : i->one_f64, first, second, is_choice,
+                            zero, LLVMConstInt(g->t_i8, 1, false));
+    return LLVMBuildExtractElement(g->b, result, lane, "");
+}
+
+static V avx512(Code *g, const Instruction *i, Elem e, V x, V n, bool is_choice) {
+    if (!is_vector(x)) return one_number(g, i, e, x, n, is_choice);
+    T mask = LLVMIntTypeInContext(g->cx, e == ELEM_f32 ? 16 : 8);
+    V all = LLVMConstAllOnes(mask);
+    if (e == ELEM_f32) return one_register(g, i->f32, x, n, is_choice, x, all);
+    V half[2];
+    for (int h = 0; h < 2; h++) {
+        V part = half_of(g, x, h, 8);
+        half[h] = one_register(g, i->f64, part, n ? half_of(g, n, h, 8) : NULL, is_choice, part, all);
+    }
+    return join_halves(g, half);
+}
+
+// The exponent is infinite or NaN for 0, infinities and NaN.
+static V is_taken_apart(Code *g, Elem e, V exponent) {
+    V size = call_same(g, "llvm.fabs", &exponent, 1);
+    return LLVMBuildFCmp(g->b, LLVMRealOLT, size, constant_like(g, e, INFINITY, size), "");
+}
+
+static V exponent_avx512(Code *g, Elem e, V x) {
+    V exponent = avx512(g, &i_getexp, e, x, NULL, false);
+    V n = LLVMBuildFPToSI(g->b, exponent, same(x, g->t_i32), "");
+    return select_of(g, is_taken_apart(g, e, exponent), n, int_like(n, 0));
+}
+
+static V mantissa_avx512(Code *g, Elem e, V x) {
+    V exponent = avx512(g, &i_getexp, e, x, NULL, false);
+    V mantissa = avx512(g, &i_getmant, e, x, NULL, true);
+    return select_of(g, is_taken_apart(g, e, exponent), mantissa, x);
+}
+
+static V scale2_avx512(Code *g, Elem e, V x, V n) {
     V count = LLVMBuildSIToFP(g->b, clamp(g, n, -5000, 5000), LLVMTypeOf(x), "");
-    V zero = LLVMConstNull(t), lane = const_i32(g, 0);
-    V arg[5] = {LLVMBuildInsertElement(g->b, zero, x, lane, ""),
-                LLVMBuildInsertElement(g->b, zero, count, lane, ""), zero,
-                LLVMConstInt(g->t_i8, 1, false), const_i32(g, 4)};
-    return LLVMBuildExtractElement(g->b, LLVMBuildCall2(g->b, type, fn, arg, 5, ""), lane, "");
+    return avx512(g, &i_scalef, e, x, count, false);
 }
 
 // In doubles an f32 can be scaled exactly; it is rounded when it becomes f32 again.
@@ -374,8 +420,7 @@ static V scale2_f32(Code *g, V x, V n) {
 // x = m * 2^e, so x * 2^n is m * 2^(e + n): first as far down as stays exact, then the rest.
 static V emit_op_scale2(Code *g, const Operation *o) {
     V x = o->a[0], n = o->a[1];
-    if (g->has_avx512)
-        return is_vector(x) ? scale2_avx512(g, o->elem, x, n) : scale2_one(g, o->elem, x, n);
+    if (g->has_avx512) return scale2_avx512(g, o->elem, x, n);
     if (o->elem == ELEM_f32) return scale2_f32(g, x, n);
     Format f = format_of(g, o->elem);
     Parts p = take_apart(g, o->elem, x);
@@ -389,11 +434,13 @@ static V emit_op_scale2(Code *g, const Operation *o) {
 }
 
 static V emit_op_exponent(Code *g, const Operation *o) {
+    if (g->has_avx512) return exponent_avx512(g, o->from, o->a[0]);
     V e = take_apart(g, o->from, o->a[0]).exponent;
     return o->from == ELEM_f64 ? LLVMBuildTrunc(g->b, e, same(e, g->t_i32), "") : e;
 }
 
 static V emit_op_mantissa(Code *g, const Operation *o) {
+    if (g->has_avx512) return mantissa_avx512(g, o->elem, o->a[0]);
     return take_apart(g, o->elem, o->a[0]).mantissa;
 }
 
