@@ -135,6 +135,34 @@ static void check_defines(Sema *s) {
     }
 }
 
+// Bytes and places are counted in 64 bits: sums of what all tensors take stay far below that.
+static void check_size(Sema *s, const Value *v) {
+    const int64_t MOST = (int64_t)1 << 46;  // elements
+    int64_t n = 1;
+    for (int i = 0; i < v->type.rank; i++) {
+        int64_t d = dim_max(v->type.dim[i]);
+        if (d <= 0 || n <= MOST / d) {
+            n *= d;
+            continue;
+        }
+        sema_error(s, v->span, "a tensor of more than 2^46 elements");
+        return;
+    }
+}
+
+static void check_sizes(Sema *s) {
+    const Module *m = s->m;
+    for (int i = 0; i < m->params.n; i++) check_size(s, m->params.at[i]);
+    // What is made from them is as large.
+    for (int i = 0; i < m->states.n && !diag_errors(s->c->diags); i++)
+        check_size(s, m->states.at[i]);
+    for (int i = 0; i < m->fns.n && !diag_errors(s->c->diags); i++) {
+        Values order = function_order(m->fns.at[i], s->arena);
+        for (int k = 0; k < order.n; k++)
+            if (order.at[k]->op > VAL_state) check_size(s, order.at[k]);
+    }
+}
+
 // ---- which model
 
 static const Node *find_item(const Sema *s, NodeKind kind, Name id) {
@@ -218,6 +246,7 @@ static Module *run_round(Round *r) {
     }
     list_hypers(s);
     check_defines(s);
+    check_sizes(s);
     if (diag_errors(s->c->diags)) return NULL;
     warn_unused(s);
     return s->m;
