@@ -185,8 +185,9 @@ static V lane_offsets(Gen *k, const Access *a, int64_t c) {
     bool wide = a->buffer->count >= INT32_MAX / 2;
     V sum = dyn_offsets(k, a, wide);
     if (!c) return sum;
-    V lanes = lane_numbers(g, c, 0);
-    if (wide) lanes = LLVMBuildSExt(g->b, lanes, vector_type(g->t_i64), "");
+    V lane[LANES], lanes;
+    for (int i = 0; i < LANES; i++) lane[i] = wide ? const_i64(g, c * i) : const_i32(g, c * i);
+    lanes = LLVMConstVector(lane, LANES);
     return sum ? LLVMBuildAdd(g->b, sum, lanes, "") : lanes;
 }
 
