@@ -95,7 +95,8 @@ $(BUILD)/libnnrt.a: $(RUNTIME)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 # It is part of every program: small. Nothing of it is where the time goes.
-$(RUNTIME): FLAGS += -Os -fno-asynchronous-unwind-tables -fno-plt -ffunction-sections -fdata-sections
+$(RUNTIME): FLAGS += -Os -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+                     $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),-fno-plt)
 
 # ---- unit tests: tests/unit/LAYER_*.c sees the layers up to LAYER; runtime_*.c the runtime
 
