@@ -63,14 +63,14 @@ items
     | items item                 { $$ = list_add(p, $1, $2); }
     ;
 item
-    : decl NL                    { $$ = $1; p->is_lost &= $1->kind == NODE_constant; }
-    | error NL                   { $$ = NULL; yyerrok; }
-    | error block NL             { $$ = NULL; yyerrok; }
-    | error block ELSE block NL  { $$ = NULL; yyerrok; }
-    | error block ELSE if NL     { $$ = NULL; yyerrok; }
-    | DATA error skipped         { $$ = NULL; }
-    | TRAIN error skipped        { $$ = NULL; }
-    | GENERATE error skipped     { $$ = NULL; }
+    : decl NL                    { $$ = settled_item(p, $1); }
+    | error NL                   { $$ = lost_item(p, @$); yyerrok; }
+    | error block NL             { $$ = lost_item(p, @$); yyerrok; }
+    | error block ELSE block NL  { $$ = lost_item(p, @$); yyerrok; }
+    | error block ELSE if NL     { $$ = lost_item(p, @$); yyerrok; }
+    | DATA error skipped         { $$ = lost_item(p, @$); }
+    | TRAIN error skipped        { $$ = lost_item(p, @$); }
+    | GENERATE error skipped     { $$ = lost_item(p, @$); }
     ;
 skipped
     : NL                         { yyerrok; }
@@ -154,8 +154,8 @@ open
     ;
 entry_list
     : %empty                     { $$ = list_new(p); }
-    | entry_list entry NL        { $$ = list_add(p, $1, $2); }
-    | entry_list error NL        { $$ = $1; yyerrok; }
+    | entry_list entry NL        { $$ = list_add(p, $1, unless_broken(p, $2)); }
+    | entry_list error NL        { $$ = list_add(p, $1, broken_node(p, @2)); yyerrok; }
     ;
 entry
     : word eargs for from        { $$ = named(entry_node(p, @$, $1, $2, $3, $4), $1, @1); }
@@ -229,11 +229,11 @@ stmts
     | stmts stmt                 { $$ = list_add(p, $1, $2); }
     ;
 stmt
-    : simple NL                  { $$ = $1; }
-    | error NL                   { $$ = NULL; yyerrok; }
-    | error block NL             { $$ = NULL; yyerrok; }
-    | error block ELSE block NL  { $$ = NULL; yyerrok; }
-    | error block ELSE if NL     { $$ = NULL; yyerrok; }
+    : simple NL                  { $$ = unless_broken(p, $1); }
+    | error NL                   { $$ = broken_node(p, @$); yyerrok; }
+    | error block NL             { $$ = broken_node(p, @$); yyerrok; }
+    | error block ELSE block NL  { $$ = broken_node(p, @$); yyerrok; }
+    | error block ELSE if NL     { $$ = broken_node(p, @$); yyerrok; }
     ;
 simple
     : PARAM names ':' type '=' rhs   { $$ = node(p, NODE_param_def, @$, 3, $2, $4, $6); }

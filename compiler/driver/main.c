@@ -117,7 +117,6 @@ static void parse_and_check(Driver *d) {
     if (wants(d, KIND_ast) && !diag_errors(c->diags))
         print_tree(start_text(d, KIND_ast), tree, c->sources);
     if (d->last == STAGE_parse && !d->line->is_check) return;
-    stop_on_errors(d);
     start = now();
     d->pass.m = sema_module(c, tree, d->line->is_check, &d->spec);
     lap(d, "sema", start);

@@ -25,7 +25,7 @@ Args eval_args(Sema *s, const Node *args) {
     return out;
 }
 
-static bool is_fan(Name id) {
+bool is_fan(Name id) {
     return is_word(id, "fan_in") || is_word(id, "fan_out");
 }
 
@@ -138,15 +138,27 @@ static Exp *match_results(Sema *s, Exp *e, const Node *returns, Span at) {
     return named_results(s, e, returns);
 }
 
+// After an error inside, the callers go on with what is declared.
+static Exp *declared_results(Sema *s, const Node *returns) {
+    Exp **at = NEW_ARRAY(s->arena, Exp *, returns->n + 1);
+    s->calls_lost = true;
+    if (s->frame->is_library || !returns->n) return exp_error;
+    for (int i = 0; i < returns->n; i++)
+        at[i] = stand_in(s, returns->kid[i]->kid[0], returns->kid[i]->span);
+    if (returns->n == 1) return at[0];
+    return named_results(s, exp_list(s, EXP_tuple, returns->n, at), returns);
+}
+
 static Exp *run_body(Sema *s, const Node *body, const Node *returns) {
     Frame *f = s->frame;
-    if (body->kind != NODE_block) {
+    f->result = exp_error;
+    f->result_span = body->span;
+    if (body->kind != NODE_block)
         f->result = expr_plain(s, body);
-        f->result_span = body->span;
-    } else if (!run_block(s, body)) {
-        return fail(s, body->span, "`%s` returns nothing", f->def->name);
-    }
+    else if (!run_block(s, body) && !f->return_lost)
+        fail(s, body->span, "`%s` returns nothing", f->def->name);
     s->result_span = f->result_span;
+    if (is_error(f->result)) return declared_results(s, returns);
     return match_results(s, f->result, returns, f->result_span);
 }
 
@@ -172,6 +184,7 @@ Exp *run_def(Sema *s, const Node *def, Args config, Args args, Span at, LayerSco
         not_compiled(s, def->kid[4]->span, "a function's own gradient is");
         return exp_error;
     }
+    map_set(s->uses, def, (void *)def);
     const char *site = site_below(s, def->name, at);
     const char *what = arena_printf(s->arena, "`%s`", def->name);
     int n_errors = diag_errors(s->c->diags);
@@ -182,6 +195,7 @@ Exp *run_def(Sema *s, const Node *def, Args config, Args args, Span at, LayerSco
     bind_params(s, def->kid[0], tensors ? config : args, at, what);
     if (tensors) bind_params(s, tensors, args, at, what);
     bool is_bad = diag_errors(s->c->diags) != n_errors && f->is_library;
+    s->calls_lost |= is_bad;
     Exp *e = is_bad ? exp_error : run_body(s, body, returns);
     frame_pop(s);
     s->depth--;
@@ -220,7 +234,7 @@ static bool only_fans(Args args) {
 
 Exp *apply(Sema *s, Exp *f, Args args, Span at, Span callee) {
     for (int i = 0; i < args.n; i++)
-        if (is_error(args.at[i].e)) return exp_error;
+        if (is_error(args.at[i].e)) return s->calls_lost = true, exp_error;
     switch (f->kind) {
         case EXP_error: return f;
         case EXP_callable: return apply_callable(s, f, args, at);
@@ -249,6 +263,7 @@ Exp *call(Sema *s, const Node *n) {
         (is_word(callee->name, "columns") || is_word(callee->name, "column")))
         return read_columns(s, n);
     Exp *f = expr(s, callee);
+    if (s->field && is_error(f)) return f;  // its arguments may have been columns
     if (f->kind == EXP_builtin) return call_builtin(s, f->builtin, n);
     Args args = eval_args(s, n->kid[1]);
     return apply(s, f, args, n->span, callee->span);

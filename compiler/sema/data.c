@@ -86,6 +86,12 @@ static void read_entry(Sema *s, const Node *entry) {
     }
 }
 
+static void lose_fields(Sema *s, const Node *broken) {
+    for (int i = 0; i < broken->n; i++)
+        if (!map_has(s->fields, broken->kid[i]->name))
+            map_set(s->fields, broken->kid[i]->name, broken->kid[i]);
+}
+
 void read_data(Sema *s) {
     s->fields = map_new(s->arena);
     if (!s->data) return;
@@ -93,9 +99,12 @@ void read_data(Sema *s) {
     frame_push(s, NULL, s->data->span);
     for (int i = 0; i < s->data->n; i++) {
         const Node *n = s->data->kid[i];
+        const Node *old = map_get(s->fields, n->name);
         if (n->kind == NODE_entry) {
             read_entry(s, n);
-        } else if (map_has(s->fields, n->name)) {
+        } else if (n->kind == NODE_broken) {
+            lose_fields(s, n);
+        } else if (old && old->kind == NODE_field) {
             fail(s, n->name_span, "the field `%s` is defined twice", n->name);
         } else {
             map_set(s->fields, n->name, (void *)n);
@@ -227,6 +236,7 @@ static Exp *elaborate_field(Sema *s, const Node *field) {
 }
 
 Exp *field_value(Sema *s, const Node *field) {
+    if (field->kind != NODE_field) return exp_error;  // its entry is broken
     const Node *outside = s->field;
     Frame *caller = s->frame;
     s->field = field;

@@ -164,6 +164,7 @@ struct Frame {
     const char *site;  // the path of calls, for draws
     Map *occurrence;   // Node * -> times met, for draws
     bool has_pack;     // the pack of the signature
+    bool pack_lost;    // what it stands for depends on an error
     int n_pack;
     Axis pack[MAX_RANK];
     Binding *binding;  // innermost index
@@ -175,6 +176,8 @@ struct Frame {
     const Type *kept_type;                  // of an untyped state
     Exp *result;
     Span result_span;
+    bool names_lost;   // to a syntax error: an unknown name says nothing
+    bool return_lost;  // the same of a body without a `return`
 };
 
 // ---- what is known of indices
@@ -193,6 +196,7 @@ typedef VEC(Claim) Claims;
 typedef struct SlotInfo {
     Dim dim;
     bool is_known;
+    bool is_lost;  // an error would have told its range
     Span from;
     Name name;  // NULL for an axis without one
 } SlotInfo;
@@ -246,6 +250,9 @@ struct Sema {
     Span result_span;  // of the last body's result
     bool is_init;      // in the first value of a parameter or state
     bool is_reading_hypers;
+    bool is_alone;      // what is run serves its own errors alone
+    bool names_lost;    // to a declaration that is broken: an unknown name says nothing
+    bool calls_lost;    // to an error: parameters are missing
     const Node *field;  // of the data block, while its expression is elaborated
     int n_field_input;  // inputs of that field so far
     Type field_type;    // of a row of that field
@@ -269,10 +276,12 @@ Frame *frame_push(Sema *s, const Node *def, Span call);
 void frame_pop(Sema *s);
 Binding *find_binding(const Frame *f, Name id);
 Exp *lookup(Sema *s, const Node *name_node);
-Exp *lookup_quiet(Sema *s, Name id);  // NULL where there is none
+Exp *lookup_quiet(Sema *s, Name id);                // NULL where there is none
+bool is_lost_name(Sema *s, const Node *name_node);  // unknown, or an error
+bool has_broken(const Node *items);
+void lose_name(Sema *s, const Node *name_node);  // to an error: what depends on it is silent
 const Node *global_def(Sema *s, Name id, bool from_library);
 const char *nearest(Name id, const char *const *word, int n);
-void warn_unused(Sema *s);
 HyperInfo *find_hyper(Sema *s, Name id);
 
 // ---- term.c
@@ -384,6 +393,8 @@ bool fix_hypers(Sema *s, const Exp *e);  // restarts where e depends on hypers a
 // ---- shape.c
 
 bool eval_type(Sema *s, const Node *type, Type *out, Span *from);
+// A tensor of the type, where all of its sizes are known; else an error, without a word.
+Exp *stand_in(Sema *s, const Node *type, Span at);
 // Unites a declared type with what is given; the term as the declared element, or an error.
 Exp *match_type(Sema *s, const Node *type, Exp *e, Span at, const char *what);
 // e broadcast to the type and stored; `from` says where each size comes from, or is NULL.
@@ -397,6 +408,7 @@ Exp *scatter(Sema *s, const Node *target, const Node *rhs);  // target[...] += r
 
 // ---- call.c, builtin.c, layer.c
 
+bool is_fan(Name id);
 Args eval_args(Sema *s, const Node *args);
 Exp *call(Sema *s, const Node *n);
 Exp *apply(Sema *s, Exp *f, Args args, Span at, Span callee);
@@ -433,11 +445,17 @@ Exp *read_columns(Sema *s, const Node *call);
 Exp *run_input(Sema *s, const char *name, Elem elem);
 void read_train(Sema *s);
 void build_entries(Sema *s);
+void begin_aside(Sema *s, const char *name);  // a function that is no part of the module
 void finish_entries(Sema *s);
 void build_updates(Sema *s, Value *loss);  // loss: NULL after an error
 const Node *train_entry(Sema *s, const char *word, int nth);
 int entry_args(const Node *entry);  // how many
 const Node *entry_paths(const Node *entry);
 void check_reachable(Sema *s, Value *loss);
+
+// ---- rest.c
+
+void run_rest(Sema *s);
+void warn_unused(Sema *s);
 
 #endif

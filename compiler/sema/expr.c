@@ -237,7 +237,9 @@ static bool has_structure(const Node *n) {
 
 static Exp *choose(Sema *s, const Node *n) {
     Exp *c = operand(s, expr(s, n->kid[0]), n->kid[0]);
-    if (is_tensor(c) && (has_structure(n->kid[1]) || has_structure(n->kid[2]))) fix_hypers(s, c);
+    bool is_structural = has_structure(n->kid[1]) || has_structure(n->kid[2]);
+    if (is_error(c) && is_structural) return c;  // a recursion might not end
+    if (is_tensor(c) && is_structural) fix_hypers(s, c);
     if (c->kind == EXP_bool) return expr(s, n->kid[c->truth ? 1 : 2]);
     bool is_condition = is_truth(s, c, n->kid[0], "`if`");
     Scalar *known = is_condition && exp_shape(s, c).rank == 0 ? exp_at(s, c, &(Shape){0}) : NULL;
@@ -298,6 +300,7 @@ static Exp *tuple_member(Sema *s, Exp *e, const Node *n) {
 // valid.loss, or valid.NAME of a metric.
 static Exp *valid_member(Sema *s, const Node *n) {
     bool is_known = is_word(n->name, "loss");
+    if (has_broken(s->train)) return exp_error;
     for (int i = 0; i < s->spec->metrics.n; i++) is_known |= n->name == s->spec->metrics.at[i];
     if (is_known) return run_input(s, arena_printf(s->arena, "valid.%s", n->name), s->m->real);
     Diag *d = sema_error(s, n->name_span,
@@ -329,7 +332,7 @@ static Exp *number(Sema *s, const Node *n) {
 static Exp *pipe(Sema *s, const Node *n) {
     Exp *x = s->frame->is_indexed ? expr(s, n->kid[0]) : expr_plain(s, n->kid[0]);
     Exp *f = expr(s, n->kid[1]);
-    if (is_error(x) || is_error(f)) return exp_error;
+    if (is_error(x) || is_error(f)) return s->calls_lost = true, exp_error;
     x = exp_bind(s, x, n->kid[0]->span, NULL);
     return apply_pipe(s, f, x, n->kid[0]->span, n->span, n->kid[1]->span);
 }

@@ -7,7 +7,7 @@
 // another variable.
 static void check_shadow(Sema *s, Name id, Span at) {
     Var *v = frame_var(s->frame, id);
-    if (!v || v->kind == VAR_dim) return;
+    if (!v || v->kind == VAR_dim || (v->e && is_error(v->e))) return;
     Diag *d = sema_error(s, at, "the index `%s` has the name of a variable", id);
     if (v->span.file == at.file) diag_note(d, v->span, "`%s` is defined here", id);
 }
@@ -25,6 +25,7 @@ Binding *bind_index(Sema *s, Name id, Span at, const Node *bound) {
         b->slot = slot_unknown(s, id, at);
         // After an error in the bound, what the axes say is as good.
         if (bound) b->is_given = false;
+        s->slots.at[b->slot].is_lost = bound != NULL;
     }
     f->binding = b;
     return b;
@@ -50,9 +51,10 @@ bool bindings_known(Sema *s, const Binding *from, const Binding *to) {
             all &= check_dimension(s, b);
             continue;
         }
+        all = false;
+        if (s->slots.at[b->slot].is_lost && diag_errors(s->c->diags)) continue;
         Diag *d = sema_error(s, b->span, "the range of the index `%s` is not known", b->name);
         diag_help(d, "it never stands alone in a subscript: write `%s < size`", b->name);
-        all = false;
     }
     return all;
 }
@@ -144,11 +146,24 @@ static void resolve_pack(Sema *s, const Shape *shape, int first, int n, Span at)
     }
 }
 
+// An index of what is an error may have had its range from there.
+static void lose_ranges(Sema *s, const Node *subs, const Hidden *hidden) {
+    for (int i = 0; i < subs->n; i++) {
+        const Node *sub = subs->kid[i];
+        if (sub->kind == NODE_tuple) lose_ranges(s, sub, hidden);
+        Binding *b = sub->kind == NODE_name ? find_binding(s->frame, sub->name) : NULL;
+        if (b && !is_hidden(hidden, sub->name)) s->slots.at[b->slot].is_lost = true;
+    }
+}
+
 static void walk_subscript(Sema *s, const Node *n, const Hidden *hidden, bool is_guarded,
                            Trust trust) {
     const Node *subs = n->kid[1];
     Shape shape;
     bool counts = !is_guarded || trust == TRUST_guarded;
+    const Node *base = n->kid[0];
+    bool is_name = base->kind == NODE_name && !is_hidden(hidden, base->name);
+    if (is_name && is_lost_name(s, base)) lose_ranges(s, subs, hidden);
     if (counts && base_shape(s, n->kid[0], hidden, &shape)) {
         int axis = 0;
         for (int i = 0; i < subs->n && axis <= shape.rank; i++) {

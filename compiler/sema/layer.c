@@ -93,6 +93,7 @@ Exp *instance_member(Sema *s, Instance *x, Name id, Span at) {
     const char *path = x->path ? arena_printf(s->arena, "%s.%s", x->path, id) : "";
     Kept *k = map_get(s->kept, sema_name(s, path));
     if (k) return kept_current(s, k);
+    if (s->calls_lost) return exp_error;
     Diag *d = sema_error(s, at, "`%s` has no parameter `%s` here", x->def->name, id);
     diag_help(d, "the parameters of a layer are there once it was called");
     return exp_error;
@@ -222,7 +223,8 @@ void define_param(Sema *s, const Node *n) {
     }
     for (int i = 0; i < names->n; i++) {
         const Node *id = names->kid[i];
-        if (!is_good) {
+        if (!is_good || s->is_alone) {
+            if (s->is_alone) expr_plain(s, n->kid[2]);
             declare(s, id, exp_error, NULL);
             continue;
         }
@@ -250,7 +252,8 @@ void define_state(Sema *s, const Node *n) {
     bool is_good = state_type(s, n, &t, from);
     for (int i = 0; i < names->n; i++) {
         const Node *id = names->kid[i];
-        if (!is_good) {
+        if (!is_good || s->is_alone) {
+            if (s->is_alone) expr_plain(s, n->kid[2]);
             declare(s, id, exp_error, NULL);
         } else if (!is_constant_type(&t)) {
             // Of the batch: reset at every batch, so that it is no more than a local.

@@ -111,6 +111,7 @@ static void suggest(Sema *s, Diag *d, Name id) {
     consider_keys(&best, s->library);
     for (int i = 0; i < s->hypers.n; i++) consider(&best, s->hypers.at[i].name);
     for (int i = 0; builtin_name(i); i++) consider(&best, builtin_name(i));
+    if (s->field) consider(&best, "column"), consider(&best, "columns");
     if (best.best) diag_help(d, "did you mean `%s`?", best.best);
 }
 
@@ -148,7 +149,7 @@ Var *frame_set(Sema *s, Frame *f, VarKind kind, Name id, Exp *e, Span at) {
 void frame_define(Sema *s, const Node *target, Exp *e) {
     Var *v = frame_set(s, s->frame, VAR_local, target->name, e, target->name_span);
     v->node = target;
-    if (!s->frame->is_library) vec_push(s->arena, &s->locals, target);
+    if (!s->frame->is_library && !s->is_alone) vec_push(s->arena, &s->locals, target);
 }
 
 Binding *find_binding(const Frame *f, Name id) {
@@ -171,6 +172,7 @@ HyperInfo *find_hyper(Sema *s, Name id) {
 }
 
 static Exp *hyper_value(Sema *s, HyperInfo *h) {
+    if (s->is_alone) return exp_error;  // nothing there may fix it
     if (!s->entry && !s->is_reading_hypers) h->is_fixed = true;  // batch, epochs ...
     if (h->is_fixed || !h->e || h->e->kind != EXP_number || !s->entry) return h->e;
     Type t = type_scalar(h->is_integer ? ELEM_i32 : s->m->real);
@@ -187,6 +189,7 @@ static Exp *callable(Sema *s, const Node *def) {
 // A constant of the file is elaborated where an entry point first uses it: what it holds may
 // differ by entry, and a named instance is one for all its uses.
 static Exp *constant_value(Sema *s, const Node *def, Span at) {
+    map_set(s->uses, def, (void *)def);
     Map *done = s->entry ? s->entry->constants : NULL;
     if (done && map_has(done, def)) return map_get(done, def);
     if (s->depth >= MAX_CALLS) return fail(s, at, "`%s` is defined by itself", def->name);
@@ -211,6 +214,7 @@ static Exp *global_value(Sema *s, const Node *def, Span at) {
         case NODE_metric:
         case NODE_optimizer: return callable(s, def);
         case NODE_data: not_compiled(s, at, "whole splits as tensors are"); return exp_error;
+        case NODE_name: return exp_error;  // of a declaration that is broken
         default: return NULL;
     }
 }
@@ -282,6 +286,7 @@ static Exp *lookup_name(Sema *s, Name id, Span at) {
 Exp *lookup(Sema *s, const Node *n) {
     Exp *e = lookup_name(s, n->name, n->span);
     if (e) return e;
+    if (s->names_lost || (s->frame && s->frame->names_lost)) return exp_error;
     Diag *d = sema_error(s, n->span, "unknown name `%s`", n->name);
     if (s->frame && s->frame->is_indexed)
         diag_help(d, "an index stands on the left side or in a reduction's brackets");
@@ -298,10 +303,21 @@ Exp *lookup_quiet(Sema *s, Name id) {
     return v->e;
 }
 
-void warn_unused(Sema *s) {
-    for (int i = 0; i < s->locals.n; i++) {
-        const Node *n = s->locals.at[i];
-        if (!map_has(s->uses, n))
-            diag_warning(s->c->diags, n->name_span, "`%s` is never used", n->name);
-    }
+// ---- what errors leave behind
+
+bool is_lost_name(Sema *s, const Node *n) {
+    Exp *e = lookup_name(s, n->name, n->span);
+    return !e || is_error(e);
+}
+
+bool has_broken(const Node *items) {
+    for (int i = 0; i < items->n; i++)
+        if (items->kid[i]->kind == NODE_broken) return true;
+    return false;
+}
+
+void lose_name(Sema *s, const Node *n) {
+    Var *v = frame_var(s->frame, n->name);
+    if (v && v->kind == VAR_kept) return;  // its type is known
+    frame_set(s, s->frame, VAR_local, n->name, exp_error, n->name_span);
 }

@@ -108,7 +108,7 @@ static void check_paths(Sema *s, Node *const *path, int n) {
         bool is_found = false;
         for (int k = 0; k < s->m->params.n; k++)
             is_found |= matches(s, &path[i], 1, s->m->params.at[k]->leaf.name);
-        if (is_found) continue;
+        if (is_found || s->calls_lost) continue;
         if (!path_text(s, path[i]))
             fail(s, path[i]->span, "the path of a parameter is `a.b`");
         else
@@ -303,7 +303,7 @@ static const Optimizer *optimizer_of(Sema *s, const Optimizer *o, int n, const K
         else if (matches(s, paths->kid, paths->n, k->leaf->leaf.name))
             return &o[i];
     }
-    if (general) return general;
+    if (general || has_broken(s->train)) return general;
     Diag *d = sema_error(s, o[0].entry->span, "no optimizer moves the parameter `%s`",
                          k->leaf->leaf.name);
     diag_note(d, k->span, "it is declared here");
@@ -338,6 +338,7 @@ static void set_names(Sema *s, const Node *def, Kept *k, Exp *g, Span at) {
 
 static void update(Sema *s, const Optimizer *o, Kept *k, Exp *g) {
     const Node *def = o->def;
+    map_set(s->uses, def, (void *)def);
     Span at = o->entry->kid[0]->span;
     const char *site = site_below(s, k->leaf->leaf.name, o->entry->span);
     Frame *f = frame_push(s, def, at);

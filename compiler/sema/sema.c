@@ -15,7 +15,7 @@ static bool is_named_item(const Node *n) {
 
 static void add_item(Sema *s, Map *items, const Node *n) {
     const Node *old = map_get(items, n->name);
-    if (old) {
+    if (old && old->kind != NODE_name) {
         Diag *d = sema_error(s, n->name_span, "`%s` is defined twice", n->name);
         diag_note(d, old->name_span, "first here");
         return;
@@ -34,11 +34,21 @@ static Map *read_library(Sema *s) {
     return items;
 }
 
+// The names that a broken declaration may define stand for errors.
+static void lose_item(Sema *s, const Node *n) {
+    for (int i = 0; i < n->n; i++)
+        if (!map_has(s->globals, n->kid[i]->name)) map_set(s->globals, n->kid[i]->name, n->kid[i]);
+    s->names_lost |= n->n == 0;
+}
+
 static void read_items(Sema *s) {
     s->globals = map_new(s->arena);
     for (int i = 0; i < s->file->n; i++) {
         const Node *n = s->file->kid[i];
-        if (is_named_item(n)) add_item(s, s->globals, n);
+        if (n->kind == NODE_broken)
+            lose_item(s, n);
+        else if (is_named_item(n))
+            add_item(s, s->globals, n);
     }
 }
 
@@ -175,11 +185,27 @@ static const Node *find_item(const Sema *s, NodeKind kind, Name id) {
 
 static const Node *find_or_fail(Sema *s, NodeKind kind, Name id, Span at) {
     const Node *n = find_item(s, kind, id);
-    if (n) return n;
+    const Node *lost = map_get(s->globals, id);
+    if (n || s->names_lost || (lost && lost->kind == NODE_name)) return n;
     Diag *d = sema_error(s, at, "there is no %s `%s`", node_kind_name[kind], id);
     const Node *other = find_item(s, kind, NULL);
     if (other) diag_help(d, "did you mean `%s`?", other->name);
     return NULL;
+}
+
+// Without the train block that names it, the data is the only one there is.
+static const Node *only_data(const Sema *s) {
+    const Node *data = NULL;
+    for (int i = 0; i < s->file->n; i++) {
+        const Node *n = s->file->kid[i];
+        if (n->kind == NODE_data && data) return NULL;
+        if (n->kind == NODE_data) data = n;
+    }
+    return data;
+}
+
+static bool is_broken(const Node *n, const char *word) {
+    return n->kind == NODE_broken && is_word(n->text, word);
 }
 
 static void find_program(Sema *s) {
@@ -192,6 +218,7 @@ static void find_program(Sema *s) {
         if (n->kind == NODE_train && n != s->train)
             not_compiled(s, n->name_span, "a second train block is");
         if (n->kind == NODE_generate) not_compiled(s, n->name_span, "`generate` is");
+        if (is_broken(n, "train") && !s->train) s->data = only_data(s);
     }
 }
 
@@ -237,15 +264,16 @@ static Module *run_round(Round *r) {
     s->spec->model = s->m->name;
     read_train(s);
     read_data(s);
-    if (!s->model && !s->train && !r->check_only)
+    if (!s->model && !s->train && !r->check_only && !has_broken(s->file))
         diag_error(s->c->diags, s->file->span, "there is no model to compile");
-    if (s->model) {
+    if (s->model || s->train) {
         build_entries(s);
         finish_init(s);
         finish_entries(s);
     }
+    run_rest(s);
     list_hypers(s);
-    check_defines(s);
+    if (!has_broken(s->file)) check_defines(s);
     check_sizes(s);
     if (diag_errors(s->c->diags)) return NULL;
     warn_unused(s);

@@ -54,6 +54,7 @@ bool eval_type(Sema *s, const Node *type, Type *out, Span *from) {
         int extra = is_pack ? f->n_pack : 1;
         if (out->rank + extra > MAX_RANK)
             return fail(s, dims->span, "too many axes: the most is %d", MAX_RANK), false;
+        if (is_pack && !f->has_pack && f->pack_lost) return false;
         if (is_pack && !f->has_pack)
             return fail(s, n->span, "`...` stands for no axes here: the signature has none"), false;
         for (int k = 0; k < extra; k++) {
@@ -203,16 +204,27 @@ static Exp *as_elem(Sema *s, Exp *e, Elem elem) {
     return exp_body(s, to_elem(s, exp_at(s, e, &shape), elem), &shape);
 }
 
+// The sizes that the type would name depend on an error.
+static Exp *lose_sizes(Sema *s, const Node *type) {
+    const Node *dims = type->kid[1];
+    for (int i = 0; dims && i < dims->n; i++) {
+        const Node *n = dims->kid[i];
+        if (n->kind == NODE_pack) s->frame->pack_lost = true;
+        if (is_open(s, n) && !is_word(n->name, "batch")) lose_name(s, n);
+    }
+    if (type->kid[0] && is_open(s, type->kid[0])) lose_name(s, type->kid[0]);
+    return exp_error;
+}
+
 Exp *match_type(Sema *s, const Node *type, Exp *e, Span at, const char *what) {
     Elem elem;
-    if (is_error(e)) return e;
-    if (!is_scalar_like(e))
-        return fail(s, at, "%s must be a tensor, and this is %s", what, exp_describe(s, e));
-    if (!elem_of(s, type, &elem)) return exp_error;
+    if (!is_error(e) && !is_scalar_like(e))
+        e = fail(s, at, "%s must be a tensor, and this is %s", what, exp_describe(s, e));
+    if (!elem_of(s, type, &elem) || is_error(e)) return lose_sizes(s, type);
     Matching m = {.type = type, .what = what, .at = at, .e = e, .shape = exp_shape(s, e)};
     match_dims(s, &m);
     if (!m.is_bad && is_class(type)) match_class(s, &m);
-    if (m.is_bad) return exp_error;
+    if (m.is_bad) return lose_sizes(s, type);
     if (!is_tensor(e) || exp_elem(s, e) == elem) return e;
     if (elem == ELEM_i32 && elem_is_real(exp_elem(s, e)))
         return fail(s, at, "%s must be integers, and this is %s of reals", what,
@@ -248,4 +260,23 @@ Exp *fit_type(Sema *s, Exp *e, const Type *t, const Span *from, Span at, Name hi
         return fail(s, at, "integers are needed here, and these are reals");
     Scalar *body = to_elem(s, exp_at(s, e, &shape), t->elem);
     return exp_store(s, exp_body(s, body, &shape), at, hint);
+}
+
+// ---- in place of what is an error
+
+static bool sizes_known(Sema *s, const Node *n) {
+    if (!n) return true;
+    if (n->kind == NODE_name) return !is_lost_name(s, n);
+    if (n->kind == NODE_pack) return s->frame->has_pack;
+    for (int i = 0; i < n->n; i++)
+        if (!sizes_known(s, n->kid[i])) return false;
+    return true;
+}
+
+Exp *stand_in(Sema *s, const Node *type, Span at) {
+    Type t;
+    Span from[MAX_RANK];
+    if (!sizes_known(s, type->kid[0]) || !sizes_known(s, type->kid[1])) return exp_error;
+    if (!eval_type(s, type, &t, from) || !t.rank) return exp_error;
+    return fit_type(s, exp_int(s, 0), &t, from, at, NULL);
 }

@@ -1,6 +1,49 @@
 // Statements.
 #include "sema/elab.h"
 
+// ---- what an error leaves out: the names that it would define silence what follows
+
+static void lose(Sema *s, const Node *n);
+
+static void lose_from(Sema *s, const Node *n, int first) {
+    for (int i = first; i < n->n; i++) lose(s, n->kid[i]);
+}
+
+static void lose(Sema *s, const Node *n) {
+    if (!n) return;
+    switch (n->kind) {
+        case NODE_name:
+        case NODE_carry:
+        case NODE_typed: lose_name(s, n); return;
+        case NODE_subscript:
+        case NODE_assign:
+        case NODE_add_to:
+        case NODE_param_def:
+        case NODE_state_def: lose(s, n->kid[0]); return;
+        case NODE_names:
+        case NODE_targets:
+        case NODE_carries:
+        case NODE_block: lose_from(s, n, 0); return;
+        case NODE_for_in:
+        case NODE_for_below:
+        case NODE_scan:
+        case NODE_scan_over:
+        case NODE_if: lose_from(s, n, 1); return;
+        case NODE_return: s->frame->return_lost = true; return;
+        case NODE_broken:
+            lose_from(s, n, 0);
+            s->frame->return_lost = true;
+            s->frame->names_lost |= n->n == 0 && !is_word(n->text, "return");
+            return;
+        default: s->frame->names_lost = true;
+    }
+}
+
+static void run_pending(Sema *s, const Node *n, const char *what) {
+    not_compiled(s, n->span, what);
+    lose(s, n);
+}
+
 // ---- assignment
 
 static void assign(Sema *s, const Node *target, Exp *e) {
@@ -52,7 +95,7 @@ static bool is_target(const Node *n) {
 static void run_assign(Sema *s, const Node *n) {
     const Node *targets = n->kid[0];
     for (int i = 0; i < targets->n; i++)
-        if (!is_target(targets->kid[i])) return;
+        if (!is_target(targets->kid[i])) return lose(s, targets);
     if (targets->n == 1)
         assign_one(s, targets->kid[0], n->kid[1]);
     else
@@ -152,7 +195,7 @@ static void run_select(Sema *s, const Node *n, Exp *c) {
     Side then = run_side(s, n->kid[1], condition, true);
     Side other = run_side(s, n->kid[2], condition, false);
     if (then.returned || other.returned) {
-        not_compiled(s, n->span, "a `return` under a run-time `if` is");
+        run_pending(s, n, "a `return` under a run-time `if` is");
         return;
     }
     merge_vars(s, c, &then, &other, n);
@@ -187,11 +230,11 @@ static bool run_other(Sema *s, const Node *other) {
 
 static bool run_if(Sema *s, const Node *n) {
     Exp *c = expr_plain(s, n->kid[0]);
-    if (is_error(c)) return false;
+    if (is_error(c)) return lose(s, n), false;
     if (c->kind == EXP_bool) return c->truth ? run_block(s, n->kid[1]) : run_other(s, n->kid[2]);
     if (!is_tensor(c) || exp_elem(s, c) != ELEM_bool || exp_shape(s, c).rank) {
         fail(s, n->kid[0]->span, "`if` takes a truth value, and this is %s", exp_describe(s, c));
-        return false;
+        return lose(s, n), false;
     }
     fix_hypers(s, c);
     run_select(s, n, c);
@@ -228,11 +271,9 @@ static bool run_loop(Sema *s, const Node *n, int count, Exp *const *item, const 
 static bool run_for_in(Sema *s, const Node *n) {
     const Node *over = n->kid[0];
     Exp *e = expr_plain(s, over);
-    if (is_error(e)) return false;
-    if (e->kind != EXP_list) {
+    if (!is_error(e) && e->kind != EXP_list)
         fail(s, over->span, "`for ... in` takes a list, and this is %s", exp_describe(s, e));
-        return false;
-    }
+    if (e->kind != EXP_list) return lose(s, n), false;
     return run_loop(s, n, e->list.n, e->list.at, n->kid[1]);
 }
 
@@ -257,35 +298,13 @@ static bool run_scatters(Sema *s, const Node *n) {
 static bool run_for_below(Sema *s, const Node *n) {
     int64_t count;
     if (only_scatters(n->kid[1])) return run_scatters(s, n);
-    if (!need_int(s, n->kid[0], &count)) return false;
-    if (count > 1 << 16) return fail(s, n->kid[0]->span, "too many rounds to unroll"), false;
-    return run_loop(s, n, (int)count, NULL, n->kid[1]);
-}
-
-// ---- what is not compiled yet: the names that it would define silence what follows
-
-static void define_lost(Sema *s, const Node *n) {
-    if (!n) return;
-    const Node *target = NULL;
-    if (n->kind == NODE_carry || n->kind == NODE_typed) target = n;
-    if (n->kind == NODE_targets)
-        for (int i = 0; i < n->n; i++)
-            define_lost(s, n->kid[i]->kind == NODE_subscript ? n->kid[i]->kid[0] : n->kid[i]);
-    if (n->kind == NODE_name) target = n;
-    if (target) frame_set(s, s->frame, VAR_local, target->name, exp_error, target->span);
-    bool has_targets = n->kind == NODE_block || n->kind == NODE_carries || n->kind == NODE_assign ||
-                       n->kind == NODE_if || n->kind == NODE_for_in || n->kind == NODE_for_below;
-    bool skips_first = n->kind == NODE_if || n->kind == NODE_for_in || n->kind == NODE_for_below;
-    int end = n->kind == NODE_assign ? 1 : n->n;
-    for (int i = skips_first; has_targets && i < end; i++) define_lost(s, n->kid[i]);
-}
-
-static void run_lost(Sema *s, const Node *n, const char *what) {
-    not_compiled(s, n->span, what);
-    for (int i = 0; i < n->n; i++) {
-        const Node *kid = n->kid[i];
-        if (kid->kind == NODE_block || kid->kind == NODE_carries) define_lost(s, kid);
+    bool is_good = need_int(s, n->kid[0], &count);
+    if (is_good && count > 1 << 16) {
+        fail(s, n->kid[0]->span, "too many rounds to unroll");
+        is_good = false;
     }
+    if (!is_good) return lose(s, n), false;
+    return run_loop(s, n, (int)count, NULL, n->kid[1]);
 }
 
 // ---- dispatch
@@ -301,8 +320,9 @@ static bool run(Sema *s, const Node *n) {
         case NODE_for_in: return run_for_in(s, n);
         case NODE_for_below: return run_for_below(s, n);
         case NODE_scan:
-        case NODE_scan_over: run_lost(s, n, "`scan` is"); return false;
+        case NODE_scan_over: run_pending(s, n, "`scan` is"); return false;
         case NODE_if: return run_if(s, n);
+        case NODE_broken: lose(s, n); return false;
         default: fail(s, n->span, "this is no statement"); return false;
     }
 }

@@ -34,6 +34,7 @@ static bool is_pending(const Node *n) {
 }
 
 static void check_entry(Sema *s, const Node *n) {
+    if (n->kind == NODE_broken) return;
     if (n->kind != NODE_entry) {
         fail(s, n->span, "a train block has entries: a word and what it takes");
         return;
@@ -91,6 +92,14 @@ void read_train(Sema *s) {
 
 // ---- entry points
 
+// Are names of fields unknown?
+static bool lacks_data(const Sema *s) {
+    if (!s->data) return s->train != NULL;
+    for (int i = 0; i < s->data->n; i++)
+        if (s->data->kid[i]->kind == NODE_broken && !s->data->kid[i]->n) return true;
+    return false;
+}
+
 static void begin_entry(Sema *s, const char *name, bool training, bool moves_states) {
     Entry *e = NEW(s->arena, Entry);
     e->fn = function_new(s->m, name);
@@ -104,6 +113,7 @@ static void begin_entry(Sema *s, const char *name, bool training, bool moves_sta
     s->known.n = 0;
     frame_push(s, NULL, s->train ? s->train->span : s->model->span);
     s->frame->layers = e->root;
+    s->frame->names_lost = lacks_data(s);
     make_fields(s);
 }
 
@@ -152,6 +162,7 @@ static Exp *model_input(Sema *s, const Node *param) {
         if (!v->e) v->e = field_value(s, field);
         return v->e;
     }
+    if (lacks_data(s)) return param->kid[0] ? free_input(s, param) : exp_error;
     if (s->data) {
         Diag *d = sema_error(s, param->span, "the data block `%s` has no field `%s`", s->data->name,
                              param->name);
@@ -166,6 +177,8 @@ static Exp *model_input(Sema *s, const Node *param) {
 }
 
 static Exp *run_model(Sema *s) {
+    Name id = sema_name(s, "output");
+    if (!s->model) return frame_set(s, s->frame, VAR_argument, id, exp_error, (Span){0})->e;
     const Node *params = s->model->kid[0];
     Args args = {params->n, NEW_ARRAY(s->arena, Arg, params->n + 1)};
     for (int i = 0; i < params->n; i++) {
@@ -173,8 +186,8 @@ static Exp *run_model(Sema *s) {
         args.at[i] = (Arg){p->name, model_input(s, p), p->span, p->span};
     }
     Exp *output = run_def(s, s->model, (Args){0}, args, s->model->name_span, s->entry->root);
-    output = exp_bind(s, output, s->result_span, sema_name(s, "output"));
-    frame_set(s, s->frame, VAR_argument, sema_name(s, "output"), output, s->model->name_span);
+    output = exp_bind(s, output, s->result_span, id);
+    frame_set(s, s->frame, VAR_argument, id, output, s->model->name_span);
     return output;
 }
 
@@ -355,20 +368,24 @@ void finish_entries(Sema *s) {
     for (int i = 0; i < s->m->fns.n; i++) drop_inputs(s, s->m->fns.at[i]);
 }
 
-// Fields that nothing reads are checked, too, in a function that is no part of the module.
-static void check_fields(Sema *s) {
-    int n_field = s->spec->fields.n;
-    Function *aside = NEW(s->arena, Function);
-    aside->name = sema_name(s, "fields");
-    aside->m = s->m;
+void begin_aside(Sema *s, const char *name) {
     Entry *e = NEW(s->arena, Entry);
-    e->fn = aside;
+    e->fn = NEW(s->arena, Function);
+    e->fn->name = sema_name(s, name);
+    e->fn->m = s->m;
     e->version = map_new(s->arena);
     e->constants = map_new(s->arena);
     e->root = layer_scope(s, "");
     s->entry = e;
-    frame_push(s, NULL, s->data->span);
+    s->is_summarized = true;
+    frame_push(s, NULL, s->file->span);
     s->frame->layers = e->root;
+}
+
+// Fields that nothing reads are checked, too.
+static void check_fields(Sema *s) {
+    int n_field = s->spec->fields.n;
+    begin_aside(s, "fields");
     make_fields(s);
     for (int i = 0; i < s->fields->n; i++) field_value(s, s->fields->value[i]);
     frame_pop(s);
@@ -381,7 +398,7 @@ void build_entries(Sema *s) {
         build_train_step(s);
         build_eval_step(s);
     }
-    build_predict(s);
+    if (s->model) build_predict(s);
     if (s->train && train_entry(s, "loss", 0)) build_gradients(s);
     if (s->train) build_epoch_end(s);
     if (s->data) check_fields(s);

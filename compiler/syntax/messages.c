@@ -24,6 +24,13 @@ static bool is_broken(const Parser *p) {
     return t[past].n_broken > (first ? t[first - 1].n_broken : 0);
 }
 
+// Does the error follow from an earlier one: in lines that a broken declaration left behind,
+// or in the block of what is no declaration?
+static bool follows_from_another(const Parser *p) {
+    bool is_declaration = is_declaration_word(p->tokens.at[p->item].text);
+    return item_is_stray(p) || (p->item_is_broken && !is_declaration);
+}
+
 // ---- what was expected
 
 typedef VEC(const char *) Phrases;
@@ -259,7 +266,8 @@ static bool is_at_line_end(const Parser *p, const Expected *e, const Token *foun
 
 void report_unexpected(Parser *p, const Expected *expected) {
     const Token *found = token_at(p, 0);
-    if (is_broken(p)) return;
+    if (is_broken(p) || follows_from_another(p)) return;
+    p->item_is_broken = true;
     bool is_outside = expected->token[T_HYPER];
     if (is_outside && p->is_lost) return;
     if (is_outside) p->is_lost = true;

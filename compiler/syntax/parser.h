@@ -29,10 +29,13 @@ typedef struct Scan {
 typedef struct Parser {
     Compiler *c;
     int file;
-    Tokens tokens;     // ends in a T_YYEOF
-    int at;            // the token that the grammar looks at; -1 before the first
-    bool is_lost;      // statements outside of any declaration: says so once
-    bool is_too_deep;  // says so once
+    Tokens tokens;          // ends in a T_YYEOF
+    int at;                 // the token that the grammar looks at; -1 before the first
+    bool is_lost;           // statements outside of any declaration: says so once
+    bool is_too_deep;       // says so once
+    int item;               // the token that the current item begins with
+    bool item_is_broken;    // it has an error
+    bool is_behind_broken;  // so had the last declaration
     Node *tree;
 } Parser;
 
@@ -80,6 +83,14 @@ void check_target(Parser *p, const Node *target);
 void check_quotient(Parser *p, const char *op, const Node *reduction);
 
 void report_too_deep(Parser *p, Span at);
+
+// ---- broken.c
+
+Node *broken_node(Parser *p, Span at);    // for a statement or an entry with an error
+Node *lost_item(Parser *p, Span at);      // for an item with an error
+Node *unless_broken(Parser *p, Node *x);  // x, if its text, besides its blocks, had no error
+Node *settled_item(Parser *p, Node *x);   // the same of an item that was parsed
+bool item_is_stray(const Parser *p);      // is it what a broken item left behind?
 
 // ---- messages.c
 

@@ -181,8 +181,8 @@ static void close_brackets(Shaper *s, int keep) {
 static void close_brace(Shaper *s) {
     const Token *opener = &s->out->at[s->open.at[s->open.n - 1].token];
     diag_error(s->c->diags, opener->span, "this `{` is never closed by a `}`");
-    s->n_broken++;
     if (last_kind(s, 0) != T_NL && last_kind(s, 0) != '{') insert(s, T_NL);
+    s->n_broken++;
     insert(s, '}');
     pop(s);
 }
@@ -240,7 +240,6 @@ static void close_block(Shaper *s, const Token *t) {
     if (last_kind(s, 0) != T_NL && last_kind(s, 0) != '{') insert(s, T_NL);
     if (closer_of_top(s) != '}') {
         diag_error(s->c->diags, t->span, "`}` closes nothing: no `{` is open");
-        s->n_broken++;
         return;
     }
     emit(s, *t);

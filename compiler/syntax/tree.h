@@ -28,6 +28,8 @@
     X(returns)   /* result*; no children where nothing is declared */                          \
     X(result)    /* name or NULL; type */                                                      \
     X(gradient)  /* params, body */                                                            \
+    X(broken)    /* item, entry or statement with an error: text = its first word; name* that  \
+                    it may define */                                                           \
     /* entries of data, train, generate */                                                     \
     X(entry)     /* name = its word; earg* ; then paths?, string? as the last two children */  \
     X(count)     /* earg `train 80%`: name, number */                                          \
@@ -100,8 +102,8 @@ struct Node {
     Node **kid;
 };
 
-// The tree of a source (its number is `file`), or of what could be parsed of it: errors
-// are in c->diags, and parsing goes on after each at the next statement or item.
+// The tree of a source (its number is `file`): errors are in c->diags, a `broken` node stands
+// for what they were found in, and parsing goes on at the next statement, entry or item.
 Node *parse_file(Compiler *c, int file);
 
 // --emit=ast: an indented outline, one node a line, with lines and columns.

