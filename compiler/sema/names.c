@@ -291,6 +291,7 @@ Exp *lookup(Sema *s, const Node *n) {
     if (s->frame && s->frame->is_indexed)
         diag_help(d, "an index stands on the left side or in a reduction's brackets");
     suggest(s, d, n->name);
+    if (s->frame) lose_name(s, n);  // is said once
     return exp_error;
 }
 

@@ -11,6 +11,7 @@ static void lose_from(Sema *s, const Node *n, int first) {
 
 static void lose(Sema *s, const Node *n) {
     if (!n) return;
+    s->calls_lost = true;
     switch (n->kind) {
         case NODE_name:
         case NODE_carry:
