@@ -421,6 +421,7 @@ void flush_stage(Gen *k, const Stage *stage, int n) {
             Side to = {access_pointer(k, a), pitch, active_lanes(k), n};
             call_transpose(k->g, (Side){from, ROW_BYTES, n, LANES}, to);
         } while (next_point(k, deps));
+        touch(k, buffer_bit(k, a->buffer));
     }
     first_point(k);
 }
