@@ -165,13 +165,15 @@ typedef struct Address {
     int stride; // 2 to 4 where the offsets are multiples of that
 } Address;
 
+// Of what varies along the lanes: the rest is in the pointer (address_of). A guard that is
+// known at the point can make one value of it.
 static V dyn_offsets(Gen *k, const Access *a, bool wide) {
     Code *g = k->g;
     T t = wide ? g->t_i64 : g->t_i32;
     V sum = NULL;
     for (int i = 0; i < a->n_dyn; i++) {
-        V s = emit_scalar(k, a->dyn[i].s);
-        if (!is_vector(s)) continue;
+        if (!in_lanes(k, scalar_deps(k, a->dyn[i].s))) continue;
+        V s = splat(g, emit_scalar(k, a->dyn[i].s));
         if (wide) s = LLVMBuildSExt(g->b, s, vector_type(t), "");
         if (a->dyn[i].c != 1)
             s = LLVMBuildMul(g->b, s, splat(g, LLVMConstInt(t, (uint64_t)a->dyn[i].c, true)), "");

@@ -134,14 +134,21 @@ static Scalar *fold_product(Module *m, Scalar *a, Scalar *b) {
     return b->integer == -1 ? scalar_unary(m, OP_neg, a) : NULL;
 }
 
-Scalar *fold_integer(Module *m, Op op, Scalar *a, Scalar *b) {
+// -(rest + affine) is -rest - affine.
+static Scalar *fold_negative(Module *m, Scalar *a) {
     Affine x;
+    Scalar *rest;
+    split_affine(m, a, &x, &rest);
+    if (rest && !x.n && !x.k) return NULL;
+    return join_affine(m, rest ? scalar_unary(m, OP_neg, rest) : NULL, affine_scale(m, x, -1));
+}
+
+Scalar *fold_integer(Module *m, Op op, Scalar *a, Scalar *b) {
     switch (op) {
         case OP_add:
         case OP_sub: return fold_sum(m, op, a, b);
         case OP_mul: return fold_product(m, a, b);
-        case OP_neg:
-            return scalar_as_affine(m, a, &x) ? scalar_affine(m, affine_scale(m, x, -1)) : NULL;
+        case OP_neg: return fold_negative(m, a);
         case OP_idiv: return scalar_is_const(b, 1) ? a : NULL;
         case OP_mod: return scalar_is_const(b, 1) ? scalar_int(m, 0) : NULL;
         default: return NULL;
