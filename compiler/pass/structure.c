@@ -90,7 +90,7 @@ static Scalar *lift_node(void *context, Module *m, Scalar *s) {
     if (s->op != OP_read) return s;
     const Read *r = s->read;
     const Type *inner = &l->reshape->of->type;
-    if (read_is_identity(r, l->np)) {
+    if (read_is_identity(r, l->np) && type_same_shape(&r->v->type, &l->reshape->type)) {
         Type t = type_tensor(r->v->type.elem, inner->rank, inner->dim);
         return scalar_read_identity(m, build_reshape(m, r->v, t.rank, t.dim, r->v->span));
     }
@@ -110,7 +110,8 @@ static const Value *lifting_reshape(const Value *v, Reads reads) {
         const Read *r = reads.at[i]->read;
         bool is_pointwise =
             r->v->op == VAL_reshape && r->v->of->op == VAL_index && !r->v->of->index.nr;
-        if (is_pointwise && read_is_identity(r, v->index.np)) return r->v;
+        if (is_pointwise && read_is_identity(r, v->index.np) && type_same_shape(&r->v->type, &v->type))
+            return r->v;
     }
     return NULL;
 }
