@@ -39,18 +39,6 @@ case $build in
     strip -o digits.stripped digits
     size=$(wc -c < digits.stripped)
     check train/size "$size bytes stripped" [ "$size" -lt 100000 ]
-    # The best of a few, since other suites run at the same time.
-    best() {  # COMMAND...: milliseconds
-        for _ in 1 2 3 4 5; do
-            start=$(date +%s%N)
-            "$@" > /dev/null 2>&1
-            echo $((($(date +%s%N) - start) / 1000000))
-        done | sort -n | head -n 1
-    }
-    ms=$(best ./digits --help)
-    check train/usage-time "$ms ms" [ "$ms" -lt 10 ]
-    ms=$(best "$nnc" "$root/examples/digits.nn" -o digits.again)
-    check train/compile-time "$ms ms" [ "$ms" -lt 1000 ]
     needs=$(ldd digits | sed 's/^\s*\([^ ]*\).*/\1/' | grep -v 'libc\.\|libm\.\|libz\.\|linux-vdso\|ld-linux' )
     check train/libraries "needs $needs" [ -z "$needs" ]
     ;;
