@@ -188,7 +188,7 @@ typedef struct Gen {  // one kernel
     V table;                   // offsets of the buffers of a shared body, or NULL
     V *base;                   // addresses of the buffers
     const Stage *stage;        // what the current loop has transposed, or NULL
-    V square[MAX_SQUARES];     // memory for it
+    V square[MAX_SQUARES + 1]; // memory for it; one at least is free
     // Alias scopes, one per buffer; NULL where there are too many.
     V *alias_scope, *alias_others;
 } Gen;

@@ -444,9 +444,10 @@ void store_rows(Gen *k, const Access *a, const V *v, int n) {
     Code *g = k->g;
     int64_t pitch = coef_along_lanes(k, &a->at) * elem_size[a->buffer->elem];
     V first = access_pointer(k, a);
+    int free = k->stage ? k->stage->n_square : 0;  // those before it hold the current loop's
     for (int c = 0; c < n; c += LANES) {
         int width = n - c < LANES ? n - c : LANES;
-        V from = square(k, c / LANES % MAX_SQUARES);
+        V from = square(k, free + c / LANES % (MAX_SQUARES + 1 - free));
         for (int i = 0; i < width; i++)
             LLVMSetAlignment(LLVMBuildStore(g->b, splat(g, v[c + i]),
                                             element_at(g, from, ROW_BYTES * i)), ROW_BYTES);
