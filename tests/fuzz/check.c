@@ -265,7 +265,7 @@ typedef struct Variant {
 
 static void randomize(void *context, Pass *p, const PassInfo *info) {
     const Session *s = context;
-    if (!strcmp(info->name, "schedule")) randomize_plans(p->schedule, s->made[0]->seed);
+    if (!strcmp(info->name, "schedule")) randomize_plans(p->schedule, s->batch->salt);
     if (s->batch->dumps) dump(s, p, info);
 }
 
@@ -312,7 +312,7 @@ static void check_compiled(Session *s) {
     check_variant(s, &variants[0], expected);
     if (!s->batch->path) {
         uint64_t group = s->batch->request[0].seed / GROUP;
-        check_variant(s, &variants[1 + group % (N_VARIANT - 1)], expected);
+        check_variant(s, &variants[1 + (group + s->batch->salt) % (N_VARIANT - 1)], expected);
     }
     for (int i = 1; s->batch->path && i < N_VARIANT; i++) check_variant(s, &variants[i], expected);
 }

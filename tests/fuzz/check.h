@@ -26,7 +26,8 @@ typedef struct Batch {
     void (*failed)(void *context, uint64_t seed);
     void *context;
     int n_failed;
-    bool dumps;  // print every pass
+    bool dumps;      // print every pass
+    uint64_t salt;   // other random plans, another way to compile
     Tally tally;
 } Batch;
 

@@ -1,6 +1,6 @@
 // The fuzzer: random functions against the interpreter, as many as asked for.
 //
-//   fuzz [--seed=N] [--count=N] [--only=KIND] [--jobs=N] [--limit=N] [--print]
+//   fuzz [--seed=N] [--count=N] [--only=KIND] [--salt=N] [--jobs=N] [--limit=N] [--print]
 //   fuzz --single --seed=N [--value=N] [--drop=N]     one function, in this process; with
 //                                                     --dump, what every pass leaves
 //   fuzz --file=PATH.ir                               the function in a file
@@ -19,7 +19,7 @@
 #include "tests/fuzz/check.h"
 
 typedef struct Settings {
-    uint64_t seed, count;
+    uint64_t seed, count, salt;
     int only, jobs, limit, value;
     uint64_t drop;
     bool prints, is_single, dumps;
@@ -55,7 +55,8 @@ static void tell_seed(void *context, uint64_t seed) {
 static void check_group(const Settings *o, uint64_t seed, int n, FILE *pipe) {
     Request request[GROUP];
     for (int i = 0; i < n; i++) request[i] = request_of(o, seed + (uint64_t)i);
-    Batch b = {.request = request, .n = n, .out = stdout, .failed = tell_seed, .context = pipe};
+    Batch b = {.request = request, .n = n, .out = stdout, .salt = o->salt, .failed = tell_seed,
+               .context = pipe};
     check_batch(&b);
     const Tally *t = &b.tally;
     fprintf(pipe, "T %d %d %lld %d %d\n", t->functions, t->kernels, (long long)t->elements,
@@ -266,6 +267,7 @@ static Settings parse(int argc, char **argv) {
         const char *v;
         if (option(argv[i], "--seed", &v)) o.seed = strtoull(v, NULL, 10);
         else if (option(argv[i], "--count", &v)) o.count = strtoull(v, NULL, 10);
+        else if (option(argv[i], "--salt", &v)) o.salt = strtoull(v, NULL, 10);
         else if (option(argv[i], "--jobs", &v)) o.jobs = atoi(v);
         else if (option(argv[i], "--limit", &v)) o.limit = atoi(v);
         else if (option(argv[i], "--value", &v)) o.value = atoi(v);
@@ -286,8 +288,8 @@ static Settings parse(int argc, char **argv) {
     return o;
 }
 
-static int check_file(const char *path, bool dumps) {
-    Batch b = {.path = path, .n = 1, .out = stdout, .dumps = dumps};
+static int check_file(const Settings *o) {
+    Batch b = {.path = o->file, .n = 1, .out = stdout, .dumps = o->dumps, .salt = o->salt};
     check_batch(&b);
     return b.n_failed != 0;
 }
@@ -300,10 +302,10 @@ int main(int argc, char **argv) {
             print_function(&r);
         }
     if (z.o.prints) return 0;
-    if (z.o.file) return check_file(z.o.file, z.o.dumps);
+    if (z.o.file) return check_file(&z.o);
     if (z.o.is_single) {  // in this process, for a debugger
         Request r = request_of(&z.o, z.o.seed);
-        Batch b = {.request = &r, .n = 1, .out = stdout, .dumps = z.o.dumps};
+        Batch b = {.request = &r, .n = 1, .out = stdout, .dumps = z.o.dumps, .salt = z.o.salt};
         check_batch(&b);
         return b.n_failed != 0;
     }

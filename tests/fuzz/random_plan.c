@@ -1,5 +1,7 @@
 #include "tests/fuzz/random_plan.h"
 
+#include <string.h>
+
 #include "tests/fuzz/random.h"
 
 // Tile points along a slot, at most `most`.
@@ -48,9 +50,10 @@ static void randomize(Nest *nest, Random *r) {
     }
 }
 
-void randomize_plans(Schedule *s, uint64_t seed) {
-    Random r = random_from(seed, 9);
-    for (int f = 0; f < s->fns.n; f++)
+void randomize_plans(Schedule *s, uint64_t salt) {
+    for (int f = 0; f < s->fns.n; f++) {
+        const char *text = s->fns.at[f]->fn->name;
+        Random r = random_from(hash_bytes(text, strlen(text)), salt);
         for (int i = 0; i < s->fns.at[f]->regions.n; i++) {
             Region *region = s->fns.at[f]->regions.at[i];
             for (int n = 0; n < region->nests.n; n++) {
@@ -61,4 +64,5 @@ void randomize_plans(Schedule *s, uint64_t seed) {
                 if (is_free && random_chance(&r, 50)) randomize(nest, &r);
             }
         }
+    }
 }

@@ -5,7 +5,8 @@
 
 #include "pass/schedule.h"
 
-// After `schedule`. Half of the nests keep their plans.
-void randomize_plans(Schedule *s, uint64_t seed);
+// After `schedule`. Half of the nests keep their plans. A function's new ones follow from its
+// name and the salt.
+void randomize_plans(Schedule *s, uint64_t salt);
 
 #endif
