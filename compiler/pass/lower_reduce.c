@@ -102,14 +102,22 @@ static const Temp *lower_arg(NestLower *n, Block *block, const Index *x) {
     Temp *best = new_temp(l, elem, "best"), *at = new_temp(l, ELEM_i32, "at");
     add_let(l, block, best, red_identity(m, kind, elem));
     add_let(l, block, at, scalar_int(m, 0));
+    Temp *found = x->n_where ? new_temp(l, ELEM_bool, "found") : NULL;
+    if (found) add_let(l, block, found, scalar_bool(m, false));
     Block *inner = reduced_loops(n, block, 0);
     begin_where(n, x);
     Temp *here = new_temp(l, elem, "here"), *wins = new_temp(l, ELEM_bool, "wins");
     add_let(l, inner, here, lower_scalar(n, x->body));
     Scalar *condition = beats(m, x->red, scalar_temp(m, best), scalar_temp(m, here));
-    if (n->n_where)
-        condition = scalar_binary(m, OP_and, condition, scalar_guard(m, n->where, n->n_where));
+    if (n->n_where) {
+        // The first that takes part wins, be it no better than the identity.
+        Scalar *takes_part = scalar_guard(m, n->where, n->n_where);
+        Scalar *is_first = scalar_unary(m, OP_not, scalar_temp(m, found));
+        condition = scalar_binary(m, OP_and, scalar_binary(m, OP_or, condition, is_first), takes_part);
+    }
     add_let(l, inner, wins, condition);
+    if (n->n_where)
+        add_set(l, inner, found, scalar_binary(m, OP_or, scalar_temp(m, found), scalar_temp(m, wins)));
     add_set(l, inner, at,
             scalar_select(m, scalar_temp(m, wins), point_number(n), scalar_temp(m, at)));
     add_set(l, inner, best,
