@@ -27,6 +27,7 @@ typedef struct Batch {
     void *context;
     int n_failed;
     bool dumps;      // print every pass
+    bool is_wild;    // infinities, NaN and their kin among the data of what is compiled
     uint64_t salt;   // other random plans, another way to compile
     Tally tally;
 } Batch;

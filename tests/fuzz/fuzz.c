@@ -5,6 +5,8 @@
 //                                                     --dump, what every pass leaves
 //   fuzz --file=PATH.ir                               the function in a file
 //
+// --wild puts infinities, NaN and their kin into the data of what is compiled.
+//
 // A group of functions is checked in a process of its own, so that a compiler that ends is
 // found like one that is wrong. A function at fault is made smaller: one of its values as
 // the only result, or as few results and updates as still fail. Exit code 1 where any is.
@@ -22,7 +24,7 @@ typedef struct Settings {
     uint64_t seed, count, salt;
     int only, jobs, limit, value;
     uint64_t drop;
-    bool prints, is_single, dumps;
+    bool prints, is_single, dumps, is_wild;
     const char *file;
 } Settings;
 
@@ -55,7 +57,7 @@ static void tell_seed(void *context, uint64_t seed) {
 static void check_group(const Settings *o, uint64_t seed, int n, FILE *pipe) {
     Request request[GROUP];
     for (int i = 0; i < n; i++) request[i] = request_of(o, seed + (uint64_t)i);
-    Batch b = {.request = request, .n = n, .out = stdout, .salt = o->salt, .failed = tell_seed,
+    Batch b = {.request = request, .n = n, .out = stdout, .salt = o->salt, .is_wild = o->is_wild, .failed = tell_seed,
                .context = pipe};
     check_batch(&b);
     const Tally *t = &b.tally;
@@ -115,14 +117,14 @@ static void finish_group(Fuzz *z, Child *c) {
 }
 
 // One function in a process of its own; does it pass?
-static bool passes(const Request *r, bool is_loud) {
+static bool passes(const Settings *o, const Request *r, bool is_loud) {
     fflush(NULL);
     pid_t pid = fork();
     if (pid < 0) die("no process");
     if (pid == 0) {
         if (!is_loud) be_quiet();
         alarm(SINGLE_SECONDS);
-        Batch b = {.request = r, .n = 1, .out = stdout};
+        Batch b = {.request = r, .n = 1, .out = stdout, .salt = o->salt, .is_wild = o->is_wild};
         check_batch(&b);
         fflush(NULL);
         _exit(b.n_failed ? 1 : 0);
@@ -169,30 +171,30 @@ static bool sizes(const Request *r, int *n_value, int *n_output) {
     return ok;
 }
 
-static Request smaller(Request r) {
+static Request smaller(const Settings *o, Request r) {
     int n_value, n_output;
     if (!sizes(&r, &n_value, &n_output)) return r;
     for (int i = 0; i < n_value; i++) {
         Request one = r;
         one.value = i;
-        if (!passes(&one, false)) return one;
+        if (!passes(o, &one, false)) return one;
     }
     for (int i = 0; i < n_output && i < 64; i++) {
         Request less = r;
         less.drop |= UINT64_C(1) << i;
-        if (!passes(&less, false)) r = less;
+        if (!passes(o, &less, false)) r = less;
     }
     return r;
 }
 
 static void report(Fuzz *z, uint64_t seed) {
     Request r = request_of(&z->o, seed);
-    if (passes(&r, false)) {
+    if (passes(&z->o, &r, false)) {
         printf("seed %llu: fails in its group only\n", (unsigned long long)seed);
         return;
     }
-    r = smaller(r);
-    passes(&r, true);
+    r = smaller(&z->o, r);
+    passes(&z->o, &r, true);
     printf("again by: fuzz --single --seed=%llu --value=%d --drop=%llu%s%s\n",
            (unsigned long long)seed, r.value, (unsigned long long)r.drop,
            r.only >= 0 ? " --only=" : "", r.only >= 0 ? kind_name[r.only] : "");
@@ -244,7 +246,7 @@ static void report_suspects(Fuzz *z) {
     for (int i = 0; i < z->suspects.n && z->n_fault < z->o.limit; i++) {
         uint64_t seed = z->suspects.at[i];
         Request r = request_of(&z->o, seed);
-        if (passes(&r, false)) continue;
+        if (passes(&z->o, &r, false)) continue;
         z->n_fault++;
         report(z, seed);
     }
@@ -273,6 +275,7 @@ static Settings parse(int argc, char **argv) {
         else if (option(argv[i], "--value", &v)) o.value = atoi(v);
         else if (option(argv[i], "--drop", &v)) o.drop = strtoull(v, NULL, 10);
         else if (option(argv[i], "--file", &v)) o.file = v;
+        else if (!strcmp(argv[i], "--wild")) o.is_wild = true;
         else if (!strcmp(argv[i], "--print")) o.prints = true;
         else if (!strcmp(argv[i], "--single")) o.is_single = true;
         else if (!strcmp(argv[i], "--dump")) o.is_single = o.dumps = true;
@@ -289,7 +292,8 @@ static Settings parse(int argc, char **argv) {
 }
 
 static int check_file(const Settings *o) {
-    Batch b = {.path = o->file, .n = 1, .out = stdout, .dumps = o->dumps, .salt = o->salt};
+    Batch b = {.path = o->file, .n = 1, .out = stdout, .dumps = o->dumps, .salt = o->salt,
+               .is_wild = o->is_wild};
     check_batch(&b);
     return b.n_failed != 0;
 }
@@ -305,7 +309,8 @@ int main(int argc, char **argv) {
     if (z.o.file) return check_file(&z.o);
     if (z.o.is_single) {  // in this process, for a debugger
         Request r = request_of(&z.o, z.o.seed);
-        Batch b = {.request = &r, .n = 1, .out = stdout, .dumps = z.o.dumps, .salt = z.o.salt};
+        Batch b = {.request = &r, .n = 1, .out = stdout, .dumps = z.o.dumps, .salt = z.o.salt,
+                   .is_wild = z.o.is_wild};
         check_batch(&b);
         return b.n_failed != 0;
     }
