@@ -41,8 +41,9 @@ void batch_fill(Machine *m, const Entry *entry, const Split *split, const int64_
         if (t->kind != TENSOR_input) continue;
         const Column *c = column_for(split->data, t);
         char *to = machine_data(m, t);
-        gather(to, c, split, order, begin, rows);
-        size_t used = (size_t)(rows * c->row_bytes);
+        int64_t filled = t->by_batch ? rows : 1;
+        gather(to, c, split, order, begin, filled);
+        size_t used = (size_t)(filled * c->row_bytes);
         memset(to + used, 0, (size_t)tensor_bytes(t) - used);
     }
 }

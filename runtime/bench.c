@@ -1,4 +1,5 @@
-// bench: the time of a training step on a batch in memory, as one JSON line.
+// bench: the time of a training step, or of a prediction where the program does not train, on
+// one batch in memory, as one JSON line.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,16 +14,17 @@ static int compare_times(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-// Seconds of one step. The batch is put in place before the clock starts: a step may use its
-// inputs' memory for something else.
-static double time_step(Run *run, const Entry *entry, const Split *split, int64_t i) {
+static double time_step(Run *run, const Entry *entry, int64_t i) {
     Machine *m = &run->machine;
-    int64_t batch = run->manifest->batch, batches = split->rows / batch;
-    batch_fill(m, entry, split, NULL, i % batches * batch, batch);
     m->clock.step = i + 1;
     double start = seconds_now();
-    machine_run(m, entry, batch);
+    machine_run(m, entry, run->manifest->batch);
     return seconds_now() - start;
+}
+
+static const Entry *benched_entry(const Machine *m) {
+    const Entry *train_step = manifest_entry(m->manifest, "train_step");
+    return train_step ? train_step : machine_entry(m, "predict");
 }
 
 static void print_json(const Run *run, const double *sorted, int64_t steps) {
@@ -40,7 +42,7 @@ static void print_json(const Run *run, const double *sorted, int64_t steps) {
 
 int run_bench(Run *run) {
     const Options *o = &run->options;
-    const Entry *entry = machine_entry(&run->machine, "train_step");
+    const Entry *entry = benched_entry(&run->machine);
     int64_t steps = o->steps > 0 ? o->steps : 100;
     Dataset synthetic = {0};
     Split split = run_some_rows(run, entry, &synthetic);
@@ -48,9 +50,10 @@ int run_bench(Run *run) {
     run->session.steps = steps + o->warmup;
     run_init(run);
     if (o->load) weights_load(run, o->load, true);
+    batch_fill(&run->machine, entry, &split, NULL, 0, run->manifest->batch);
     double *seconds = mem_array(&run->mem, (size_t)steps, sizeof *seconds);
-    for (int64_t i = 0; i < o->warmup; i++) time_step(run, entry, &split, i);
-    for (int64_t i = 0; i < steps; i++) seconds[i] = time_step(run, entry, &split, o->warmup + i);
+    for (int64_t i = 0; i < o->warmup; i++) time_step(run, entry, i);
+    for (int64_t i = 0; i < steps; i++) seconds[i] = time_step(run, entry, o->warmup + i);
     qsort(seconds, (size_t)steps, sizeof *seconds, compare_times);
     print_json(run, seconds, steps);
     dataset_free(&synthetic);

@@ -72,6 +72,9 @@ static void fill_randomly(Column *c, int64_t count, Rng *r) {
 Dataset dataset_synthetic(Mem *mem, const Manifest *manifest, const Entry *entry, int64_t rows,
                           uint64_t seed) {
     Dataset d = dataset_of_inputs(mem, manifest, entry);
+    bool has_rows = false;
+    for (int i = 0; i < d.n; i++) has_rows |= d.column[i].tensor->by_batch;
+    if (!has_rows) rows = 1;
     dataset_reserve(&d, rows);
     d.rows = rows;
     for (int i = 0; i < d.n; i++) {

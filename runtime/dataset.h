@@ -23,7 +23,8 @@ typedef struct Dataset {
 Dataset dataset_of_fields(Mem *mem, const DataBlock *block);
 // A column for each input of the entry point: the fields of the same name, else unknown ones.
 Dataset dataset_of_inputs(Mem *mem, const Manifest *manifest, const Entry *entry);
-// Seeded rows for the entry point's inputs: reals in [0, 1), labels in their range.
+// Seeded rows for the entry point's inputs: reals in [0, 1), labels in their range. One row
+// where no input is by the batch.
 Dataset dataset_synthetic(Mem *mem, const Manifest *manifest, const Entry *entry, int64_t rows,
                           uint64_t seed);
 void dataset_reserve(Dataset *d, int64_t rows);  // room for so many, keeping what is there

@@ -37,8 +37,9 @@ Split run_some_rows(Run *run, const Entry *entry, Dataset *synthetic) {
         if (train->rows >= m->batch) return *train;
     }
     *synthetic = dataset_synthetic(&run->mem, m, entry, m->batch, run->machine.context.seed);
-    Split s = {synthetic, m->batch, mem_array(&run->mem, (size_t)m->batch, sizeof *s.row)};
-    for (int64_t i = 0; i < m->batch; i++) s.row[i] = i;
+    int64_t rows = synthetic->rows;
+    Split s = {synthetic, rows, mem_array(&run->mem, (size_t)rows, sizeof *s.row)};
+    for (int64_t i = 0; i < rows; i++) s.row[i] = i;
     return s;
 }
 
