@@ -144,18 +144,17 @@ asan: ## all tests under the address and undefined behaviour sanitizers
 valgrind: all ## the compiler on the examples under valgrind
 	@BUILD=$(BUILD) sh tests/run.sh valgrind
 
-# Objects of the fuzzer; kernels that it loads call its nn_parallel.
 FUZZ = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/run_compiled.c,$(wildcard tests/fuzz/*.c)))
 $(BUILD)/fuzz: $(FUZZ) $(foreach l,emit pass ir base,$(call lib,$(l)))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -rdynamic -o $@ $(FUZZ) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	$(Q)$(CC) $(CFLAGS) -o $@ $(FUZZ) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
 
-# Holds programs against the interpreter; kernels that it loads call the nn_parallel of in_parts.c.
+# Holds programs against the interpreter.
 AGREE = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/agree/*.c) tests/fuzz/in_parts.c tests/fuzz/noise.c)
 $(BUILD)/agree: $(AGREE) $(foreach l,emit pass sema ir syntax base,$(call lib,$(l)))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) -rdynamic -o $@ $(AGREE) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	$(Q)$(CC) $(CFLAGS) -o $@ $(AGREE) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
 
 SEED ?= 1

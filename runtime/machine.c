@@ -90,11 +90,22 @@ static void set_inputs(Machine *m, const Entry *entry, int64_t rows) {
     }
 }
 
-void machine_run(Machine *m, const Entry *entry, int64_t rows) {
+void machine_ready(Machine *m, const Entry *entry, int64_t rows) {
     for (int i = 0; i < NN_EXTENTS; i++) m->context.extent[i] = i == 0 ? rows : 0;
     m->context.step = (uint32_t)m->clock.step;
     set_inputs(m, entry, rows);
-    entry->run(&m->context);
+}
+
+void machine_step(const NnContext *context, const NnStep *s) {
+    int64_t iterations = nn_iterations(context, s);
+    if (s->is_split) nn_parallel(s->kernel, context, iterations);
+    else s->kernel(context, 0, iterations);
+}
+
+void machine_run(Machine *m, const Entry *entry, int64_t rows) {
+    machine_ready(m, entry, rows);
+    for (int64_t i = 0; i < entry->code->n_step; i++)
+        machine_step(&m->context, &entry->code->step[i]);
 }
 
 double machine_result(const Machine *m, const Entry *entry, const char *name) {

@@ -33,6 +33,11 @@ void machine_stop(Machine *m);
 // clock's step.
 void machine_run(Machine *m, const Entry *entry, int64_t rows);
 
+// The same in parts: what the entry's kernels read of the clock, the hypers and the number of
+// rows; then each of its kernels.
+void machine_ready(Machine *m, const Entry *entry, int64_t rows);
+void machine_step(const NnContext *context, const NnStep *step);
+
 static inline char *machine_data(const Machine *m, const Tensor *t) {
     return m->context.arena + t->offset;
 }

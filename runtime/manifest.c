@@ -91,9 +91,9 @@ static void read_entry(Mem *mem, Entry *e, const Json *json, const Manifest *m,
                        const NnProgram *program) {
     e->name = json->key;
     for (int64_t i = 0; i < program->n_entry; i++) {
-        if (strcmp(program->entry[i].name, e->name) == 0) e->run = program->entry[i].run;
+        if (strcmp(program->entry[i].name, e->name) == 0) e->code = &program->entry[i];
     }
-    if (!e->run) broken("no code for entry", e->name);
+    if (!e->code) broken("no code for entry", e->name);
     const Json *inputs = json_get(json, "inputs"), *results = json_get(json, "results");
     e->input = mem_array(mem, (size_t)count_of(inputs), sizeof *e->input);
     e->result = mem_array(mem, (size_t)count_of(results), sizeof *e->result);

@@ -13,7 +13,7 @@ typedef struct Result {
 
 typedef struct Entry {
     const char *name;
-    NnEntry *run;
+    const NnEntryPoint *code;
     int n_input, n_result;
     const Tensor **input;
     Result *result;

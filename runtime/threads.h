@@ -1,4 +1,4 @@
-// The program's own threads. nn_parallel (abi.def) splits a kernel's iterations over them in
+// The program's own threads. nn_parallel splits a kernel's iterations over them in
 // contiguous ranges that depend on the number of threads alone; a fork and join takes well
 // under a microsecond while they are hot.
 #ifndef NN_RUNTIME_THREADS_H

@@ -2,7 +2,7 @@
 // file. The only layer that knows LLVM.
 //
 // Needs a program after `memory`. What is made defines `nn_program` (runtime/abi.h), which
-// names one function per entry point; kernels are internal. Values are never changed here:
+// names the kernels of each entry point. Values are never changed here:
 // the bits are those of the interpreter's exact mode.
 #ifndef NNC_EMIT_EMIT_H
 #define NNC_EMIT_EMIT_H
@@ -14,9 +14,6 @@
 
 typedef struct EmitOptions {
     const char *manifest;   // JSON that the program carries; NULL for "{}"
-    // For tests: entry points are visible, as nn_NAME, and nn_parallel comes along: it runs a
-    // kernel in two parts, one after the other.
-    bool is_standalone;
     const char *source;     // path of the file compiled, for debug information
 } EmitOptions;
 

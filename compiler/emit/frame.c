@@ -32,18 +32,13 @@ V byte_offset(Code *g, V p, V bytes) {
 }
 
 // The context does not change while a kernel runs.
-V context_field(Code *g, V context, int64_t offset, T type, int align) {
+static V context_field(Code *g, V context, int64_t offset, T type, int align) {
     V load = LLVMBuildLoad2(g->b, type, byte_offset(g, context, const_i64(g, offset)), "");
     LLVMSetAlignment(load, (unsigned)align);
     unsigned kind = LLVMGetMDKindIDInContext(g->cx, "invariant.load", 14);
     LLVMMetadataRef none = LLVMMDNodeInContext2(g->cx, NULL, 0);
     LLVMSetMetadata(load, kind, LLVMMetadataAsValue(g->cx, none));
     return load;
-}
-
-V context_extent(Code *g, V context, const Extent *e) {
-    if (e->id < 0 || e->id >= NN_EXTENTS) BUG("emit: extent %s has no place in the context", e->name);
-    return context_field(g, context, AT_extent + 8 * e->id, g->t_i64, 8);
 }
 
 static V field(Gen *k, V *slot, int64_t offset, T type, int align) {

@@ -17,14 +17,6 @@ typedef LLVMValueRef V;
 typedef LLVMTypeRef T;
 typedef LLVMBasicBlockRef BB;
 
-typedef struct RuntimeFunction {
-    const char *name;
-    T type;
-    V fn;
-} RuntimeFunction;
-
-enum { N_RUNTIME = 8 };
-
 struct Code {
     Compiler *c;
     Arena *arena;       // of the back end's own data; freed by code_free
@@ -41,8 +33,6 @@ struct Code {
     T t_void, t_ptr, t_i1, t_i8, t_i32, t_i64;
     T value_type[N_ELEM];   // of a value: i1, i32, i32, float, double
     T memory_type[N_ELEM];  // of an element of a buffer: i8, i8, i32, float, double
-    RuntimeFunction runtime[N_RUNTIME];
-    int n_runtime;
     V fn;                // the function being built
     struct Debug *debug; // NULL without -g
     Map *body_of;        // shared bodies of equal kernels: index into the key table
@@ -215,8 +205,6 @@ int active_lanes(const Gen *k);                     // at the current point, 1 .
 
 // frame.c: the function's entry block and what comes from the context.
 V byte_offset(Code *g, V p, V bytes);
-V context_field(Code *g, V context, int64_t offset, T type, int align);
-V context_extent(Code *g, V context, const Extent *e);
 V frame_extent(Gen *k, const Extent *e);
 V frame_dim(Gen *k, Dim d);            // i64
 V frame_seed(Gen *k);

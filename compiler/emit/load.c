@@ -24,7 +24,7 @@ static void *aligned_zeros(int64_t bytes) {
 }
 
 Loaded *load_program(Compiler *c, const Program *p) {
-    Code *code = code_new(c, p, &(EmitOptions){.is_standalone = true});
+    Code *code = code_new(c, p, &(EmitOptions){0});
     code_optimize(code);
     Arena *arena = arena_new();
     Text *object = text_new(arena);
@@ -59,12 +59,20 @@ char *load_arena(Loaded *l) {
     return l->arena;
 }
 
+// What threads may share runs in two parts, one after the other.
+static void run_step(const NnContext *context, const NnStep *s) {
+    int64_t n = nn_iterations(context, s), half = s->is_split ? n / 2 : 0;
+    if (half) s->kernel(context, 0, half);
+    s->kernel(context, half, n);
+}
+
 bool load_run(Loaded *l, const char *entry, const int64_t *extent, uint32_t seed, uint32_t step) {
     NnContext context = {.arena = l->arena, .scratch = l->scratch, .seed = seed, .step = step};
     if (extent) memcpy(context.extent, extent, sizeof context.extent);
     for (int64_t i = 0; i < l->program->n_entry; i++)
         if (!strcmp(l->program->entry[i].name, entry)) {
-            l->program->entry[i].run(&context);
+            const NnEntryPoint *e = &l->program->entry[i];
+            for (int64_t s = 0; s < e->n_step; s++) run_step(&context, &e->step[s]);
             return true;
         }
     return false;

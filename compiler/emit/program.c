@@ -1,4 +1,4 @@
-// The module: kernels, one function per entry point, and the constant `nn_program`.
+// The module: kernels, a table of steps per entry point, and the constant `nn_program`.
 #include <string.h>
 
 #include <llvm-c/Analysis.h>
@@ -8,42 +8,11 @@
 #include "emit/output.h"
 #include "runtime/abi.h"
 
-// ---- the runtime's functions
-
-static void declare_runtime(Code *g) {
-    T t_void = g->t_void, t_ptr = g->t_ptr, t_i64 = g->t_i64;
-#define ptr t_ptr
-#define i64 t_i64
-#define LIST(...) {__VA_ARGS__}
-#define RT(name_, result, params)                                                            \
-    {                                                                                        \
-        T param[] = LIST params;                                                             \
-        T type = LLVMFunctionType(t_##result, param, sizeof param / sizeof *param, false);   \
-        V fn = LLVMAddFunction(g->m, #name_, type);                                          \
-        g->runtime[g->n_runtime++] = (RuntimeFunction){#name_, type, fn};                    \
-    }
-#include "runtime/abi.def"
-#undef RT
-#undef LIST
-#undef ptr
-#undef i64
-    (void)t_void, (void)t_i64;
-}
-
-static void call_runtime(Code *g, const char *name, V *arg, unsigned n) {
-    for (int i = 0; i < g->n_runtime; i++)
-        if (!strcmp(g->runtime[i].name, name)) {
-            LLVMBuildCall2(g->b, g->runtime[i].type, g->runtime[i].fn, arg, n, "");
-            return;
-        }
-    BUG("emit: the runtime has no %s", name);
-}
-
 // ---- kernels
 
-static V new_function(Code *g, const char *name, T *param, unsigned n, bool is_internal) {
+static V new_function(Code *g, const char *name, T *param, unsigned n) {
     V fn = LLVMAddFunction(g->m, name, LLVMFunctionType(g->t_void, param, n, false));
-    LLVMSetLinkage(fn, is_internal ? LLVMInternalLinkage : LLVMExternalLinkage);
+    LLVMSetLinkage(fn, LLVMInternalLinkage);
     target_attributes(g, fn);
     return fn;
 }
@@ -51,7 +20,7 @@ static V new_function(Code *g, const char *name, T *param, unsigned n, bool is_i
 static V kernel_function(Code *g, const char *fn, const Kernel *k) {
     T param[3] = {g->t_ptr, g->t_i64, g->t_i64};
     const char *name = arena_printf(g->arena, "%s.k%d_%s", fn, k->id, k->name ? k->name : "");
-    return new_function(g, name, param, 3, true);
+    return new_function(g, name, param, 3);
 }
 
 // Entry points that run once in a while: their code is to be small.
@@ -114,7 +83,7 @@ static V shared_body(Code *g, Shared *s) {
     if (s->body) return s->body;
     T param[4] = {g->t_ptr, g->t_i64, g->t_i64, g->t_ptr};
     const char *name = arena_printf(g->arena, "body_%s", s->first->name ? s->first->name : "");
-    s->body = new_function(g, name, param, 4, true);
+    s->body = new_function(g, name, param, 4);
     emit_kernel(g, s->first, s->body, true, !s->is_hot);
     return s->body;
 }
@@ -141,69 +110,6 @@ static V build_kernel(Code *g, const char *fn_name, const Kernel *k) {
 
 // ---- entry points
 
-static V run_time_bound(Code *g, V context, Bound b) {
-    V d = const_i64(g, b.d.n);
-    if (b.d.by) d = LLVMBuildNSWMul(g->b, d, context_extent(g, context, b.d.by), "");
-    if (b.multiple <= 1) return d;
-    V m = const_i64(g, b.multiple);
-    return LLVMBuildNSWMul(g->b, LLVMBuildSDiv(g->b, d, m, ""), m, "");
-}
-
-static V iterations(Code *g, V context, const Kernel *k) {
-    if (k->body.n != 1 || k->body.at[0]->kind != STMT_for)
-        BUG("emit: parallel kernel %s is not one loop", k->name);
-    const Stmt *s = k->body.at[0];
-    V low = run_time_bound(g, context, s->loop.low), high = run_time_bound(g, context, s->loop.high);
-    V length = LLVMBuildNSWSub(g->b, high, low, "");
-    V up = LLVMBuildNSWAdd(g->b, length, const_i64(g, s->loop.step - 1), "");
-    return LLVMBuildSDiv(g->b, up, const_i64(g, s->loop.step), "");
-}
-
-// Nanoseconds of work below which waking another thread costs more than it gains.
-static const double worth_forking = 6000;
-
-static void call_kernel(Code *g, V context, const Kernel *k, V fn) {
-    if (k->is_parallel && (k->cost == 0 || k->cost >= worth_forking)) {
-        V arg[3] = {fn, context, iterations(g, context, k)};
-        call_runtime(g, "nn_parallel", arg, 3);
-        return;
-    }
-    V n = k->is_parallel ? iterations(g, context, k) : const_i64(g, 0);
-    V arg[3] = {context, const_i64(g, 0), n};
-    LLVMBuildCall2(g->b, LLVMGlobalGetValueType(fn), fn, arg, 3, "");
-}
-
-static V build_entry(Code *g, const LoopFunction *f) {
-    V *kernel = NEW_ARRAY(g->arena, V, f->kernels.n + 1);
-    for (int i = 0; i < f->kernels.n; i++) kernel[i] = build_kernel(g, f->name, f->kernels.at[i]);
-    V fn = new_function(g, arena_printf(g->arena, "nn_%s", f->name), &g->t_ptr, 1,
-                        !g->opt.is_standalone);
-    g->fn = fn;
-    debug_end(g);
-    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
-    for (int i = 0; i < f->kernels.n; i++)
-        call_kernel(g, LLVMGetParam(fn, 0), f->kernels.at[i], kernel[i]);
-    LLVMBuildRetVoid(g->b);
-    return fn;
-}
-
-// Half of the iterations, then the others.
-static void define_parallel(Code *g) {
-    V fn = g->runtime[0].fn;
-    V kernel = LLVMGetParam(fn, 0), context = LLVMGetParam(fn, 1), n = LLVMGetParam(fn, 2);
-    T param[3] = {g->t_ptr, g->t_i64, g->t_i64};
-    T type = LLVMFunctionType(g->t_void, param, 3, false);
-    LLVMSetVisibility(fn, LLVMHiddenVisibility);
-    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
-    V half = LLVMBuildSDiv(g->b, n, const_i64(g, 2), "");
-    V first[3] = {context, const_i64(g, 0), half}, second[3] = {context, half, n};
-    LLVMBuildCall2(g->b, type, kernel, first, 3, "");
-    LLVMBuildCall2(g->b, type, kernel, second, 3, "");
-    LLVMBuildRetVoid(g->b);
-}
-
-// ---- nn_program
-
 static V constant(Code *g, const char *name, V value, LLVMLinkage linkage) {
     V global = LLVMAddGlobal(g->m, LLVMTypeOf(value), name);
     LLVMSetInitializer(global, value);
@@ -212,21 +118,64 @@ static V constant(Code *g, const char *name, V value, LLVMLinkage linkage) {
     return global;
 }
 
+// An NnBound.
+static V bound(Code *g, Bound b) {
+    if (b.d.by && (b.d.by->id < 0 || b.d.by->id >= NN_EXTENTS))
+        BUG("emit: extent %s has no place in the context", b.d.by->name);
+    V part[3] = {const_i64(g, b.d.n), const_i32(g, b.d.by ? b.d.by->id : -1),
+                 const_i32(g, b.multiple)};
+    return LLVMConstStructInContext(g->cx, part, 3, false);
+}
+
+// Nanoseconds of work below which waking another thread costs more than it gains.
+static const double worth_forking = 6000;
+
+// An NnStep.
+static V step(Code *g, const Kernel *k, V fn) {
+    Bound low = {dim_const(0), 1}, high = low;
+    int64_t stride = 1;
+    if (k->is_parallel) {
+        const Stmt *s = k->body.at[0];
+        if (k->body.n != 1 || s->kind != STMT_for)
+            BUG("emit: parallel kernel %s is not one loop", k->name);
+        low = s->loop.low, high = s->loop.high, stride = s->loop.step;
+    }
+    bool is_split = k->is_parallel && (k->cost == 0 || k->cost >= worth_forking);
+    V part[5] = {fn, bound(g, low), bound(g, high), const_i32(g, stride), const_i32(g, is_split)};
+    return LLVMConstStructInContext(g->cx, part, 5, false);
+}
+
+// The table of an entry point's steps.
+static V build_entry(Code *g, const LoopFunction *f) {
+    int n = f->kernels.n;
+    V *row = NEW_ARRAY(g->arena, V, n + 1);
+    for (int i = 0; i < n; i++) {
+        const Kernel *k = f->kernels.at[i];
+        row[i] = step(g, k, build_kernel(g, f->name, k));
+    }
+    if (!n) return LLVMConstNull(g->t_ptr);
+    V rows = LLVMConstArray2(LLVMTypeOf(row[0]), row, (uint64_t)n);
+    return constant(g, arena_printf(g->arena, "steps.%s", f->name), rows, LLVMPrivateLinkage);
+}
+
+// ---- nn_program
+
 static V text_constant(Code *g, const char *name, const char *text) {
     V s = LLVMConstStringInContext(g->cx, text, (unsigned)strlen(text), false);
     return constant(g, name, s, LLVMPrivateLinkage);
 }
 
-static void build_program(Code *g, V *entry) {
+static void build_program(Code *g, V *steps) {
     int n = g->p->fns.n;
     V *row = NEW_ARRAY(g->arena, V, n + 1);
-    T row_type[2] = {g->t_ptr, g->t_ptr};
+    T row_type[3] = {g->t_ptr, g->t_i64, g->t_ptr};
     for (int i = 0; i < n; i++) {
         const char *name = g->p->fns.at[i]->name;
-        V part[2] = {text_constant(g, arena_printf(g->arena, "name.%s", name), name), entry[i]};
-        row[i] = LLVMConstStructInContext(g->cx, part, 2, false);
+        V part[3] = {text_constant(g, arena_printf(g->arena, "name.%s", name), name),
+                     const_i64(g, g->p->fns.at[i]->kernels.n), steps[i]};
+        row[i] = LLVMConstStructInContext(g->cx, part, 3, false);
     }
-    V rows = LLVMConstArray2(LLVMStructTypeInContext(g->cx, row_type, 2, false), row, (uint64_t)n);
+    V rows = LLVMConstArray2(LLVMStructTypeInContext(g->cx, row_type, 3, false), row, (uint64_t)n);
     V part[6] = {const_i64(g, NN_ABI_VERSION),
                  const_i64(g, g->p->arena_bytes),
                  const_i64(g, g->p->scratch_bytes),
@@ -259,13 +208,11 @@ Code *code_new(Compiler *c, const Program *p, const EmitOptions *o) {
     g->b = LLVMCreateBuilderInContext(g->cx);
     make_types(g);
     target_open(g);
-    declare_runtime(g);
     debug_start(g);
     count_shared(g);
-    V *entry = NEW_ARRAY(arena, V, p->fns.n + 1);
-    for (int i = 0; i < p->fns.n; i++) entry[i] = build_entry(g, p->fns.at[i]);
-    if (o->is_standalone) define_parallel(g);
-    build_program(g, entry);
+    V *steps = NEW_ARRAY(arena, V, p->fns.n + 1);
+    for (int i = 0; i < p->fns.n; i++) steps[i] = build_entry(g, p->fns.at[i]);
+    build_program(g, steps);
     debug_finish(g);
     char *why = NULL;
     if (LLVMVerifyModule(g->m, LLVMReturnStatusAction, &why)) BUG("emit: %s", why);

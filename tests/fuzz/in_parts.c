@@ -27,18 +27,15 @@ struct NnPool {
     int64_t scratch_bytes;
 };
 
-void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations);
-
-void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations) {
-    struct NnPool *pool = context->pool;
-    int parts = pool ? pool->parts : 1;
-    for (int i = parts; i-- > 0;) {
-        int64_t begin = iterations * i / parts, end = iterations * (i + 1) / parts;
+static void run_step(const NnContext *context, const NnStep *s) {
+    const struct NnPool *pool = context->pool;
+    int64_t n = nn_iterations(context, s);
+    if (!s->is_split) s->kernel(context, 0, n);
+    for (int i = s->is_split ? pool->parts : 0; i-- > 0;) {
+        int64_t begin = n * i / pool->parts, end = n * (i + 1) / pool->parts;
         if (begin == end) continue;
-        if (pool) memset(pool->scratch, RUBBISH, (size_t)pool->scratch_bytes);
-        NnContext own = *context;
-        own.pool = NULL;
-        kernel(&own, begin, end);
+        memset(pool->scratch, RUBBISH, (size_t)pool->scratch_bytes);
+        s->kernel(context, begin, end);
     }
 }
 
@@ -113,7 +110,8 @@ void loaded_run(Loaded *x, const char *entry, const int64_t *extent, uint32_t se
     memcpy(context.extent, extent, sizeof context.extent);
     for (int64_t i = 0; i < x->program->n_entry; i++)
         if (!strcmp(x->program->entry[i].name, entry)) {
-            x->program->entry[i].run(&context);
+            const NnEntryPoint *e = &x->program->entry[i];
+            for (int64_t s = 0; s < e->n_step; s++) run_step(&context, &e->step[s]);
             return;
         }
     die("the compiled program has no %s", entry);

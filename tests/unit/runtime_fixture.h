@@ -163,7 +163,8 @@ static inline void fixture_forward(const NnContext *c, int64_t begin, int64_t en
     }
 }
 
-static inline void fixture_losses(const NnContext *c) {
+static inline void fixture_losses(const NnContext *c, int64_t begin, int64_t end) {
+    (void)begin, (void)end;
     Arena *a = (Arena *)c->arena;
     nn_parallel(fixture_forward, c, c->extent[0]);
     a->loss = a->accuracy = 0;
@@ -188,7 +189,8 @@ static inline void fixture_gradient(const NnContext *c, int64_t begin, int64_t e
     }
 }
 
-static inline void fixture_init(const NnContext *c) {
+static inline void fixture_init(const NnContext *c, int64_t begin, int64_t end) {
+    (void)begin, (void)end;
     Arena *a = (Arena *)c->arena;
     memset(a->b, 0, sizeof a->b);
     memset(a->mw, 0, sizeof a->mw);
@@ -198,16 +200,18 @@ static inline void fixture_init(const NnContext *c) {
     }
 }
 
-static inline void fixture_gradients(const NnContext *c) {
-    fixture_losses(c);
+static inline void fixture_gradients(const NnContext *c, int64_t begin, int64_t end) {
+    (void)begin, (void)end;
+    fixture_losses(c, 0, 0);
     nn_parallel(fixture_gradient, c, PIXELS + 1);
 }
 
 // A learning rate that falls with the step: a run that forgot its step would be seen.
-static inline void fixture_train_step(const NnContext *c) {
+static inline void fixture_train_step(const NnContext *c, int64_t begin, int64_t end) {
+    (void)begin, (void)end;
     Arena *a = (Arena *)c->arena;
     float lr = a->lr / (1 + 1e-4f * (float)a->step);
-    fixture_gradients(c);
+    fixture_gradients(c, 0, 0);
     for (int i = 0; i < PIXELS * CLASSES; i++) {
         a->mw[i] = 0.9f * a->mw[i] + a->gw[i];
         a->w[i] -= lr * a->mw[i];
@@ -218,16 +222,19 @@ static inline void fixture_train_step(const NnContext *c) {
     }
 }
 
-static inline void fixture_epoch_end(const NnContext *c) {
+static inline void fixture_epoch_end(const NnContext *c, int64_t begin, int64_t end) {
+    (void)begin, (void)end;
     Arena *a = (Arena *)c->arena;
     a->stop = a->valid_loss < a->stop_below;
 }
 
+#define STEP(kernel) 1, &(const NnStep){kernel, {0, -1, 1}, {0, -1, 1}, 1, 0}
 static const NnEntryPoint fixture_entry[] = {
-    {"init", fixture_init},           {"train_step", fixture_train_step},
-    {"eval_step", fixture_losses},    {"predict", fixture_losses},
-    {"gradients", fixture_gradients}, {"epoch_end", fixture_epoch_end},
+    {"init", STEP(fixture_init)},           {"train_step", STEP(fixture_train_step)},
+    {"eval_step", STEP(fixture_losses)},    {"predict", STEP(fixture_losses)},
+    {"gradients", STEP(fixture_gradients)}, {"epoch_end", STEP(fixture_epoch_end)},
 };
+#undef STEP
 
 #define TENSOR(name, kind, elem, dims, field)                                           \
     "{\"name\":\"" name "\",\"kind\":\"" kind "\",\"elem\":\"" elem "\",\"dims\":" dims \

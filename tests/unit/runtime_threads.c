@@ -108,6 +108,20 @@ static void nothing(const NnContext *c, int64_t begin, int64_t end) {
     (void)end;
 }
 
+// Steps of an entry point: fixed counts, whole blocks of a run-time extent, and what they leave.
+START_TEST(counts_iterations) {
+    NnContext c = {.extent = {37}};
+    NnStep fixed = {.low = {10, -1, 1}, .high = {100, -1, 1}, .stride = 16};
+    ck_assert_int_eq(nn_iterations(&c, &fixed), 6);
+    NnStep blocks = {.low = {0, -1, 1}, .high = {3, 0, 8}, .stride = 8};
+    ck_assert_int_eq(nn_iterations(&c, &blocks), 13);
+    NnStep rest = {.low = {3, 0, 8}, .high = {3, 0, 1}, .stride = 1};
+    ck_assert_int_eq(nn_iterations(&c, &rest), 7);
+    NnStep none = {.low = {0, -1, 1}, .high = {0, -1, 1}, .stride = 1};
+    ck_assert_int_eq(nn_iterations(&c, &none), 0);
+}
+END_TEST
+
 int main(int argc, char **argv) {
     if (argc > 1) {  // prints microseconds to fork and join so many threads
         Team t = start(atoi(argv[1]));
@@ -125,6 +139,7 @@ int main(int argc, char **argv) {
     tcase_add_test(t, survives_many_jobs_and_pauses);
     tcase_add_test(t, kernels_run_alone_what_they_call_themselves);
     tcase_add_test(t, stops_asleep_and_awake);
+    tcase_add_test(t, counts_iterations);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
