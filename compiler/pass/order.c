@@ -8,14 +8,15 @@
 //   seq      contractions (products whose factors walk different parallel slots), short
 //            reductions (at most 16 points), and whatever the other rows don't name
 //   lanes16  longer reductions that walk one contiguous axis of what they read
-//   blocks   other reductions over the batch: leaves of one sample where a sample has at
-//            least 64 points, else of 16 samples
+//   blocks   other reductions over samples (the batch, or the long leading axis of what is
+//            read): leaves of one sample where a sample has at least 64 points, else of 16;
+//            contractions over samples, too, where leaves of one sample are small beside it
 #include "ir/build.h"
 #include "ir/rewrite.h"
 #include "pass/access.h"
 #include "pass/pass.h"
 
-enum { SHORT = 16, LARGE_SAMPLE = 64, SAMPLES_PER_LEAF = 16 };
+enum { SHORT = 16, LARGE_SAMPLE = 64, SAMPLES_PER_LEAF = 16, MANY_SAMPLES = 64 };
 
 static bool is_rounded(const Index *x) {
     return (x->red == RED_sum || x->red == RED_prod) && elem_is_real(x->body->elem);
@@ -74,18 +75,47 @@ static bool has_run_time_extent(const Index *x) {
     return false;
 }
 
+// Every real read that moves with the first reduced slot moves along its leading axis, and
+// some read has that axis as the slot's whole extent.
+static bool is_leading(const Index *x, Arena *arena) {
+    Reads reads = scalar_reads(x->body, arena);
+    bool some = false;
+    for (int i = 0; i < reads.n; i++) {
+        const Read *r = reads.at[i]->read;
+        if (!elem_is_real(r->v->type.elem) || !scalar_uses_slot(reads.at[i], x->np)) continue;
+        if (!r->v->type.rank || !read_is_slot(r, 0, x->np)) return false;
+        some |= dim_equal(r->v->type.dim[0], x->extent[x->np]);
+    }
+    return some;
+}
+
+static bool is_over_samples(const Index *x, Arena *arena) {
+    Dim first = x->extent[x->np];
+    return is_batch(first) || (first.n >= MANY_SAMPLES && is_leading(x, arena));
+}
+
+// A convolution's weight gradient, but not a dense layer's: leaves take less memory and time
+// than what they are made of.
+static bool has_small_leaves(const Index *x, double sample) {
+    const double ELEMENTS_PER_POINT = 64;
+    return sample >= LARGE_SAMPLE && box_points(x->extent, x->np) <= ELEMENTS_PER_POINT * sample;
+}
+
 static Order order_of(const Value *v, Arena *arena) {
     const Index *x = &v->index;
     const Dim *reduced = x->extent + x->np;
-    Order seq = {.kind = ORDER_seq};
-    if (is_contraction(v)) return seq;
-    if (is_batch(reduced[0])) {
-        double sample = box_points(reduced + 1, x->nr - 1);
-        return (Order){ORDER_blocks, sample >= LARGE_SAMPLE ? 1 : SAMPLES_PER_LEAF};
+    Order seq = {.kind = ORDER_seq}, lanes16 = {.kind = ORDER_lanes16};
+    double sample = box_points(reduced + 1, x->nr - 1);
+    Order blocks = {ORDER_blocks, sample >= LARGE_SAMPLE ? 1 : SAMPLES_PER_LEAF};
+    if (is_contraction(v)) {
+        bool is_by_samples = is_over_samples(x, arena) && is_leading(x, arena);
+        return is_by_samples && has_small_leaves(x, sample) ? blocks : seq;
     }
+    if (is_batch(reduced[0])) return blocks;
+    if (has_run_time_extent(x)) return seq;
     bool is_long = dim_max(reduced[x->nr - 1]) > SHORT;  // lanes lie on the innermost slot
-    if (has_run_time_extent(x) || !is_long) return seq;
-    return is_contiguous(x, arena) ? (Order){.kind = ORDER_lanes16} : seq;
+    if (is_long && is_contiguous(x, arena)) return lanes16;
+    return is_over_samples(x, arena) ? blocks : seq;
 }
 
 static Value *order_value(void *context, Module *m, Value *v) {

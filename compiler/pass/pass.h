@@ -31,6 +31,7 @@ void pass_fma(Pass *p);       // forms fma and mac
 void pass_order(Pass *p);     // gives every rounded reduction its order; freezes the module
 
 // Bit-exact from here on.
+void pass_leaves(Pass *p);    // the leaves of reductions by blocks as values
 void pass_share(Pass *p);     // sharing of what became equal, motion of what does not vary
 void pass_fuse(Pass *p);      // substitution and grouping into kernels
 void pass_schedule(Pass *p);  // template, tiles, lanes, stages of each kernel
