@@ -44,6 +44,10 @@ Layouts *layouts_new(const FunctionSchedule *fs, Arena *scratch) {
     return l;
 }
 
+bool is_seen_as_rows(Layouts *l, Value *v) {
+    return map_has(l->fixed, v);
+}
+
 static bool has_few_channels(const Type *t) {
     enum { FEW_CHANNELS = 8, WIDE_ENOUGH = 12 };
     Dim c = t->dim[t->rank - 1], w = t->dim[t->rank - 2], h = t->dim[t->rank - 3];

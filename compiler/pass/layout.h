@@ -10,5 +10,7 @@ typedef struct Layouts Layouts;
 
 Layouts *layouts_new(const FunctionSchedule *fs, Arena *scratch);
 bool is_planar(Layouts *l, Value *v);
+// Does a reshape of v, or what joins or scatters, look at its memory as rows?
+bool is_seen_as_rows(Layouts *l, Value *v);
 
 #endif

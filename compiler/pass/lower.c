@@ -306,10 +306,12 @@ static void lower_pack(NestLower *n, int place, Block *block) {
 
 void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block) {
     NestLower n = {.l = l, .nest = nest, .temp = map_new(l->m->arena)};
-    for (int i = 0; i < l->region->n_outer; i++) {
+    n.row = l->region->n_outer - 1;
+    for (int i = 0; i < n.row; i++) {
         n.value[i] = outer[i];
         n.is_walked[i] = true;
     }
+    if (n.row >= 0) n.row_base = outer[n.row];
     n.top = l->region->n_outer ? NULL : block;
     lower_slots(&n, 0, block);
 }
@@ -377,23 +379,54 @@ static void lower_single(Lower *l, const Region *region) {
     }
 }
 
+static Bound rows_end(const Region *region, Dim rows) {
+    if (rows.by || region->block == 1) return (Bound){rows, region->block};
+    return bound_const(rows.n / region->block * region->block);
+}
+
+// The nests under a loop over whole blocks of rows, or over the rows that are left.
+static void lower_rows(Lower *l, const Region *region, bool is_rest, Affine *outer, Block *block) {
+    int last = region->n_outer - 1;
+    Dim rows = region->outer[last];
+    Bound low = bound_const(0), high = rows_end(region, rows);
+    if (is_rest) {
+        low = rows.by ? (Bound){rows, LANES} : bound_const(rows.n / LANES * LANES);
+        high = bound_of(rows);
+    }
+    int var = new_var(l, "n", rows);
+    Stmt *loop = add_for(l, block, var, low, high, region->block, l->kernel->span);
+    outer[last] = affine_slot(l->m, var);
+    l->region = region;
+    for (int i = 0; i < region->nests.n; i++)
+        lower_nest(l, region->nests.at[i], outer, &loop->loop.body);
+}
+
+static void begin_region(Lower *l, const Region *region) {
+    begin_kernel(l, region, region->nests.at[region->nests.n - 1]->members.at[0].v);
+}
+
 static void lower_region(Lower *l, const Region *region) {
     if (!region->n_outer) {
         lower_single(l, region);
         return;
     }
-    begin_kernel(l, region, region->nests.at[region->nests.n - 1]->members.at[0].v);
+    begin_region(l, region);
     Affine outer[MAX_RANK];
     Block *block = &l->kernel->body;
-    for (int i = 0; i < region->n_outer; i++) {
+    for (int i = 0; i < region->n_outer - 1; i++) {
         int var = new_var(l, "n", region->outer[i]);
         Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(region->outer[i]), 1,
                              l->kernel->span);
         outer[i] = affine_slot(l->m, var);
         block = &loop->loop.body;
     }
-    for (int i = 0; i < region->nests.n; i++) lower_nest(l, region->nests.at[i], outer, block);
+    lower_rows(l, region, false, outer, block);
+    if (region->rest && region->n_outer > 1) lower_rows(l, region->rest, true, outer, block);
     end_kernel(l, true);
+    if (!region->rest || region->n_outer > 1) return;
+    begin_region(l, region->rest);
+    lower_rows(l, region->rest, true, outer, &l->kernel->body);
+    end_kernel(l, false);
 }
 
 // ---- what is no index
@@ -462,7 +495,7 @@ static void lower_scatter(Lower *l, Value *v) {
     vec_push(m->arena, &nest->members, ((Member){v, KEEP_stored}));
     begin_kernel(l, region, v);
     l->kernel->name = name(m->c->names, "scatter");
-    NestLower n = {.l = l, .nest = nest, .temp = map_new(m->arena)};
+    NestLower n = {.l = l, .nest = nest, .row = -1, .temp = map_new(m->arena)};
     Block *block = &l->kernel->body;
     for (int i = 0; i < a->n; i++) {
         n.is_walked[i] = true;

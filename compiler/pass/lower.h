@@ -25,6 +25,8 @@ typedef struct NestLower {
     const Nest *nest;
     Affine value[MAX_SLOTS];    // by graph slot; of merged slots, the fastest stands for all
     bool is_walked[MAX_SLOTS];  // the slot moves on its own (is no slower part of a merged one)
+    int row;                    // the last outer slot, or -1: `value`, if walked, counts from here
+    Affine row_base;
     // The tile under construction.
     int64_t size[MAX_SLOTS];    // by place in nest->slot; 1 for no tile variable
     int tile_var[MAX_SLOTS];

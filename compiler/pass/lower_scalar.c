@@ -6,13 +6,20 @@
 
 // Affine forms that only walk memory name slower parts of merged slots as well; those move
 // with the fastest part, whose stride says it all.
-Affine lower_affine(NestLower *n, Affine a) {
+static Affine lower_in_block(NestLower *n, Affine a) {
     Module *m = n->l->m;
     Affine out = affine_const(a.k);
     for (int i = 0; i < a.n; i++)
         if (n->is_walked[a.t[i].slot])
             out = affine_add(m, out, affine_scale(m, n->value[a.t[i].slot], a.t[i].c));
     return out;
+}
+
+Affine lower_affine(NestLower *n, Affine a) {
+    Module *m = n->l->m;
+    Affine out = lower_in_block(n, a);
+    if (n->row < 0) return out;
+    return affine_add(m, out, affine_scale(m, n->row_base, affine_coef(a, n->row)));
 }
 
 Guard *lower_guards(NestLower *n, const Guard *guard, int count) {
@@ -51,14 +58,16 @@ Access lower_access(NestLower *n, Value *v, const Subscript *sub) {
     const Storage *storage = storage_of(n->l->s, v);
     if (!storage) BUG("lower: %%%d has no storage", v->id);
     Access a = {.buffer = storage->buffer};
-    Affine walk = affine_const(storage->start);
+    Affine walk = affine_const(storage->start), row = affine_const(0);
     struct Dyn dyn[2 * MAX_RANK];
     int n_dyn = 0;
     for (int i = 0; i < v->type.rank; i++) {
         int64_t stride = storage->stride[i];
         if (sub[i].gather && stride)
             dyn[n_dyn++] = (struct Dyn){stride, lower_scalar(n, sub[i].gather)};
-        if (sub[i].div == 1) {
+        if (i == storage->row_axis) {
+            row = affine_scale(m, sub[i].a, stride);
+        } else if (sub[i].div == 1) {
             walk = affine_add(m, walk, affine_scale(m, sub[i].a, stride));
         } else if (stride) {
             Scalar *e = scalar_affine(m, lower_affine(n, sub[i].a));
@@ -66,7 +75,7 @@ Access lower_access(NestLower *n, Value *v, const Subscript *sub) {
                 stride, scalar_binary(m, OP_idiv, e, scalar_int(m, sub[i].div))};
         }
     }
-    a.at = lower_affine(n, walk);
+    a.at = affine_add(m, lower_affine(n, walk), lower_in_block(n, row));
     a.n_dyn = n_dyn;
     a.dyn = n_dyn ? arena_copy(m->arena, dyn, sizeof *dyn * (size_t)n_dyn) : NULL;
     return a;
@@ -122,8 +131,9 @@ static Scalar *lower_memo(NestLower *n, Scalar *s, Map *memo) {
     if (s->op == OP_const) {
         out = s;
     } else if (s->op == OP_iv) {
-        if (!n->is_walked[s->slot]) BUG("lower: a merged slot is used as a number");
-        out = scalar_affine(m, n->value[s->slot]);
+        if (!n->is_walked[s->slot] && s->slot != n->row)
+            BUG("lower: a merged slot is used as a number");
+        out = scalar_affine(m, lower_affine(n, affine_slot(m, s->slot)));
     } else if (s->op == OP_read) {
         out = lower_read(n, s);
     } else if (s->op == OP_rand) {

@@ -28,6 +28,7 @@ typedef struct Planner {
     const Region *region;
     Nest *nest;
     const Value *leader;
+    Dim extent[MAX_SLOTS];  // the leader's, but for the rows of a block
     Touches touches;
     unsigned unmergeable;  // graph slots used other than by walking memory
     double body_cost, follower_cost;
@@ -134,7 +135,7 @@ static void find_touches(Planner *p) {
 
 static bool can_merge(Planner *p, int s) {  // graph slots s and s + 1
     if ((p->unmergeable >> s & 3) != 0) return false;
-    Dim below = p->leader->index.extent[s + 1];
+    Dim below = p->extent[s + 1];
     if (below.by) return false;
     for (int i = 0; i < p->touches.n; i++) {
         const int64_t *stride = p->touches.at[i].walk.stride;
@@ -146,7 +147,7 @@ static bool can_merge(Planner *p, int s) {  // graph slots s and s + 1
 static int merge_slots(Planner *p, int begin, int end, bool may_merge, Slot *out) {
     int n = 0;
     for (int s = begin; s < end; s++) {
-        Dim extent = p->leader->index.extent[s];
+        Dim extent = p->extent[s];
         if (may_merge && n && s > begin && can_merge(p, s - 1)) {
             out[n - 1].n++;
             out[n - 1].extent.n *= extent.n;
@@ -531,10 +532,14 @@ double plan_nest(Schedule *s, const Region *region, Nest *nest, Arena *scratch) 
     if (leader->op != VAL_index) return 1000 + type_count(&leader->type) * 2.0;
     Planner p = {.s = s, .scratch = scratch, .region = region, .nest = nest, .leader = leader,
                  .machine = machine_of(s->m->c)};
+    memcpy(p.extent, leader->index.extent,
+           sizeof(Dim) * (size_t)(leader->index.np + leader->index.nr));
+    int first = region->n_outer;
+    if (region->block > 1) p.extent[--first] = dim_const(region->block);
     find_touches(&p);
     OrderKind order = leader->index.order.kind;
     int np = leader->index.np, nr = leader->index.nr;
-    nest->n_parallel = merge_slots(&p, region->n_outer, np, true, nest->slot);
+    nest->n_parallel = merge_slots(&p, first, np, true, nest->slot);
     bool may_merge = order != ORDER_lanes16 && order != ORDER_blocks;
     nest->n_reduced = merge_slots(&p, np, np + nr, may_merge, nest->slot + nest->n_parallel);
     double k_points = reduced_points(&p), cycles;

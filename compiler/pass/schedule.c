@@ -10,6 +10,7 @@
 #include "pass/layout.h"
 #include "pass/pass.h"
 #include "pass/plan.h"
+#include "pass/rows.h"
 #include "pass/storage.h"
 
 static bool is_result(const Function *f, const Value *v) {
@@ -53,6 +54,9 @@ static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Lay
             bool planar = !target && !is_kept && is_planar(layouts, member->v);
             if (member->keep == KEEP_stored)
                 place_stored(s, member->v, target, is_kept, planar);
+            else if (member->keep == KEEP_scratch && region->block > 1)
+                place_rows(s, member->v, region,
+                           are_rows_lanes(region, member->v) && !is_seen_as_rows(layouts, member->v));
             else if (member->keep == KEEP_scratch)
                 place_scratch(s, member->v, region->n_outer,
                               planar && region->n_outer <= member->v->type.rank - 3);
@@ -81,6 +85,14 @@ static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
     for (int i = 0; i < fs->fn->results.n; i++) place_reshapes(s, fs->fn->results.at[i].v);
 }
 
+static void plan_region(Schedule *s, Region *region, Arena *scratch) {
+    for (int n = 0; n < region->nests.n; n++)
+        region->cost += plan_nest(s, region, region->nests.at[n], scratch);
+    for (int d = 0; d < region->n_outer; d++)
+        region->cost *= (double)dim_max(region->outer[d]);
+    region->cost /= (double)region->block;
+}
+
 void pass_schedule(Pass *p) {
     Schedule *s = p->schedule;
     s->storage = map_new(p->m->arena);
@@ -93,11 +105,8 @@ void pass_schedule(Pass *p) {
         begin_storage(s, fs, leaves);
         place_function(s, fs, scratch);
         for (int r = 0; r < fs->regions.n; r++) {
-            Region *region = fs->regions.at[r];
-            for (int n = 0; n < region->nests.n; n++)
-                region->cost += plan_nest(s, region, region->nests.at[n], scratch);
-            for (int d = 0; d < region->n_outer; d++)
-                region->cost *= (double)dim_max(region->outer[d]);
+            plan_region(s, fs->regions.at[r], scratch);
+            if (fs->regions.at[r]->rest) plan_region(s, fs->regions.at[r]->rest, scratch);
         }
     }
     arena_free(scratch);
@@ -113,8 +122,10 @@ void pass_fuse(Pass *p) {
         substitute(f, scratch);
     }
     // Grouping looks at what all functions give.
-    for (int i = 0; i < p->m->fns.n; i++)
+    for (int i = 0; i < p->m->fns.n; i++) {
         vec_push(p->m->arena, &s->fns, group(p->m->fns.at[i], scratch));
+        choose_blocks(s, s->fns.at[i]);
+    }
     arena_free(scratch);
     p->schedule = s;
 }

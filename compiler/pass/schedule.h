@@ -26,6 +26,7 @@ typedef enum Keep { KEEP_register, KEEP_scratch, KEEP_stored } Keep;
 // Where a value lies: element [i0, i1, ...] is buffer[start + sum of stride * i].
 typedef struct Storage {
     Buffer *buffer;
+    int row_axis;  // scratch of a block of rows: the axis that counts rows in the block; else -1
     int64_t start;
     int64_t stride[MAX_RANK];
 } Storage;
@@ -57,6 +58,10 @@ typedef struct Region {
     int id;
     int n_outer;            // leading slots that all members share
     Dim outer[MAX_RANK];
+    // Rows: iterations of the last outer slot that go together (LANES, or 1). Inside, the row
+    // in the block is one more parallel slot of every nest.
+    int64_t block;
+    struct Region *rest;    // the rows that whole blocks leave, one by one; NULL for none
     bool is_parallel;
     VEC(Nest *) nests;
     double cost;            // nanoseconds, estimated
@@ -81,5 +86,10 @@ void print_schedule(Text *out, const Schedule *s);
 
 // The value whose memory v shares: v itself, or what reshapes of it stand for.
 Value *storage_root(Value *v);
+
+// The outer slot that is walked in blocks, or -1.
+static inline int row_slot(const Region *r) {
+    return r->block > 1 ? r->n_outer - 1 : -1;
+}
 
 #endif

@@ -37,6 +37,7 @@ static Buffer *new_buffer(Schedule *s, Value *v, BufferKind kind, int64_t count,
 
 static Storage *new_storage(Schedule *s, Value *v) {
     Storage *storage = NEW(s->m->arena, Storage);
+    storage->row_axis = -1;
     map_set(s->storage, v, storage);
     return storage;
 }
@@ -66,12 +67,24 @@ void place_scratch(Schedule *s, Value *v, int n_outer, bool is_planar) {
     storage->buffer = new_buffer(s, v, BUFFER_scratch, count, false);
 }
 
+void place_rows(Schedule *s, Value *v, const Region *region, bool rows_are_lanes) {
+    place_scratch(s, v, region->n_outer, false);
+    Storage *storage = storage_of(s, v);
+    Buffer *buffer = storage->buffer;
+    storage->row_axis = region->n_outer - 1;
+    storage->stride[storage->row_axis] = rows_are_lanes ? 1 : buffer->count;
+    for (int i = region->n_outer; rows_are_lanes && i < v->type.rank; i++)
+        storage->stride[i] *= region->block;
+    buffer->count *= region->block;
+}
+
 // A reshape has its operand's memory. Leading axes that it keeps have the operand's strides
 // (0 for the outer slots of a stage); the rest is row-major, as the operand's is.
 void place_reshape(Schedule *s, Value *v) {
     Storage *of = storage_of(s, v->of), *storage = new_storage(s, v);
     row_major(v->type.dim, v->type.rank, storage->stride);
     storage->buffer = of->buffer;
+    storage->row_axis = of->row_axis;
     storage->start = of->start;
     for (int i = 0; i < v->type.rank && i < v->of->type.rank &&
                     dim_equal(v->type.dim[i], v->of->type.dim[i]); i++)

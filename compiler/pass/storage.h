@@ -12,6 +12,8 @@ void place_leaf(Schedule *s, Value *v);      // once
 // Planar: channels outside the two spatial axes before them (see layout.h).
 void place_stored(Schedule *s, Value *v, Value *target, bool is_kept, bool is_planar);
 void place_scratch(Schedule *s, Value *v, int n_outer, bool is_planar);
+// A block of rows; where rows are the lanes, each column's lie side by side.
+void place_rows(Schedule *s, Value *v, const Region *region, bool rows_are_lanes);
 void place_reshape(Schedule *s, Value *v);   // after its operand
 
 // Elements that a read moves by when a slot of its box moves by one.

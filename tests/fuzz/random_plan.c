@@ -50,19 +50,24 @@ static void randomize(Nest *nest, Random *r) {
     }
 }
 
+static void randomize_region(Region *region, Random *r) {
+    for (int n = 0; n < region->nests.n; n++) {
+        Nest *nest = region->nests.at[n];
+        const Value *leader = nest->members.at[0].v;
+        bool is_free = leader->op == VAL_index && nest->n_parallel &&
+                       leader->index.order.kind != ORDER_lanes16;
+        if (is_free && random_chance(r, 50)) randomize(nest, r);
+    }
+}
+
 void randomize_plans(Schedule *s, uint64_t salt) {
     for (int f = 0; f < s->fns.n; f++) {
         const char *text = s->fns.at[f]->fn->name;
         Random r = random_from(hash_bytes(text, strlen(text)), salt);
         for (int i = 0; i < s->fns.at[f]->regions.n; i++) {
             Region *region = s->fns.at[f]->regions.at[i];
-            for (int n = 0; n < region->nests.n; n++) {
-                Nest *nest = region->nests.at[n];
-                const Value *leader = nest->members.at[0].v;
-                bool is_free = leader->op == VAL_index && nest->n_parallel &&
-                               leader->index.order.kind != ORDER_lanes16;
-                if (is_free && random_chance(&r, 50)) randomize(nest, &r);
-            }
+            randomize_region(region, &r);
+            if (region->rest) randomize_region(region->rest, &r);
         }
     }
 }
