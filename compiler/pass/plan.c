@@ -123,7 +123,9 @@ static void find_touches(Planner *p) {
         }
         if (p->nest->members.at[k].keep != KEEP_register) add_store_touch(p, v);
         double cost = scalar_cost(v->index.body, p->scratch);
-        if (v->index.nr)
+        if (is_contraction(v))
+            p->body_cost += 1;  // its two reads are touches, and share a port of their own
+        else if (v->index.nr)
             p->body_cost += cost < 1 ? 1 : cost;
         else
             p->follower_cost += cost;
@@ -193,8 +195,24 @@ static double lane_cost(const Planner *p, const Touch *t, const Tile *tile, doub
     bool in_irregular = t->walk.is_irregular && touches_slot(t, s);
     if (!in_irregular && (stride == 1 || stride == -1)) return 1;
     if (t->is_store) return SCATTER_COST;
+    enum { SHUFFLED_STRIDE = 4 };  // of whole vectors the lanes are picked
+    bool is_guarded = t->read && t->read->read->n_guard;
+    if (!in_irregular && !is_guarded && stride > 1 && stride <= SHUFFLED_STRIDE)
+        return 2 * (double)stride;
     if (!in_irregular && is_packable(p, t, tile)) return 1 + GATHER_COST / reuse;
     return GATHER_COST;
+}
+
+// Vectors that do not start at multiples of their size lie in two lines of the cache.
+static double lines_per_load(const Planner *p, const Touch *t, const Tile *tile) {
+    if (t->is_store) return 1;
+    for (int i = 0; i < p->nest->n_parallel + p->nest->n_reduced; i++) {
+        const Slot *s = &p->nest->slot[i];
+        int64_t bytes = t->walk.stride[fastest(s)] * t->elem;
+        if (i != tile->lanes && touches_slot(t, s) && bytes % p->machine.vector_bytes != 0)
+            return p->machine.vector_bytes >= 64 ? 2 : 1.5;
+    }
+    return 1;
 }
 
 static int64_t vectors_of(int64_t width) {
@@ -216,7 +234,7 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
             if (tile->unroll[u] >= 0 && touches_slot(t, &p->nest->slot[tile->unroll[u]]))
                 n *= (double)tile->times[u];
         if (tile->lanes >= 0 && touches_slot(t, &p->nest->slot[tile->lanes]))
-            n *= vectors * split * lane_cost(p, t, tile, reuse);
+            n *= vectors * split * lane_cost(p, t, tile, reuse) * lines_per_load(p, t, tile);
         else
             n *= 0.6;  // broadcasts are embedded or go through another port
         if (t->is_inner)
@@ -225,7 +243,7 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
             outer += t->is_store ? 1.5 * n : n;
     }
     double ops = p->body_cost * points * vectors * split;
-    double latency = p->body_cost ? 4 : 0;
+    double latency = p->body_cost ? 6 : 0;  // of a chain, in units of one operation
     double per_k = ops > 0.75 * inner_loads ? ops : 0.75 * inner_loads;
     if (per_k < latency) per_k = latency;
     if (p->body_cost == 0) per_k = 0.75 * inner_loads;
