@@ -11,6 +11,9 @@ void halo(Function *f);
 // Pointwise values whose recomputation is free are substituted into their readers.
 void substitute(Function *f, Arena *scratch);
 
+// Small operands of samples' contractions that lie across the lanes are read from turned copies.
+void turn(Function *f);
+
 // Values into nests, nests into regions, regions in order.
 FunctionSchedule *group(Function *f, Arena *scratch);
 

@@ -120,6 +120,7 @@ void pass_fuse(Pass *p) {
         Function *f = p->m->fns.at[i];
         halo(f);
         substitute(f, scratch);
+        turn(f);
     }
     // Grouping looks at what all functions give.
     for (int i = 0; i < p->m->fns.n; i++) {

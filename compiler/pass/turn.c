@@ -1,0 +1,67 @@
+// Turn: a sample's contraction that walks a small operand across its rows reads a turned copy.
+//
+// The input gradient of a convolution is the case: its lanes are input channels, along which
+// the filters lie apart. The copy is made once for all samples and is an ordinary value; its
+// axes are in the order in which the loops walk them, the lanes' last.
+#include "pass/fuse.h"
+
+enum { ENOUGH_USES = 64 };  // of each element, by one sample
+
+// Each axis moves with one slot at most; the lanes' slot is alone on one that is not the last.
+static bool crosses_rows(const Value *v, const Read *r) {
+    int lanes = v->index.np - 1, rank = r->v->type.rank, across = -1;
+    if (lanes < 1 || r->n_guard || rank < 2) return false;
+    for (int i = 0; i < rank; i++) {
+        const Subscript *s = &r->sub[i];
+        if (s->div != 1 || s->gather || s->a.n > 1 || r->v->type.dim[i].by) return false;
+        if (!s->a.n) continue;
+        int slot = s->a.t[0].slot;
+        if (slot < lanes) return false;
+        if (slot == lanes && across >= 0) return false;
+        if (slot == lanes) across = i;
+    }
+    return across >= 0 && across < rank - 1 && r->sub[rank - 1].a.n &&
+           read_is_slot(r, across, lanes);
+}
+
+static bool is_worth_it(const Value *v) {
+    const Index *x = &v->index;
+    return x->np > 2 && box_points(x->extent + 1, x->np - 2) >= ENOUGH_USES;
+}
+
+static Scalar *turned_read(Module *m, const Value *v, const Read *r) {
+    int rank = r->v->type.rank, n = 0, first = v->index.np - 1;
+    Dim dim[MAX_RANK];
+    Affine from[MAX_RANK], at[MAX_RANK];
+    // Slot -1 stands for none; the lanes' comes last.
+    for (int slot = -1; slot <= v->index.nr; slot++) {
+        int wanted = slot < 0 ? -1 : slot == v->index.nr ? first : first + 1 + slot;
+        for (int i = 0; i < rank; i++) {
+            const Affine a = r->sub[i].a;
+            if ((a.n ? a.t[0].slot : -1) != wanted) continue;
+            dim[n] = r->v->type.dim[i];
+            from[i] = affine_slot(m, n);
+            at[n++] = a;
+        }
+    }
+    Value *turned = build_map(m, rank, dim, scalar_read_at(m, r->v, from), v->span, NULL);
+    return scalar_read_at(m, turned, at);
+}
+
+static Scalar *turn_scalar(void *context, Module *m, Scalar *s) {
+    const Value *v = context;
+    if (s->op != OP_read || !crosses_rows(v, s->read)) return s;
+    return turned_read(m, v, s->read);
+}
+
+static Value *turn_value(void *context, Module *m, Value *v) {
+    (void)context;
+    if (!is_contraction(v) || !is_worth_it(v)) return v;
+    Index index = v->index;
+    index.body = scalar_rewrite(m, index.body, turn_scalar, v);
+    return index.body == v->index.body ? v : build_index(m, &index, v->span, v->hint);
+}
+
+void turn(Function *f) {
+    function_rewrite(f, turn_value, NULL);
+}
