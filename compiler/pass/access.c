@@ -38,6 +38,12 @@ bool is_contraction(const Value *v) {
     return reused[0] || reused[1];
 }
 
+bool lacks_lanes(const Value *v) {
+    const Index *x = &v->index;
+    return x->nr && x->order.kind != ORDER_lanes16 && !is_contraction(v) &&
+           box_points(x->extent, x->np) < LANES && box_points(x->extent + x->np, x->nr) >= LANES;
+}
+
 static double op_cost(Op op) {
     switch (op) {
         case OP_div:

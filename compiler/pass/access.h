@@ -17,6 +17,9 @@ int read_prefix(const Read *r);
 // A sum of products in which some operand is used again along some parallel slot.
 bool is_contraction(const Value *v);
 
+// A chain to few results: its only lanes are the points of its body.
+bool lacks_lanes(const Value *v);
+
 // Points of a box (parallel and reduced) at the largest extents.
 double box_points(const Dim *extent, int n);
 

@@ -9,6 +9,7 @@
 #include "ir/rewrite.h"
 #include "pass/access.h"
 #include "pass/algebra.h"
+#include "pass/common.h"
 #include "pass/pass.h"
 
 static const double hoisted_cost = 4, repeated_times = 4;
@@ -110,5 +111,6 @@ void pass_share(Pass *p) {
             arena_free(arena);
             if (p->m->n_value == before) break;
         }
+        share_costly_parts(p->m->fns.at[i]);
     }
 }

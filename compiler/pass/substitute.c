@@ -4,12 +4,15 @@
 // point needs no substitution: grouping keeps it in a register.
 #include "pass/fuse.h"
 
+static const double costly = 10;
+
 typedef struct Use {
     int n_reader;       // values that read it
     int n_site;         // distinct reads in them
     bool is_needed;     // a result, an update, or read by what is no index
     double evaluations; // points of the reader's box
     bool in_contraction;
+    bool in_chain;      // a chain without lanes
     bool at_point;      // all reads are at the same point of the same box
 } Use;
 
@@ -51,6 +54,7 @@ static void count_uses(Context *c, const Function *f) {
             u->n_site++;
             u->evaluations = box_points(v->index.extent, v->index.np + v->index.nr);
             u->in_contraction |= is_contraction(v);
+            u->in_chain |= lacks_lanes(v);
             if (v->index.nr || !read_is_identity(r, v->index.np)) u->at_point = false;
         }
         // Guards of `where` may gather through scalars, which have no place for a body.
@@ -87,6 +91,7 @@ static bool can_substitute(Context *c, const Value *p, const Read *r, Scalar *bo
     if (u->in_contraction) return is_copy && !body->read->n_guard;
     if (is_copy) return true;
     if (u->at_point) return false;
+    if (u->in_chain && scalar_cost(body, c->scratch) >= costly) return false;
     double points = box_points(p->index.extent, p->index.np);
     return u->n_reader == 1 && u->n_site == 1 && u->evaluations <= points;
 }
