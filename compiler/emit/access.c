@@ -174,7 +174,7 @@ static V dyn_offsets(Gen *k, const Access *a, bool wide) {
     for (int i = 0; i < a->n_dyn; i++) {
         if (!in_lanes(k, scalar_deps(k, a->dyn[i].s))) continue;
         V s = splat(g, emit_scalar(k, a->dyn[i].s));
-        if (wide) s = LLVMBuildSExt(g->b, s, vector_type(t), "");
+        if (wide) s = LLVMBuildSExt(g->b, s, lanes_type(g, t), "");
         if (a->dyn[i].c != 1)
             s = LLVMBuildMul(g->b, s, splat(g, LLVMConstInt(t, (uint64_t)a->dyn[i].c, true)), "");
         sum = sum ? LLVMBuildAdd(g->b, sum, s, "") : s;
@@ -188,8 +188,8 @@ static V lane_offsets(Gen *k, const Access *a, int64_t c) {
     V sum = dyn_offsets(k, a, wide);
     if (!c) return sum;
     V lane[LANES], lanes;
-    for (int i = 0; i < LANES; i++) lane[i] = wide ? const_i64(g, c * i) : const_i32(g, c * i);
-    lanes = LLVMConstVector(lane, LANES);
+    for (int i = 0; i < g->lanes; i++) lane[i] = wide ? const_i64(g, c * i) : const_i32(g, c * i);
+    lanes = LLVMConstVector(lane, (unsigned)g->lanes);
     return sum ? LLVMBuildAdd(g->b, sum, lanes, "") : lanes;
 }
 
@@ -246,7 +246,7 @@ static V any_lane(Gen *k, V mask) {
     Code *g = k->g;
     if (!is_vector(mask)) return mask;
     int lanes = active_lanes(k);
-    if (lanes < LANES) mask = LLVMBuildAnd(g->b, mask, lane_mask(g, lanes), "");
+    if (lanes < g->lanes) mask = LLVMBuildAnd(g->b, mask, lane_mask(g, lanes), "");
     return call_intrinsic(g, "llvm.vector.reduce.or", LLVMTypeOf(mask), &mask, 1);
 }
 
@@ -263,30 +263,30 @@ static V load_one(Gen *k, const Buffer *b, V p, V guard) {
 // to a vector past the last lane's element.
 static V load_strided(Gen *k, const Buffer *b, V p, int stride) {
     Code *g = k->g;
-    T t = vector_type(g->memory_type[b->elem]);
-    int last = (active_lanes(k) - 1) * stride;
+    T t = lanes_type(g, g->memory_type[b->elem]);
+    int n = g->lanes, last = (active_lanes(k) - 1) * stride;
     V picked = NULL;
-    for (int part = 0; part * LANES <= last; part++) {
-        V at = advance(g, p, const_i64(g, part * LANES), elem_size[b->elem]);
+    for (int part = 0; part * n <= last; part++) {
+        V at = advance(g, p, const_i64(g, part * n), elem_size[b->elem]);
         V v = LLVMBuildLoad2(g->b, t, at, "");
         LLVMSetAlignment(v, (unsigned)elem_size[b->elem]);
         tag_access(k, v, b);
         V lane[LANES];
-        for (int i = 0; i < LANES; i++) {
-            int from = i * stride - part * LANES;
+        for (int i = 0; i < n; i++) {
+            int from = i * stride - part * n;
             lane[i] = from < 0 ? const_i32(g, i)
-                    : from < LANES ? const_i32(g, picked ? LANES + from : from)
+                    : from < n ? const_i32(g, picked ? n + from : from)
                                    : LLVMGetPoison(g->t_i32);
         }
         picked = LLVMBuildShuffleVector(g->b, picked ? picked : v, picked ? v : LLVMGetPoison(t),
-                                        LLVMConstVector(lane, LANES), "");
+                                        LLVMConstVector(lane, (unsigned)n), "");
     }
     return value_from_memory(g, b->elem, picked);
 }
 
 static V load_lanes(Gen *k, const Buffer *b, const Address *at, V guard) {
     Code *g = k->g;
-    T t = vector_type(g->memory_type[b->elem]);
+    T t = lanes_type(g, g->memory_type[b->elem]);
     if (at->stride && !guard) return load_strided(k, b, at->pointer, at->stride);
     int lanes = active_lanes(k), align = elem_size[b->elem];
     V p = at->pointer, v;
@@ -300,7 +300,7 @@ static V load_lanes(Gen *k, const Buffer *b, const Address *at, V guard) {
     if (at->offsets) {
         v = masked_gather(g, t, element_pointers(g, b->elem, p, at->offsets), mask,
                           LLVMConstNull(t), align);
-    } else if (guard || lanes < LANES) {
+    } else if (guard || lanes < g->lanes) {
         v = masked_load(g, t, p, mask, LLVMConstNull(t), align);
     } else {
         v = LLVMBuildLoad2(g->b, t, p, "");
@@ -354,7 +354,7 @@ static void store_lanes(Gen *k, const Buffer *b, const Place *p, V v, V guard) {
     } else if (!guard && p->lanes == 1) {
         // Not a masked store: of a truncated vector LLVM 22 makes one as wide as it was before.
         store_plain(k, b, LLVMBuildExtractElement(g->b, v, const_i32(g, 0), ""), p->pointer);
-    } else if (guard || p->lanes < LANES) {
+    } else if (guard || p->lanes < g->lanes) {
         tag_access(k, masked_store(g, v, p->pointer, mask, align), b);
     } else {
         store_plain(k, b, v, p->pointer);

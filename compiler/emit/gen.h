@@ -1,7 +1,8 @@
 // What the files of emit/ share: the module that is built, and the kernel inside it.
 //
 // Values are LLVM's. A scalar of the IR becomes one LLVM value per point of the tile that it
-// varies over; along the lanes, sixteen points share a vector. Whatever does not vary along
+// varies over; along the lanes, sixteen points share a vector
+// (eight or four, where the tile has no more). Whatever does not vary along
 // the lanes stays a scalar and is broadcast where a vector is wanted.
 #ifndef NNC_EMIT_GEN_H
 #define NNC_EMIT_GEN_H
@@ -34,6 +35,7 @@ struct Code {
     T value_type[N_ELEM];   // of a value: i1, i32, i32, float, double
     T memory_type[N_ELEM];  // of an element of a buffer: i8, i8, i32, float, double
     V fn;                // the function being built
+    int lanes;           // of a vector in the open tile: LANES, or 8 or 4 where those suffice
     struct Debug *debug; // NULL without -g
     Map *body_of;        // shared bodies of equal kernels: index into the key table
 };
@@ -44,13 +46,17 @@ V const_i32(const Code *g, int64_t x);
 V const_i64(const Code *g, int64_t x);
 V const_elem(const Code *g, Elem e, double x);          // rounded to e
 T vector_type(T element);                               // <16 x element>
+T lanes_type(const Code *g, T element);                 // of the open tile's lanes
+T same_lanes(V v, T element);                           // of v's lanes; an element where it has none
+int lanes_of(V v);
+V with_lanes(Code *g, V v, int n);                      // its first n; what it lacks is undefined
 bool is_vector(V v);
 T element_type(V v);                                    // v's type, or that of its lanes
 V splat(Code *g, V v);                                  // a vector as it is
 V splat_to(Code *g, V v, V like);                       // splat where `like` is a vector
-V lane_numbers(Code *g, int64_t c, int64_t k);          // <16 x i32>: c * lane + k
+V lane_numbers(Code *g, int64_t c, int64_t k);          // i32: c * lane + k
 V lane_mask(Code *g, int n);                            // the first n lanes
-V shuffle(Code *g, V v, const int *lane /* 16 */);
+V shuffle(Code *g, V v, const int *lane /* of each */);
 V call_intrinsic(Code *g, const char *name, T overload, V *arg, int n);
 V call_intrinsic2(Code *g, const char *name, T overload, T overload2, V *arg, int n);
 bool const_bool(V v, bool *out);                        // is v a known i1 (or splat of one)?
@@ -151,6 +157,7 @@ typedef struct Gen {  // one kernel
     Code *g;
     Arena *arena;
     const Kernel *k;
+    bool needs_all_lanes;     // it draws or combines, which is defined for vectors of LANES
     bool is_compact;          // no copies of loops' bodies: -O0, and what is seldom run
     int n_word;               // of a set of bits
     Map *temp_of, *buffer_of; // id plus one to TempState *, Buffer * to number plus one

@@ -11,6 +11,11 @@
 
 // ---- tiles
 
+static int lanes_for(const Gen *k, int64_t size) {
+    if (k->needs_all_lanes || size > LANES / 2) return LANES;
+    return size > LANES / 4 ? LANES / 2 : LANES / 4;
+}
+
 void open_tile(Gen *k, const Stmt *s) {
     for (int i = 0; i < s->tile.n; i++) {
         const TileVar *v = &s->tile.var[i];
@@ -18,6 +23,7 @@ void open_tile(Gen *k, const Stmt *s) {
         if (v->is_lanes && open_lanes(k) >= 0)
             BUG("emit: kernel %s has lanes inside lanes", k->k->name);
         int n = (int)(v->is_lanes ? (v->size + LANES - 1) / LANES : v->size);
+        if (v->is_lanes) k->g->lanes = lanes_for(k, v->size);
         k->slot[k->n_slot] = (TileSlot){v->var, v->size, n, v->is_lanes};
         k->point[k->n_slot] = 0;
         k->n_slot++;
@@ -29,7 +35,11 @@ void open_tile(Gen *k, const Stmt *s) {
 
 void close_tile(Gen *k, const Stmt *s) {
     scope_close(k);
-    for (int i = 0; i < s->tile.n; i++) k->var[k->slot[--k->n_slot].var].kind = VAR_none;
+    for (int i = 0; i < s->tile.n; i++) {
+        TileSlot *slot = &k->slot[--k->n_slot];
+        k->var[slot->var].kind = VAR_none;
+        if (slot->is_lanes) k->g->lanes = LANES;
+    }
 }
 
 static void emit_tile(Gen *k, const Stmt *s) {
@@ -122,6 +132,7 @@ void emit_kernel(Code *g, const Kernel *kernel, V fn, bool has_table, bool is_co
     Arena *arena = arena_new();
     Gen *k = gen_new(g, arena, kernel);
     g->fn = fn;
+    g->lanes = LANES;
     k->is_compact = is_cold || g->c->opt.opt_level == 0;
     k->context = LLVMGetParam(fn, 0);
     k->begin = LLVMGetParam(fn, 1);

@@ -56,6 +56,7 @@ static void see_scalar(Gen *k, const Scalar *s) {
     if (map_has(k->facts, s)) return;
     map_set(k->facts, s, NULL);
     for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) see_scalar(k, s->arg[i]);
+    k->needs_all_lanes |= s->op == OP_rand;
     if (s->op != OP_load) return;
     see_access(k, &s->load->access);
     see_guards(k, s->load->guard, s->load->n_guard);
@@ -90,6 +91,7 @@ static void see_block(Gen *k, const Block *b) {
             see_scalar(k, s->store.value);
             break;
         case STMT_combine:
+            k->needs_all_lanes = true;
             break;
         }
     }

@@ -4,7 +4,7 @@
 enum { ROUNDS = 7 };
 
 static V product(Code *g, V x, uint32_t factor, V *high) {
-    T wide = is_vector(x) ? vector_type(g->t_i64) : g->t_i64;
+    T wide = same_lanes(x, g->t_i64);
     V f = splat_to(g, const_i64(g, factor), x), shift = splat_to(g, const_i64(g, 32), x);
     V whole = LLVMBuildMul(g->b, LLVMBuildZExt(g->b, x, wide, ""), f, "");
     *high = LLVMBuildTrunc(g->b, LLVMBuildLShr(g->b, whole, shift, ""), LLVMTypeOf(x), "");
@@ -48,7 +48,7 @@ static void philox(Code *g, V fn, V x[4], V key0, V key1) {
 
 static V fraction(Code *g, V word, Elem real) {
     V top = LLVMBuildLShr(g->b, word, splat_to(g, const_i32(g, 8), word), "");
-    T t = is_vector(word) ? vector_type(g->value_type[real]) : g->value_type[real];
+    T t = same_lanes(word, g->value_type[real]);
     V x = LLVMBuildSIToFP(g->b, top, t, "");  // below 2^24: exact, and signed is faster
     return LLVMBuildFMul(g->b, x, splat_to(g, const_elem(g, real, 0x1p-24), word), "");
 }

@@ -10,10 +10,6 @@ typedef struct Operation {
     V *a;
 } Operation;
 
-static T same(V v, T element) {
-    return is_vector(v) ? vector_type(element) : element;
-}
-
 static V constant_like(Code *g, Elem e, double x, V like) {
     return splat_to(g, const_elem(g, e, x), like);
 }
@@ -22,8 +18,9 @@ static V int_like(V like, int64_t x) {
     V k = LLVMConstInt(element_type(like), (unsigned long long)x, true);
     if (!is_vector(like)) return k;
     V all[LANES];
-    for (int i = 0; i < LANES; i++) all[i] = k;
-    return LLVMConstVector(all, LANES);
+    int n = lanes_of(like);
+    for (int i = 0; i < n; i++) all[i] = k;
+    return LLVMConstVector(all, (unsigned)n);
 }
 
 static V call_same(Code *g, const char *intrinsic, V *arg, int n) {
@@ -115,7 +112,7 @@ static bool divisor_is_const(V v, int64_t *out) {
     if (is_vector(v)) {
         if (!LLVMIsConstant(v)) return false;
         V first = LLVMGetAggregateElement(v, 0);
-        for (unsigned i = 1; i < LANES; i++)
+        for (unsigned i = 1; i < (unsigned)lanes_of(v); i++)
             if (LLVMGetAggregateElement(v, i) != first) return false;
         return first && const_int(first, out);
     }
@@ -218,7 +215,7 @@ static V emit_op_select(Code *g, const Operation *o) {
 // ---- conversions
 
 static V emit_op_to_real(Code *g, const Operation *o) {
-    T t = same(o->a[0], g->value_type[o->elem]);
+    T t = same_lanes(o->a[0], g->value_type[o->elem]);
     if (o->from == ELEM_bool) return LLVMBuildUIToFP(g->b, o->a[0], t, "");
     return LLVMBuildSIToFP(g->b, o->a[0], t, "");
 }
@@ -238,7 +235,7 @@ static V saturate(Code *g, V x, T t) {
 }
 
 static V emit_op_to_int(Code *g, const Operation *o) {
-    T t = same(o->a[0], g->t_i32);
+    T t = same_lanes(o->a[0], g->t_i32);
     if (o->from == ELEM_bool) return LLVMBuildZExt(g->b, o->a[0], t, "");
     if (!elem_is_real(o->from)) return o->a[0];
     V x = call_same(g, "llvm.floor", o->a, 1);
@@ -273,7 +270,7 @@ typedef struct Parts {
 static Parts take_apart(Code *g, Elem e, V x) {
     Format f = format_of(g, e);
     LLVMBuilderRef b = g->b;
-    T bits_type = same(x, f.integer);
+    T bits_type = same_lanes(x, f.integer);
     V size = call_same(g, "llvm.fabs", &x, 1);
     V least = constant_like(g, e, ldexp(1, 1 - f.bias), x);
     V is_small = LLVMBuildFCmp(b, LLVMRealOLT, size, least, "");
@@ -312,7 +309,7 @@ static V power_of_two(Code *g, Elem e, V n, T real) {
 }
 
 static V widen_count(Code *g, Elem e, V n) {
-    return e == ELEM_f64 ? LLVMBuildSExt(g->b, n, same(n, g->t_i64), "") : n;
+    return e == ELEM_f64 ? LLVMBuildSExt(g->b, n, same_lanes(n, g->t_i64), "") : n;
 }
 
 static V half_of(Code *g, V v, int which, int n) {
@@ -374,6 +371,11 @@ static V one_number(Code *g, const Instruction *i, Elem e, V x, V n, bool is_cho
 
 static V avx512(Code *g, const Instruction *i, Elem e, V x, V n, bool is_choice) {
     if (!is_vector(x)) return one_number(g, i, e, x, n, is_choice);
+    int lanes = lanes_of(x);
+    if (lanes < LANES) {
+        V all = avx512(g, i, e, with_lanes(g, x, LANES), n ? with_lanes(g, n, LANES) : NULL, is_choice);
+        return with_lanes(g, all, lanes);
+    }
     T mask = LLVMIntTypeInContext(g->cx, e == ELEM_f32 ? 16 : 8);
     V all = LLVMConstAllOnes(mask);
     if (e == ELEM_f32) return one_register(g, i->f32, x, n, is_choice, x, all);
@@ -393,7 +395,7 @@ static V is_taken_apart(Code *g, Elem e, V exponent) {
 
 static V exponent_avx512(Code *g, Elem e, V x) {
     V exponent = avx512(g, &i_getexp, e, x, NULL, false);
-    V n = LLVMBuildFPToSI(g->b, exponent, same(x, g->t_i32), "");
+    V n = LLVMBuildFPToSI(g->b, exponent, same_lanes(x, g->t_i32), "");
     return select_of(g, is_taken_apart(g, e, exponent), n, int_like(n, 0));
 }
 
@@ -410,8 +412,8 @@ static V scale2_avx512(Code *g, Elem e, V x, V n) {
 
 // In doubles an f32 can be scaled exactly; it is rounded when it becomes f32 again.
 static V scale2_f32(Code *g, V x, V n) {
-    T f64 = same(x, g->value_type[ELEM_f64]);
-    V count = LLVMBuildSExt(g->b, clamp(g, n, -400, 400), same(x, g->t_i64), "");
+    T f64 = same_lanes(x, g->value_type[ELEM_f64]);
+    V count = LLVMBuildSExt(g->b, clamp(g, n, -400, 400), same_lanes(x, g->t_i64), "");
     V wide = LLVMBuildFPExt(g->b, x, f64, "");
     V scaled = LLVMBuildFMul(g->b, wide, power_of_two(g, ELEM_f64, count, f64), "");
     return LLVMBuildFPTrunc(g->b, scaled, LLVMTypeOf(x), "");
@@ -436,7 +438,7 @@ static V emit_op_scale2(Code *g, const Operation *o) {
 static V emit_op_exponent(Code *g, const Operation *o) {
     if (g->has_avx512) return exponent_avx512(g, o->from, o->a[0]);
     V e = take_apart(g, o->from, o->a[0]).exponent;
-    return o->from == ELEM_f64 ? LLVMBuildTrunc(g->b, e, same(e, g->t_i32), "") : e;
+    return o->from == ELEM_f64 ? LLVMBuildTrunc(g->b, e, same_lanes(e, g->t_i32), "") : e;
 }
 
 static V emit_op_mantissa(Code *g, const Operation *o) {

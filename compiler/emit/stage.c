@@ -391,7 +391,7 @@ V staged_load(Gen *k, const Scalar *s) {
     while (stage && i < stage->n && stage->load[i] != s) i++;
     if (!stage || i == stage->n) return NULL;
     V from = row_of_iteration(k, stage, stage->first[i] + staged_point(k, scalar_deps(k, s)));
-    V v = LLVMBuildLoad2(g->b, vector_type(g->memory_type[s->elem]), from, "");
+    V v = LLVMBuildLoad2(g->b, lanes_type(g, g->memory_type[s->elem]), from, "");
     LLVMSetAlignment(v, ROW_BYTES);
     return v;
 }

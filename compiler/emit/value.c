@@ -23,6 +23,18 @@ T vector_type(T element) {
     return LLVMVectorType(element, LANES);
 }
 
+T lanes_type(const Code *g, T element) {
+    return LLVMVectorType(element, (unsigned)g->lanes);
+}
+
+int lanes_of(V v) {
+    return (int)LLVMGetVectorSize(LLVMTypeOf(v));
+}
+
+T same_lanes(V v, T element) {
+    return is_vector(v) ? LLVMVectorType(element, (unsigned)lanes_of(v)) : element;
+}
+
 bool is_vector(V v) {
     return LLVMGetTypeKind(LLVMTypeOf(v)) == LLVMVectorTypeKind;
 }
@@ -36,12 +48,12 @@ V splat(Code *g, V v) {
     if (is_vector(v)) return v;
     if (LLVMIsConstant(v) && !LLVMIsAGlobalValue(v)) {
         V all[LANES];
-        for (int i = 0; i < LANES; i++) all[i] = v;
-        return LLVMConstVector(all, LANES);
+        for (int i = 0; i < g->lanes; i++) all[i] = v;
+        return LLVMConstVector(all, (unsigned)g->lanes);
     }
-    V none = LLVMGetPoison(vector_type(LLVMTypeOf(v)));
+    V none = LLVMGetPoison(lanes_type(g, LLVMTypeOf(v)));
     V one = LLVMBuildInsertElement(g->b, none, v, const_i32(g, 0), "");
-    return LLVMBuildShuffleVector(g->b, one, none, LLVMConstNull(vector_type(g->t_i32)), "");
+    return LLVMBuildShuffleVector(g->b, one, none, LLVMConstNull(lanes_type(g, g->t_i32)), "");
 }
 
 V splat_to(Code *g, V v, V like) {
@@ -50,21 +62,31 @@ V splat_to(Code *g, V v, V like) {
 
 V lane_numbers(Code *g, int64_t c, int64_t k) {
     V lane[LANES];
-    for (int i = 0; i < LANES; i++) lane[i] = const_i32(g, c * i + k);
-    return LLVMConstVector(lane, LANES);
+    for (int i = 0; i < g->lanes; i++) lane[i] = const_i32(g, c * i + k);
+    return LLVMConstVector(lane, (unsigned)g->lanes);
 }
 
 V lane_mask(Code *g, int n) {
     V lane[LANES];
-    for (int i = 0; i < LANES; i++) lane[i] = LLVMConstInt(g->t_i1, i < n, false);
-    return LLVMConstVector(lane, LANES);
+    for (int i = 0; i < g->lanes; i++) lane[i] = LLVMConstInt(g->t_i1, i < n, false);
+    return LLVMConstVector(lane, (unsigned)g->lanes);
 }
 
 V shuffle(Code *g, V v, const int *lane) {
     V number[LANES];
-    for (int i = 0; i < LANES; i++) number[i] = const_i32(g, lane[i]);
+    int n = lanes_of(v);
+    for (int i = 0; i < n; i++) number[i] = const_i32(g, lane[i]);
     return LLVMBuildShuffleVector(g->b, v, LLVMGetPoison(LLVMTypeOf(v)),
-                                  LLVMConstVector(number, LANES), "");
+                                  LLVMConstVector(number, (unsigned)n), "");
+}
+
+V with_lanes(Code *g, V v, int n) {
+    V number[LANES];
+    int has = lanes_of(v);
+    if (has == n) return v;
+    for (int i = 0; i < n; i++) number[i] = i < has ? const_i32(g, i) : LLVMGetPoison(g->t_i32);
+    return LLVMBuildShuffleVector(g->b, v, LLVMGetPoison(LLVMTypeOf(v)),
+                                  LLVMConstVector(number, (unsigned)n), "");
 }
 
 static V call_overloaded(Code *g, const char *name, T *overload, int n_overload, V *arg, int n) {
@@ -94,7 +116,7 @@ bool const_bool(V v, bool *out) {
     if (is_vector(v)) {
         if (!LLVMIsConstant(v)) return false;
         if (LLVMIsNull(v)) return *out = false, true;
-        for (unsigned i = 0; i < LANES; i++) {
+        for (unsigned i = 0; i < (unsigned)lanes_of(v); i++) {
             V lane = LLVMGetAggregateElement(v, i);
             if (!lane || !LLVMIsAConstantInt(lane) || !LLVMConstIntGetZExtValue(lane)) return false;
         }
@@ -105,20 +127,16 @@ bool const_bool(V v, bool *out) {
     return true;
 }
 
-static T like(V v, T element) {
-    return is_vector(v) ? vector_type(element) : element;
-}
-
 V value_to_memory(Code *g, Elem e, V v) {
-    if (e == ELEM_bool) return LLVMBuildZExt(g->b, v, like(v, g->t_i8), "");
-    if (e == ELEM_u8) return LLVMBuildTrunc(g->b, v, like(v, g->t_i8), "");
+    if (e == ELEM_bool) return LLVMBuildZExt(g->b, v, same_lanes(v, g->t_i8), "");
+    if (e == ELEM_u8) return LLVMBuildTrunc(g->b, v, same_lanes(v, g->t_i8), "");
     return v;
 }
 
 V value_from_memory(Code *g, Elem e, V v) {
     if (e == ELEM_bool)
         return LLVMBuildICmp(g->b, LLVMIntNE, v, LLVMConstNull(LLVMTypeOf(v)), "");
-    if (e == ELEM_u8) return LLVMBuildZExt(g->b, v, like(v, g->t_i32), "");
+    if (e == ELEM_u8) return LLVMBuildZExt(g->b, v, same_lanes(v, g->t_i32), "");
     return v;
 }
 

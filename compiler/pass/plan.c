@@ -219,12 +219,23 @@ static int64_t vectors_of(int64_t width) {
     return (width + LANES - 1) / LANES;
 }
 
+// The machine's vectors that hold one point's lanes: half or a quarter of LANES is not more
+// than a tile of no more has.
+static double registers_of(const Planner *p, const Tile *tile) {
+    if (tile->lanes < 0) return 1;
+    double split = p->machine.vector_bytes >= 64 ? 1 : 64.0 / p->machine.vector_bytes;
+    if (tile->width > LANES / 2) return (double)vectors_of(tile->width) * split;
+    double part = tile->width > LANES / 4 ? split / 2 : split / 4;
+    return part > 1 ? part : 1;
+}
+
 // Cycles of one tile of the given size, all of its reduced points included.
 static double tile_cycles(const Planner *p, const Tile *tile, double k_points, double reuse) {
-    double points = 1, vectors = tile->lanes >= 0 ? (double)vectors_of(tile->width) : 1;
+    double points = 1, vectors = registers_of(p, tile);
+    const double HALF = 0.75;  // of a whole vector's time; some processors take as long
+    if (p->machine.vector_bytes >= 64 && tile->lanes >= 0 && tile->width <= LANES / 2)
+        vectors *= HALF;
     for (int u = 0; u < 2; u++) points *= tile->unroll[u] >= 0 ? (double)tile->times[u] : 1;
-    double split = p->machine.vector_bytes >= 64 ? 1 : 64.0 / p->machine.vector_bytes;
-    if (tile->lanes < 0) split = 1;
     double inner_loads = 0, outer = 0;
     for (int i = 0; i < p->touches.n; i++) {
         const Touch *t = &p->touches.at[i];
@@ -234,7 +245,7 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
             if (tile->unroll[u] >= 0 && touches_slot(t, &p->nest->slot[tile->unroll[u]]))
                 n *= (double)tile->times[u];
         if (tile->lanes >= 0 && touches_slot(t, &p->nest->slot[tile->lanes]))
-            n *= vectors * split * lane_cost(p, t, tile, reuse) * lines_per_load(p, t, tile);
+            n *= vectors * lane_cost(p, t, tile, reuse) * lines_per_load(p, t, tile);
         else
             n *= 0.6;  // broadcasts are embedded or go through another port
         if (t->is_inner)
@@ -242,12 +253,12 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
         else
             outer += t->is_store ? 1.5 * n : n;
     }
-    double ops = p->body_cost * points * vectors * split;
+    double ops = p->body_cost * points * vectors;
     double latency = p->body_cost ? 6 : 0;  // of a chain, in units of one operation
     double per_k = ops > 0.75 * inner_loads ? ops : 0.75 * inner_loads;
     if (per_k < latency) per_k = latency;
     if (p->body_cost == 0) per_k = 0.75 * inner_loads;
-    return k_points * (per_k + 0.6) + outer + p->follower_cost * points * vectors * split + 6;
+    return k_points * (per_k + 0.6) + outer + p->follower_cost * points * vectors + 6;
 }
 
 // The parts that a slot of extent e falls into: whole tiles, and what is left.
@@ -306,22 +317,13 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
 }
 
 static bool fits_registers(const Planner *p, const Tile *tile) {
-    int64_t split = p->machine.vector_bytes >= 64 ? 1 : 64 / p->machine.vector_bytes;
-    int64_t vectors = tile->lanes >= 0 ? vectors_of(tile->width) : 1;
-    if (tile->lanes < 0) split = 1;
-    int64_t points = 1, streams = 0;
-    for (int u = 0; u < 2; u++) points *= tile->unroll[u] >= 0 ? tile->times[u] : 1;
+    double points = 1, vectors = registers_of(p, tile), streams = 0;
+    for (int u = 0; u < 2; u++) points *= tile->unroll[u] >= 0 ? (double)tile->times[u] : 1;
     for (int i = 0; i < p->touches.n; i++)
         if (p->touches.at[i].is_inner && tile->lanes >= 0 &&
-            touches_slot(&p->touches.at[i], &p->nest->slot[tile->lanes])) {
-            int64_t n = 1;
-            for (int u = 0; u < 2; u++)
-                if (tile->unroll[u] >= 0 &&
-                    touches_slot(&p->touches.at[i], &p->nest->slot[tile->unroll[u]]))
-                    n = 1;  // loaded as it is used
-            streams += n;
-        }
-    return (points * vectors + (streams ? vectors : 0)) * split + 1 <= p->machine.n_register;
+            touches_slot(&p->touches.at[i], &p->nest->slot[tile->lanes]))
+            streams = vectors;
+    return points * vectors + streams + 1 <= p->machine.n_register;
 }
 
 typedef struct Best {
