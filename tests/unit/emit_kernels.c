@@ -180,22 +180,24 @@ static double sample(Elem e, int i) {
     return e == ELEM_f32 ? (float)reals[i % N_CASE] : reals[i % N_CASE];
 }
 
-static void check_op(OpTest t, bool as_vector, int level, const char *cpu) {
+// lanes: of the tiles; 0 for single numbers.
+static void check_op(OpTest t, int lanes, int level, const char *cpu) {
     World w = world_new(t.elem == ELEM_f64 || t.from[0] == ELEM_f64 ? ELEM_f64 : ELEM_f32, level);
     w.c->opt.cpu = cpu;
     int n = op_info[t.op].arity;
     Buffer *in[MAX_ARGS], *out = buffer(&w, "out", t.elem, N_CASE * N_CASE);
     Scalar *arg[MAX_ARGS] = {0};
     new_kernel(&w, "op");
-    Block *b = as_vector ? tile(&w, &w.k->body, 0, 0, 0, N_CASE * N_CASE)
-                         : count(&w, &w.k->body, 0, N_CASE * N_CASE, 1);
+    Block *b = count(&w, &w.k->body, 1, N_CASE * N_CASE, lanes ? lanes : 1);
+    if (lanes) b = tile(&w, b, 0, 0, 0, lanes);
+    Affine at = lanes ? AT(&w, 0, 1, 1, 0, 1) : AT(&w, 0, 1, 1);
     for (int i = 0; i < n; i++) {
         in[i] = buffer(&w, "in", t.from[i], N_CASE * N_CASE);
-        arg[i] = load(&w, in[i], AT(&w, 0, 0, 1));
+        arg[i] = load(&w, in[i], at);
     }
     Scalar *s = scalar_op(w.m, t.op, arg[0], arg[1], arg[2]);
     ck_assert_int_eq(s->elem, t.elem);
-    store(&w, b, out, affine_slot(w.m, 0), s);
+    store(&w, b, out, at, s);
     w.loaded = load_program(w.c, w.p);
     for (int i = 0; i < N_CASE * N_CASE; i++)
         for (int j = 0; j < n; j++)
@@ -209,8 +211,8 @@ static void check_op(OpTest t, bool as_vector, int level, const char *cpu) {
         if (t.op == OP_exponent && (a[0] == 0 || !isfinite(a[0]))) continue;
         double got = load_get(w.loaded, out, i);
         bool agrees = elem_is_real(t.elem) ? same(got, want) : got == want;
-        ck_assert_msg(agrees, "%s %s %s of %a %a %a: %a, not %a", op_info[t.op].name,
-                      elem_name[t.elem], as_vector ? "vector" : "scalar", a[0], n > 1 ? a[1] : 0,
+        ck_assert_msg(agrees, "%s %s by %d lanes of %a %a %a: %a, not %a", op_info[t.op].name,
+                      elem_name[t.elem], lanes, a[0], n > 1 ? a[1] : 0,
                       n > 2 ? a[2] : 0, got, want);
     }
     done(&w);
@@ -257,11 +259,14 @@ START_TEST(every_operation) {
         OpTest t[4];
         int n = op_tests(op, real, t);
         for (int i = 0; i < n; i++) {
-            check_op(t[i], true, 2, NULL);
-            check_op(t[i], false, 1, NULL);
+            check_op(t[i], N_CASE * N_CASE, 2, NULL);
+            check_op(t[i], 8, 2, NULL);
+            check_op(t[i], 4, 1, NULL);
+            check_op(t[i], 0, 1, NULL);
             if (op == OP_fma || (op_info[op].rule != RULE_SCALE && _i % 5)) continue;  // a processor without AVX
-            check_op(t[i], true, 2, "x86-64");
-            check_op(t[i], false, 2, "x86-64");
+            check_op(t[i], N_CASE * N_CASE, 2, "x86-64");
+            check_op(t[i], 8, 2, "x86-64");
+            check_op(t[i], 0, 2, "x86-64");
         }
     }
 }
@@ -334,6 +339,9 @@ START_TEST(dense_layers) {
     check_dense(ELEM_f32, 3, 12, 64, 128);
     check_dense(ELEM_f64, 2, 13, 6, 70);
     check_dense(ELEM_f32, 1, 6, 1, 16);
+    check_dense(ELEM_f32, 2, 7, 12, 6);
+    check_dense(ELEM_f32, 2, 7, 12, 67);
+    check_dense(ELEM_f64, 2, 6, 5, 3);
 }
 END_TEST
 
@@ -455,9 +463,9 @@ START_TEST(scatter_adds_in_order) {
 END_TEST
 
 START_TEST(small_strides) {
-    static const int lanes[] = {1, 5, 16, 20, 37};
+    static const int lanes[] = {1, 4, 5, 16, 20, 37};
     for (int stride = 2; stride <= 6; stride++)
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i < 6; i++) {
             World w = world_new(ELEM_f32, 2);
             int n = lanes[i];
             Buffer *x = buffer(&w, "x", ELEM_f32, stride * n + 3), *y = buffer(&w, "y", ELEM_f32, n);
