@@ -31,8 +31,8 @@ int nn_main(int argc, char **argv, const NnProgram *program) {
     static int (*const command[N_COMMAND])(Run *) = {
         [COMMAND_train] = run_train,     [COMMAND_eval] = run_eval,
         [COMMAND_predict] = run_predict, [COMMAND_gradcheck] = run_gradcheck,
-        [COMMAND_bench] = run_bench,     [COMMAND_summary] = run_summary,
-        [COMMAND_info] = run_info,
+        [COMMAND_bench] = run_bench,     [COMMAND_profile] = run_profile,
+        [COMMAND_summary] = run_summary, [COMMAND_info] = run_info,
     };
     Run run = {0};
     run.manifest = manifest_read(&run.mem, program);

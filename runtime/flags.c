@@ -15,6 +15,7 @@ const CommandInfo command_info[N_COMMAND] = {
     [COMMAND_predict] = {"predict", "FILE", "outputs for the rows of a CSV or IDX file, as CSV"},
     [COMMAND_gradcheck] = {"gradcheck", "", "hold the gradients against central differences"},
     [COMMAND_bench] = {"bench", "", "time the training step; prints one JSON line"},
+    [COMMAND_profile] = {"profile", "", "time each kernel of it, beside the machine's limits"},
     [COMMAND_summary] = {"summary", "", "the layers, their shapes and sizes"},
     [COMMAND_info] = {"info", "", "the manifest that was compiled in"},
     [COMMAND_help] = {"help", "", "this text"},
@@ -34,7 +35,7 @@ enum {
     EVAL = 1 << COMMAND_eval,
     PREDICT = 1 << COMMAND_predict,
     CHECK = 1 << COMMAND_gradcheck,
-    BENCH = 1 << COMMAND_bench,
+    BENCH = 1 << COMMAND_bench | 1 << COMMAND_profile,
     RUN = TRAIN | EVAL | PREDICT | CHECK | BENCH,
 };
 
@@ -53,7 +54,7 @@ static const Flag flag[] = {
      "the data: a folder, or the file itself"},
     {"epochs", "N", FLAG_count, TRAIN, AT(epochs), 1, 1e9, "passes over the training split"},
     {"steps", "N", FLAG_count, TRAIN | BENCH, AT(steps), 1, 1e9,
-     "updates to make; for bench, steps to time"},
+     "updates to make; for bench and profile, steps to time"},
     {"batch-limit", "N", FLAG_count, TRAIN | EVAL, AT(batch_limit), 1, 1e9,
      "at most so many batches in an epoch, or of the split"},
     {"seed", "N", FLAG_count, RUN, AT(seed), 0, 4294967295.0,
@@ -191,7 +192,7 @@ static int read_flag(Options *o, const Manifest *m, int argc, char **argv, int i
 }
 
 static Command read_command(const char *name) {
-    static const char *const later[] = {"generate", "search", "selftest", "profile", "export"};
+    static const char *const later[] = {"generate", "search", "selftest", "export"};
     for (int c = 0; c < N_COMMAND; c++) {
         if (strcmp(command_info[c].name, name) == 0) return (Command)c;
     }

@@ -11,6 +11,7 @@ typedef enum Command {
     COMMAND_predict,
     COMMAND_gradcheck,
     COMMAND_bench,
+    COMMAND_profile,
     COMMAND_summary,
     COMMAND_info,
     COMMAND_help,

@@ -6,21 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4096, LARGE_PAGE = 2 << 20 };
-
-static char *map_memory(size_t *bytes) {
-    if (*bytes >= 2 * LARGE_PAGE) *bytes = (*bytes + LARGE_PAGE - 1) & ~(size_t)(LARGE_PAGE - 1);
-    size_t extra = *bytes >= 2 * LARGE_PAGE ? LARGE_PAGE : 0;  // to begin at a large page
-    char *at =
-        mmap(NULL, *bytes + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED) fail_memory((double)*bytes, "the model and its threads");
-    if (!extra) return at;
-    size_t skip = -(uintptr_t)at & (LARGE_PAGE - 1);
-    if (skip) munmap(at, skip);
-    if (skip < extra) munmap(at + skip + *bytes, extra - skip);
-    madvise(at + skip, *bytes, MADV_HUGEPAGE);
-    return at + skip;
-}
+enum { PAGE = 4096 };
 
 // Threads' scratches begin a page and a half apart from equal places, so that they don't
 // fall on the same cache sets.
@@ -42,7 +28,7 @@ void machine_start(Machine *m, Mem *mem, const NnProgram *program, const Manifes
         m->memory_bytes > SIZE_MAX / 4) {
         fail_memory((double)program->arena_bytes, "the model and its threads");
     }
-    m->memory = map_memory(&m->memory_bytes);
+    m->memory = mem_map(&m->memory_bytes, "the model and its threads");
     m->context.arena = m->memory;
     m->context.scratch = m->memory + arena;
     m->context.seed = seed;

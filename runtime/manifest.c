@@ -87,6 +87,27 @@ static const Tensor *tensor_at(const Manifest *m, const Json *place) {
     return &m->tensor[i];
 }
 
+static const Json *next_of(const Json **at) {
+    const Json *j = *at;
+    if (j) *at = j->next;
+    return j;
+}
+
+static void read_kernels(Mem *mem, Entry *e, const Json *list) {
+    if (!list) return;
+    if (list->count != e->code->n_step) broken("another number of kernels in entry", e->name);
+    e->kernel = mem_array(mem, (size_t)list->count, sizeof *e->kernel);
+    for (const Json *k = list->first; k; k = k->next) {
+        const Json *at = k->first;
+        KernelNote *note = &e->kernel[e->n_kernel++];
+        note->name = json_text(next_of(&at), "");
+        note->place = json_text(next_of(&at), "");
+        note->flops = json_number(next_of(&at), 0);
+        note->ops = json_number(next_of(&at), 0);
+        note->bytes = json_number(next_of(&at), 0);
+    }
+}
+
 static void read_entry(Mem *mem, Entry *e, const Json *json, const Manifest *m,
                        const NnProgram *program) {
     e->name = json->key;
@@ -94,6 +115,7 @@ static void read_entry(Mem *mem, Entry *e, const Json *json, const Manifest *m,
         if (strcmp(program->entry[i].name, e->name) == 0) e->code = &program->entry[i];
     }
     if (!e->code) broken("no code for entry", e->name);
+    read_kernels(mem, e, json_get(json, "kernels"));
     const Json *inputs = json_get(json, "inputs"), *results = json_get(json, "results");
     e->input = mem_array(mem, (size_t)count_of(inputs), sizeof *e->input);
     e->result = mem_array(mem, (size_t)count_of(results), sizeof *e->result);
@@ -196,6 +218,7 @@ const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
     m->real = strcmp(json_text(json_get(json, "real"), "f32"), "f64") == 0 ? ELEM_f64 : ELEM_f32;
     m->batch = need_integer(json, "batch");
     if (m->batch < 1 || m->batch > INT32_MAX) broken("bad batch", NULL);
+    m->vector_bytes = (int)json_number(json_get(json, "vector"), 16);
     read_tables(mem, m, json, program);
     const Json *train = json_get(json, "train");
     m->epochs = (int64_t)json_number(json_get(train, "epochs"), 0);

@@ -11,12 +11,18 @@ typedef struct Result {
     const Tensor *tensor;
 } Result;
 
+typedef struct KernelNote {  // what it does at the largest batch
+    const char *name, *place;
+    double flops, ops, bytes;  // as in docs/manifest.md
+} KernelNote;
+
 typedef struct Entry {
     const char *name;
     const NnEntryPoint *code;
-    int n_input, n_result;
+    int n_input, n_result, n_kernel;
     const Tensor **input;
     Result *result;
+    KernelNote *kernel;
 } Entry;
 
 typedef struct Hyper {
@@ -61,6 +67,7 @@ typedef struct Manifest {
     const char *name, *source, *source_dir, *hash, *version;
     Elem real;
     int64_t batch;
+    int vector_bytes;
     int n_tensor, n_entry, n_hyper;
     Tensor *tensor;
     Entry *entry;

@@ -1,9 +1,11 @@
+#define _GNU_SOURCE
 #include "runtime/mem.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 typedef struct MemBlock {
     struct MemBlock *next;
@@ -56,6 +58,22 @@ char *mem_format(Mem *m, const char *format, ...) {
     vsnprintf(text, (size_t)length + 1, format, arguments);
     va_end(arguments);
     return text;
+}
+
+enum { LARGE_PAGE = 2 << 20 };
+
+void *mem_map(size_t *bytes, const char *what) {
+    if (*bytes >= 2 * LARGE_PAGE) *bytes = (*bytes + LARGE_PAGE - 1) & ~(size_t)(LARGE_PAGE - 1);
+    size_t extra = *bytes >= 2 * LARGE_PAGE ? LARGE_PAGE : 0;  // to begin at a large page
+    char *at =
+        mmap(NULL, *bytes + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) fail_memory((double)*bytes, what);
+    if (!extra) return at;
+    size_t skip = -(uintptr_t)at & (LARGE_PAGE - 1);
+    if (skip) munmap(at, skip);
+    if (skip < extra) munmap(at + skip + *bytes, extra - skip);
+    madvise(at + skip, *bytes, MADV_HUGEPAGE);
+    return at + skip;
 }
 
 void mem_free(Mem *m) {

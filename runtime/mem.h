@@ -16,6 +16,9 @@ void *mem_get(Mem *m, size_t bytes);  // zeroed, 16-byte aligned
 void *mem_array(Mem *m, size_t count, size_t size);
 char *mem_text(Mem *m, const char *text, size_t length);
 char *mem_format(Mem *m, const char *format, ...) NN_FORMAT(2);
+// Zeroed pages of their own, large ones where they help; `bytes` becomes what munmap wants.
+void *mem_map(size_t *bytes, const char *what);
+
 void mem_free(Mem *m);
 
 typedef struct Buffer {

@@ -33,6 +33,7 @@ int run_eval(Run *run);
 int run_predict(Run *run);
 int run_gradcheck(Run *run);
 int run_bench(Run *run);
+int run_profile(Run *run);
 int run_summary(Run *run);
 int run_info(Run *run);
 
@@ -47,6 +48,12 @@ Figures run_evaluate(Run *run, const Split *split, int64_t limit);
 // The training split where the data are at hand and fill a batch, else one batch of seeded
 // random rows, which it puts into `synthetic`.
 Split run_some_rows(Run *run, const Entry *entry, Dataset *synthetic);
+
+// What `bench` and `profile` share: the training step, or the prediction where there is none;
+// initial weights, and one batch in memory, for so many steps; the middle of times (sorts them).
+const Entry *run_benched(const Run *run);
+void run_one_batch(Run *run, const Entry *entry, int64_t steps, Dataset *synthetic);
+double median(double *x, size_t n);
 
 int nn_main(int argc, char **argv, const NnProgram *program);
 

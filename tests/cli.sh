@@ -72,3 +72,5 @@ code 0 program-info ./digits info
 code 0 program-summary ./digits summary
 code 0 program-bench ./digits bench --steps 20 --threads 1
 says program-bench-json out '"step_ms": *[0-9]'
+code 0 program-profile ./digits profile --steps 20 --threads 1
+says program-profile-kernels out 'arithmetic .*dense#1\.w'

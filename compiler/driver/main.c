@@ -16,6 +16,7 @@
 #include "pass/memory.h"
 #include "pass/pipeline.h"
 #include "pass/schedule.h"
+#include "pass/work.h"
 #include "sema/sema.h"
 #include "syntax/tree.h"
 
@@ -163,6 +164,7 @@ static void take_texts(void *context, Pass *p, const PassInfo *info) {
     if (strcmp(info->name, "memory")) return;
     if (wants(d, KIND_loops)) print_program(start_text(d, KIND_loops), p->program);
     if (wants(d, KIND_memory)) print_memory(start_text(d, KIND_memory), p->program);
+    if (wants(d, KIND_cost)) print_work(start_text(d, KIND_cost), p->program);
     if (d->last >= STAGE_memory)
         print_manifest(start_text(d, KIND_manifest), p->program, d->is_ir ? NULL : &d->spec,
                        source_of(d->c->sources, d->file));

@@ -6,6 +6,7 @@
 #include "base/die.h"
 #include "driver/version.h"
 #include "ir/rewrite.h"
+#include "pass/work.h"
 
 typedef struct Entry {  // of "tensors"
     const char *name, *kind;
@@ -167,7 +168,31 @@ static void print_result(Manifest *m, const Function *f, const Result *r) {
     text_printf(m->out, ", \"tensor\": %d}", t);
 }
 
-static void print_entry(Manifest *m, const Function *f) {
+// Of the entry point whose time matters.
+static bool is_benched(const Manifest *m, const LoopFunction *f) {
+    if (!strcmp(f->name, "train_step")) return true;
+    if (strcmp(f->name, "predict")) return false;
+    for (int i = 0; i < m->p->fns.n; i++)
+        if (!strcmp(m->p->fns.at[i]->name, "train_step")) return false;
+    return true;
+}
+
+static void print_kernels(Manifest *m, const LoopFunction *f) {
+    text_add(m->out, ", \"kernels\": [");
+    for (int i = 0; i < f->kernels.n; i++) {
+        const Kernel *k = f->kernels.at[i];
+        Work w = kernel_work(k);
+        text_add(m->out, i ? ", [" : "[");
+        quote(m->out, kernel_label(m->p, f, k, m->arena));
+        text_add(m->out, ", ");
+        quote(m->out, kernel_place(m->p, k, m->arena));
+        text_printf(m->out, ", %.0f, %.0f, %.0f]", w.flops, w.ops, w.bytes);
+    }
+    text_add(m->out, "]");
+}
+
+static void print_entry(Manifest *m, const LoopFunction *loops) {
+    const Function *f = loops->fn;
     Text *out = m->out;
     key(out, f->name);
     text_add(out, "{\"inputs\": [");
@@ -184,14 +209,16 @@ static void print_entry(Manifest *m, const Function *f) {
         if (i) text_add(out, ", ");
         print_result(m, f, &f->results.at[i]);
     }
-    text_add(out, "]}");
+    text_add(out, "]");
+    if (is_benched(m, loops)) print_kernels(m, loops);
+    text_add(out, "}");
 }
 
 static void print_entries(Manifest *m) {
     text_add(m->out, ",\n  \"entries\": {");
     for (int i = 0; i < m->p->fns.n; i++) {
         text_add(m->out, i ? ",\n    " : "\n    ");
-        print_entry(m, m->p->fns.at[i]->fn);
+        print_entry(m, m->p->fns.at[i]);
     }
     text_add(m->out, "\n  }");
 }
@@ -317,6 +344,10 @@ static int64_t largest_batch(const Module *m) {
     return 1;
 }
 
+static int vector_bytes(const Compiler *c) {
+    return c->opt.machine.vector_bytes ? c->opt.machine.vector_bytes : 64;
+}
+
 static void print_head(Manifest *m, const Source *source) {
     Text *out = m->out;
     const char *slash = strrchr(source->path, '/');
@@ -333,7 +364,8 @@ static void print_head(Manifest *m, const Source *source) {
     text_printf(out, ", \"hash\": \"%016llx\",\n  ",
                 (unsigned long long)hash_bytes(source->text, (size_t)source->length));
     text_field(out, "real", elem_name[m->p->m->real]);
-    text_printf(out, ",\n  \"batch\": %lld,\n", (long long)largest_batch(m->p->m));
+    text_printf(out, ",\n  \"batch\": %lld,\n  \"vector\": %d,\n",
+                (long long)largest_batch(m->p->m), vector_bytes(m->p->m->c));
     free(folder);
 }
 

@@ -16,6 +16,7 @@
     X(fused, "fused", STAGE_schedule, true, "kernels: what is computed together")          \
     X(loops, "loops", STAGE_memory, true, "loops over planned memory")                     \
     X(memory, "memory", STAGE_memory, true, "every buffer's place and life")               \
+    X(cost, "cost", STAGE_memory, true, "what each kernel computes and touches")           \
     X(manifest, "manifest", STAGE_memory, true, "the program's description of itself")     \
     X(llvm, "llvm", STAGE_code, true, "LLVM IR as it is built")                            \
     X(llvm_opt, "llvm.opt", STAGE_optimize, true, "LLVM IR after LLVM's passes")           \

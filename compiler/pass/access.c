@@ -44,7 +44,7 @@ bool lacks_lanes(const Value *v) {
            box_points(x->extent, x->np) < LANES && box_points(x->extent + x->np, x->nr) >= LANES;
 }
 
-static double op_cost(Op op) {
+double op_vector_cost(Op op) {
     switch (op) {
         case OP_div:
         case OP_sqrt:
@@ -58,7 +58,7 @@ static double op_cost(Op op) {
 static double cost_of(Scalar *s, Map *seen) {
     if (map_has(seen, s)) return 0;
     map_set(seen, s, s);
-    double cost = op_info[s->op].arity || s->op == OP_rand ? op_cost(s->op) : 0;
+    double cost = op_info[s->op].arity || s->op == OP_rand ? op_vector_cost(s->op) : 0;
     for (int i = 0; i < op_info[s->op].arity; i++) cost += cost_of(s->arg[i], seen);
     if (s->op == OP_read) {
         cost += 0.5;

@@ -23,6 +23,9 @@ bool lacks_lanes(const Value *v);
 // Points of a box (parallel and reduced) at the largest extents.
 double box_points(const Dim *extent, int n);
 
+// What an operation costs, in vector additions.
+double op_vector_cost(Op op);
+
 // A rough count of what one evaluation of s costs, in vector operations.
 double scalar_cost(Scalar *s, Arena *scratch);
 

@@ -271,7 +271,8 @@ static inline void fixture_fields(Buffer *b) {
 
 static const char fixture_entries[] =
     "\"entries\":{\"init\":{\"inputs\":[],\"results\":[]},"
-    "\"train_step\":{\"inputs\":[0,1,6,7,8],\"results\":[{\"name\":\"loss\",\"tensor\":10}]},"
+    "\"train_step\":{\"inputs\":[0,1,6,7,8],\"results\":[{\"name\":\"loss\",\"tensor\":10}],"
+    "\"kernels\":[[\"all > dense#1.w\",\"3\",100000,60000,20000]]},"
     "\"eval_step\":{\"inputs\":[0,1,7],\"results\":[{\"name\":\"loss\",\"tensor\":10},"
     "{\"name\":\"accuracy\",\"tensor\":11}]},"
     "\"predict\":{\"inputs\":[0],\"results\":[{\"name\":\"output\",\"tensor\":12}]},"

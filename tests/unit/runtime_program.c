@@ -191,6 +191,14 @@ START_TEST(benches) {
     Outcome o = run_well("bench --steps 9 --threads 2");
     ck_assert_double_gt(figure_of(o.out, "\"step_ms\":"), 0);
     ck_assert_double_eq(figure_of(o.out, "\"params\":"), 650);
+    ck_assert_double_gt(figure_of(o.out, "\"gflops\":"), 0);
+}
+END_TEST
+
+START_TEST(profiles) {
+    Outcome o = run_well("profile --steps 9 --threads 2");
+    ck_assert_double_gt(figure_of(o.out, "measured in this run:"), 0);
+    ck_assert_ptr_nonnull(strstr(o.out, "  3                    all > dense#1.w\n"));
 }
 END_TEST
 
@@ -211,7 +219,7 @@ static const struct {
     const char *says;
 } wrong[] = {
     {"dance", 2, "unknown command dance"},
-    {"profile", 2, "no command profile yet"},
+    {"export", 2, "no command export yet"},
     {"train --frobnicate", 2, "unknown flag --frobnicate"},
     {"bench --epochs 3", 2, "unknown flag --epochs"},
     {"train --epochs", 2, "needs a value"},
@@ -270,6 +278,7 @@ int main(void) {
     tcase_add_test(t, predicts);
     tcase_add_test(t, gradients_hold);
     tcase_add_test(t, benches);
+    tcase_add_test(t, profiles);
     tcase_add_test(t, describes_itself);
     tcase_add_loop_test(t, refuses_wrong_usage, 0, sizeof wrong / sizeof *wrong);
     tcase_add_test(t, a_wild_learning_rate_is_reported);
