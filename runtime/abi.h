@@ -22,18 +22,15 @@ typedef struct NnContext {
 // Iterations [begin, end) of a kernel's outermost loop.
 typedef void NnKernel(const NnContext *context, int64_t begin, int64_t end);
 
-// n times a run-time extent (`by` is its place; -1 for n itself), rounded down to a multiple.
-typedef struct NnBound {
-    int64_t n;
-    int32_t by, multiple;
-} NnBound;
-
-// One kernel of an entry point.
+// One kernel of an entry point. Its outermost loop goes by `stride` up to `count` (times a
+// run-time extent, whose place is `by`), rounded down to a multiple of `until`; from 0 or, where
+// `from` is not 0, from that rounded down to a multiple of `from`.
 typedef struct NnStep {
     NnKernel *kernel;
-    NnBound low, high;  // of the outermost loop, which goes by `stride`
-    int32_t stride;
-    int32_t is_split;   // its iterations are shared out over the threads
+    int64_t count;
+    int32_t from, until, stride;
+    int16_t by;        // -1 for none
+    int16_t is_split;  // the iterations are shared out over the threads
 } NnStep;
 
 typedef struct NnEntryPoint {
@@ -42,15 +39,12 @@ typedef struct NnEntryPoint {
     const NnStep *step; // to run one after the other
 } NnEntryPoint;
 
-static inline int64_t nn_bound(const NnContext *c, NnBound b) {
-    int64_t d = b.by < 0 ? b.n : b.n * c->extent[b.by];
-    return b.multiple > 1 ? d / b.multiple * b.multiple : d;
-}
-
-// Of the outermost loop; 0 for a kernel without one, which ignores its range.
+// 0 for a kernel without a loop, which ignores its range.
 static inline int64_t nn_iterations(const NnContext *c, const NnStep *s) {
-    int64_t length = nn_bound(c, s->high) - nn_bound(c, s->low);
-    return s->stride > 1 ? (length + s->stride - 1) / s->stride : length;
+    int64_t end = s->by < 0 ? s->count : s->count * c->extent[s->by];
+    int64_t begin = s->from ? end / s->from * s->from : 0;
+    if (s->until > 1) end = end / s->until * s->until;
+    return s->stride > 1 ? (end - begin + s->stride - 1) / s->stride : end - begin;
 }
 
 typedef struct NnProgram {

@@ -118,31 +118,42 @@ static V constant(Code *g, const char *name, V value, LLVMLinkage linkage) {
     return global;
 }
 
-// An NnBound.
-static V bound(Code *g, Bound b) {
-    if (b.d.by && (b.d.by->id < 0 || b.d.by->id >= NN_EXTENTS))
-        BUG("emit: extent %s has no place in the context", b.d.by->name);
-    V part[3] = {const_i64(g, b.d.n), const_i32(g, b.d.by ? b.d.by->id : -1),
-                 const_i32(g, b.multiple)};
-    return LLVMConstStructInContext(g->cx, part, 3, false);
-}
-
 // Nanoseconds of work below which waking another thread costs more than it gains.
 static const double worth_forking = 6000;
 
+// The range of a kernel's outermost loop.
+static NnStep range_of(const Kernel *k) {
+    NnStep step = {.until = 1, .stride = 1, .by = -1};
+    if (!k->is_parallel) return step;
+    const Stmt *s = k->body.at[0];
+    if (k->body.n != 1 || s->kind != STMT_for)
+        BUG("emit: parallel kernel %s is not one loop", k->name);
+    Bound low = s->loop.low, high = s->loop.high;
+    step.count = high.d.n;
+    step.stride = (int32_t)s->loop.step;
+    step.until = (int32_t)high.multiple;
+    if (!high.d.by && !low.d.by) {
+        step.count = high.d.n / high.multiple * high.multiple - low.d.n / low.multiple * low.multiple;
+        step.until = 1;
+        return step;
+    }
+    if (!high.d.by || high.d.by->id < 0 || high.d.by->id >= NN_EXTENTS)
+        BUG("emit: kernel %s ends at an extent without a place in the context", k->name);
+    step.by = (int16_t)high.d.by->id;
+    if (low.d.by && low.d.by == high.d.by && low.d.n == high.d.n) step.from = (int32_t)low.multiple;
+    else if (low.d.by || low.d.n) BUG("emit: kernel %s begins somewhere else", k->name);
+    return step;
+}
+
 // An NnStep.
 static V step(Code *g, const Kernel *k, V fn) {
-    Bound low = {dim_const(0), 1}, high = low;
-    int64_t stride = 1;
-    if (k->is_parallel) {
-        const Stmt *s = k->body.at[0];
-        if (k->body.n != 1 || s->kind != STMT_for)
-            BUG("emit: parallel kernel %s is not one loop", k->name);
-        low = s->loop.low, high = s->loop.high, stride = s->loop.step;
-    }
+    NnStep s = range_of(k);
     bool is_split = k->is_parallel && (k->cost == 0 || k->cost >= worth_forking);
-    V part[5] = {fn, bound(g, low), bound(g, high), const_i32(g, stride), const_i32(g, is_split)};
-    return LLVMConstStructInContext(g->cx, part, 5, false);
+    T t_i16 = LLVMInt16TypeInContext(g->cx);
+    V part[7] = {fn, const_i64(g, s.count), const_i32(g, s.from), const_i32(g, s.until),
+                 const_i32(g, s.stride), LLVMConstInt(t_i16, (unsigned long long)s.by, true),
+                 LLVMConstInt(t_i16, is_split, false)};
+    return LLVMConstStructInContext(g->cx, part, 7, false);
 }
 
 // The table of an entry point's steps.

@@ -228,7 +228,7 @@ static inline void fixture_epoch_end(const NnContext *c, int64_t begin, int64_t 
     a->stop = a->valid_loss < a->stop_below;
 }
 
-#define STEP(kernel) 1, &(const NnStep){kernel, {0, -1, 1}, {0, -1, 1}, 1, 0}
+#define STEP(kernel) 1, &(const NnStep){kernel, .until = 1, .stride = 1, .by = -1}
 static const NnEntryPoint fixture_entry[] = {
     {"init", STEP(fixture_init)},           {"train_step", STEP(fixture_train_step)},
     {"eval_step", STEP(fixture_losses)},    {"predict", STEP(fixture_losses)},

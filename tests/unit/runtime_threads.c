@@ -111,13 +111,15 @@ static void nothing(const NnContext *c, int64_t begin, int64_t end) {
 // Steps of an entry point: fixed counts, whole blocks of a run-time extent, and what they leave.
 START_TEST(counts_iterations) {
     NnContext c = {.extent = {37}};
-    NnStep fixed = {.low = {10, -1, 1}, .high = {100, -1, 1}, .stride = 16};
+    NnStep fixed = {.count = 90, .until = 1, .stride = 16, .by = -1};
     ck_assert_int_eq(nn_iterations(&c, &fixed), 6);
-    NnStep blocks = {.low = {0, -1, 1}, .high = {3, 0, 8}, .stride = 8};
+    NnStep blocks = {.count = 3, .until = 8, .stride = 8, .by = 0};
     ck_assert_int_eq(nn_iterations(&c, &blocks), 13);
-    NnStep rest = {.low = {3, 0, 8}, .high = {3, 0, 1}, .stride = 1};
+    NnStep rest = {.count = 3, .from = 8, .until = 1, .stride = 1, .by = 0};
     ck_assert_int_eq(nn_iterations(&c, &rest), 7);
-    NnStep none = {.low = {0, -1, 1}, .high = {0, -1, 1}, .stride = 1};
+    NnStep between = {.count = 1, .from = 16, .until = 4, .stride = 4, .by = 0};
+    ck_assert_int_eq(nn_iterations(&c, &between), 1);
+    NnStep none = {.until = 1, .stride = 1, .by = -1};
     ck_assert_int_eq(nn_iterations(&c, &none), 0);
 }
 END_TEST
