@@ -30,12 +30,18 @@ bool is_contraction(const Value *v) {
     if (v->op != VAL_index || v->index.red != RED_sum) return false;
     const Scalar *body = v->index.body;
     if (body->op != OP_mac && body->op != OP_mul) return false;
-    // Some operand must be free of a parallel slot: it is read again along it.
-    bool reused[2] = {false, false};
-    for (int s = 0; s < v->index.np; s++)
-        for (int i = 0; i < 2; i++)
-            if (!varies(body->arg[i], s) && dim_max(v->index.extent[s]) > 1) reused[i] = true;
-    return reused[0] || reused[1];
+    // Some operand must be free of a parallel slot: it is read again along it. One that is free
+    // of all is but the weights of a sum.
+    bool reused[2] = {false, false}, moves[2] = {false, false};
+    for (int s = 0; s < v->index.np; s++) {
+        Dim d = v->index.extent[s];
+        for (int i = 0; i < 2; i++) {
+            bool moves_here = varies(body->arg[i], s);
+            if (!moves_here && dim_max(d) > 1) reused[i] = true;
+            if (moves_here && (d.by || d.n > 1)) moves[i] = true;
+        }
+    }
+    return (reused[0] || reused[1]) && moves[0] && moves[1];
 }
 
 bool lacks_lanes(const Value *v) {

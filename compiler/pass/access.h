@@ -14,7 +14,8 @@ bool read_is_identity(const Read *r, int np);
 // How many leading axes are slot 0, slot 1, ...
 int read_prefix(const Read *r);
 
-// A sum of products in which some operand is used again along some parallel slot.
+// A sum of products whose factors both vary over the result, and of which some operand is
+// used again along some parallel slot.
 bool is_contraction(const Value *v);
 
 // A chain to few results: its only lanes are the points of its body.

@@ -10,6 +10,7 @@
 
 #include "ir/share.h"
 #include "pass/fuse.h"
+#include "pass/rows.h"
 
 typedef struct Group {
     Region *region;
@@ -315,7 +316,7 @@ static int shared_prefix(const Read *r) {
 
 static bool can_join_nest(Grouping *g, Value *v, Group *group, Nest *nest) {
     Value *leader = nest->members.at[0].v;
-    if (v->index.nr || !same_box(leader, v)) return false;
+    if (v->index.nr || !same_box(leader, v) || nest->is_leaf) return false;
     if (overwrites_early(g, v, group, nest)) return false;
     int place = nest_place(group, nest);
     Reads reads = reads_of(g, v);
@@ -396,6 +397,28 @@ static bool can_join_region(Grouping *g, Value *v, Group *group, int *depth) {
     return true;
 }
 
+// Leaves of blocks of rows that this region computes: once a block. What reads no member may
+// be read anywhere.
+static bool can_join_as_leaf(Grouping *g, Value *v, Group *group) {
+    Region *region = group->region;
+    const Value *first = region->nests.at[0]->members.at[0].v;
+    if (group->is_closed || overwrites_early(g, v, group, NULL) || first->op != VAL_index)
+        return false;
+    if (region->n_outer > 1 || !first->index.np || first->index.extent[0].by) return false;
+    Reads reads = reads_of(g, v);
+    for (int i = 0; i < reads.n; i++) {
+        const Read *r = reads.at[i]->read;
+        if (map_get(g->group_of, storage_root(r->v)) != group) continue;
+        if (r->v->op != VAL_index || !is_leaf_of(r, &v->index)) return false;
+        if (!dim_equal(r->v->type.dim[0], first->index.extent[0])) return false;
+        if (((Nest *)map_get(g->nest_of, r->v))->is_leaf) return false;
+    }
+    if (has_contraction(region)) return false;
+    Region deep = *region;
+    deep.n_outer = 1;
+    return fits_block(&deep);
+}
+
 static void add_member(Grouping *g, Group *group, Nest *nest, Value *v) {
     vec_push(g->m->arena, &nest->members, ((Member){v, KEEP_stored}));
     map_set(g->group_of, v, group);
@@ -449,10 +472,28 @@ static bool join_some_region(Grouping *g, Value *v, const Groups *needs) {
     return false;
 }
 
+static bool join_as_leaf(Grouping *g, Value *v, const Groups *needs) {
+    for (int i = needs->n - 1; i >= 0; i--) {
+        Group *group = needs->at[i];
+        if (closes_cycle(g, group, needs) || !can_join_as_leaf(g, v, group)) continue;
+        Region *region = group->region;
+        set_outer(region, region->nests.at[0]->members.at[0].v, 1);
+        region->block = LANES;
+        Nest *nest = NEW(g->m->arena, Nest);
+        nest->is_leaf = true;
+        vec_push(g->m->arena, &region->nests, nest);
+        add_member(g, group, nest, v);
+        add_needs(g, group, needs);
+        return true;
+    }
+    return false;
+}
+
 static void place_value(Grouping *g, Value *v) {
     if (v->op == VAL_reshape) return;
     Groups needs = needs_of(g, v);
-    if (v->op == VAL_index && (join_some_nest(g, v, &needs) || join_some_region(g, v, &needs)))
+    if (v->op == VAL_index && (join_some_nest(g, v, &needs) || join_some_region(g, v, &needs) ||
+                               join_as_leaf(g, v, &needs)))
         return;
     new_group(g, v, &needs);
 }

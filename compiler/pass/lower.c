@@ -311,7 +311,7 @@ void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block) {
         n.value[i] = outer[i];
         n.is_walked[i] = true;
     }
-    if (n.row >= 0) n.row_base = outer[n.row];
+    if (n.row >= 0) n.row_base = nest->is_leaf ? l->block : outer[n.row];
     n.top = l->region->n_outer ? NULL : block;
     lower_slots(&n, 0, block);
 }
@@ -379,23 +379,24 @@ static void lower_single(Lower *l, const Region *region) {
     }
 }
 
-static Bound rows_end(const Region *region, Dim rows) {
-    if (rows.by || region->block == 1) return (Bound){rows, region->block};
-    return bound_const(rows.n / region->block * region->block);
-}
-
 // The nests under a loop over whole blocks of rows, or over the rows that are left.
 static void lower_rows(Lower *l, const Region *region, bool is_rest, Affine *outer, Block *block) {
     int last = region->n_outer - 1;
     Dim rows = region->outer[last];
-    Bound low = bound_const(0), high = rows_end(region, rows);
+    Bound low = bound_const(0), high = {rows, region->block};
+    int64_t step = region->block;
     if (is_rest) {
         low = rows.by ? (Bound){rows, LANES} : bound_const(rows.n / LANES * LANES);
         high = bound_of(rows);
+    } else if (!rows.by) {  // by the number of the block
+        step = 1;
+        rows.n /= region->block;
+        high = bound_of(rows);
     }
     int var = new_var(l, "n", rows);
-    Stmt *loop = add_for(l, block, var, low, high, region->block, l->kernel->span);
-    outer[last] = affine_slot(l->m, var);
+    Stmt *loop = add_for(l, block, var, low, high, step, l->kernel->span);
+    outer[last] = l->block = affine_slot(l->m, var);
+    if (!rows.by && !is_rest) outer[last] = affine_scale(l->m, outer[last], region->block);
     l->region = region;
     for (int i = 0; i < region->nests.n; i++)
         lower_nest(l, region->nests.at[i], outer, &loop->loop.body);

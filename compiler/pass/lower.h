@@ -14,6 +14,7 @@ typedef struct Lower {
     LoopFunction *fn;
     Kernel *kernel;
     const Region *region;
+    Affine block;  // number of the block of rows; constant extents only
     VEC(Name) var_name;
     VEC(Dim) var_extent;
     int n_temp;

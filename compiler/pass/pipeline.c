@@ -14,8 +14,8 @@ const PassInfo pipeline[] = {
     {"expand", "exp, log, tanh and their kin as polynomials", pass_expand},
     {"fma", "form multiply-adds", pass_fma},
     {"order", "give every rounded reduction its order; freeze the arithmetic", pass_order},
-    {"leaves", "the leaves of reductions by blocks as values", pass_leaves, true},
     {"share", "share what became equal, move what does not vary", pass_share, true},
+    {"leaves", "the leaves of reductions by blocks as values", pass_leaves, true},
     {"fuse", "merge producers into consumers, group into kernels", pass_fuse},
     {"schedule", "choose tiles, lanes and stages of each kernel", pass_schedule},
     {"lower", "write the loops", pass_lower},
@@ -103,7 +103,7 @@ bool pipeline_run(Pass *p, PipelineRun *run) {
     if (run->only) return run_list(p, run, &before);
     const PassInfo *info = pipeline;
     if (p->m->is_frozen)
-        while (info->run != pass_leaves) info++;
+        while (info->run != pass_share) info++;
     for (; info->name; info++) {
         if (info->is_optional && run->skip && is_in_list(run->skip, info->name)) continue;
         if (!run_pass(p, run, info, &before)) return false;

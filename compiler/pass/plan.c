@@ -555,7 +555,7 @@ double plan_nest(Schedule *s, const Region *region, Nest *nest, Arena *scratch) 
     memcpy(p.extent, leader->index.extent,
            sizeof(Dim) * (size_t)(leader->index.np + leader->index.nr));
     int first = region->n_outer;
-    if (region->block > 1) p.extent[--first] = dim_const(region->block);
+    if (region->block > 1 && !nest->is_leaf) p.extent[--first] = dim_const(region->block);
     find_touches(&p);
     OrderKind order = leader->index.order.kind;
     int np = leader->index.np, nr = leader->index.nr;
@@ -563,6 +563,9 @@ double plan_nest(Schedule *s, const Region *region, Nest *nest, Arena *scratch) 
     bool may_merge = order != ORDER_lanes16 && order != ORDER_blocks;
     nest->n_reduced = merge_slots(&p, np, np + nr, may_merge, nest->slot + nest->n_parallel);
     double k_points = reduced_points(&p), cycles;
+    enum { ROWS_AT_ONCE = 4 };  // chains that hide each other's latency
+    if (order == ORDER_lanes16 && first < region->n_outer && nest->slot[0].first == first)
+        nest->slot[0].tile = ROWS_AT_ONCE;
     if (order == ORDER_lanes16)  // the lanes are the reduced slot's
         return (k_points / LANES * (p.body_cost + 3) + 20 + p.follower_cost) *
                box_points(leader->index.extent + region->n_outer, np - region->n_outer) *

@@ -11,19 +11,31 @@ bool are_rows_lanes(const Region *region, const Value *v) {
     return row_bytes(region, v) <= LANES * 4;
 }
 
-// A block pays where the rows are short beside the cache: then what one nest leaves is still
-// there for the next, and operands of a whole row are used for all of them.
-static bool has_short_rows(const Region *region) {
-    const double SHORT_ROWS = 16 << 10;
+bool fits_block(const Region *region) {
+    const double SHORT_ROWS = 20 << 10;
     double bytes = 0;
     for (int i = 0; i < region->nests.n; i++) {
         const Nest *nest = region->nests.at[i];
-        if (is_contraction(nest->members.at[0].v)) return false;
         for (int k = 0; k < nest->members.n; k++)
             if (nest->members.at[k].keep != KEEP_register)
-                bytes += row_bytes(region, nest->members.at[k].v);
+                bytes += row_bytes(region, nest->members.at[k].v) / (nest->is_leaf ? LANES : 1);
     }
     return bytes <= SHORT_ROWS;
+}
+
+bool is_leaf_of(const Read *r, const Index *x) {
+    if (!x->np || !x->nr || !r->v->type.rank || r->sub[0].div != 1 || r->sub[0].gather) return false;
+    Affine a = r->sub[0].a;
+    Dim rows = r->v->type.dim[0];
+    return !rows.by && rows.n == LANES * x->extent[0].n && !x->extent[0].by && a.n == 2 && !a.k &&
+           affine_coef(a, 0) == LANES && affine_coef(a, x->np) == 1 && x->extent[x->np].n == LANES;
+}
+
+bool has_contraction(const Region *region) {
+    for (int i = 0; i < region->nests.n; i++)
+        if (!region->nests.at[i]->is_leaf && is_contraction(region->nests.at[i]->members.at[0].v))
+            return true;
+    return false;
 }
 
 static Region *rest_of(Schedule *s, const Region *region) {
@@ -40,8 +52,9 @@ static Region *rest_of(Schedule *s, const Region *region) {
 void choose_blocks(Schedule *s, FunctionSchedule *fs) {
     for (int i = 0; i < fs->regions.n; i++) {
         Region *region = fs->regions.at[i];
+        if (region->block > 1) continue;
         region->block = 1;
-        if (!region->n_outer || !has_short_rows(region)) continue;
+        if (!region->n_outer || has_contraction(region) || !fits_block(region)) continue;
         Dim rows = region->outer[region->n_outer - 1];
         if (dim_max(rows) < LANES) continue;
         region->block = LANES;

@@ -7,6 +7,15 @@
 // Fills block and rest of every region of a grouped function.
 void choose_blocks(Schedule *s, FunctionSchedule *fs);
 
+// A block pays where the rows are short beside the cache: then what one nest leaves is still
+// there for the next, and operands of a whole row are used for all of them.
+bool fits_block(const Region *region);
+
+bool has_contraction(const Region *region);  // but for leaves
+
+// Does a reduction x over a block of rows, the parallel slot 0 counting blocks, read v's rows?
+bool is_leaf_of(const Read *r, const Index *x);
+
 // Rows of so few elements lie side by side in scratch: then they are the lanes.
 bool are_rows_lanes(const Region *region, const Value *v);
 

@@ -51,6 +51,7 @@ typedef struct Nest {
     // outermost first, then the leader's reduced slots in their own order.
     int n_parallel, n_reduced;
     Slot slot[MAX_SLOTS];
+    bool is_leaf;           // computed once a block of rows: its first slot counts blocks
     Scalar *packed;         // the leader's read that is copied to scratch per panel, or NULL
 } Nest;
 

@@ -16,7 +16,7 @@ static void print_dim(Text *out, Dim d) {
 }
 
 static void print_nest(Text *out, const Nest *nest) {
-    text_add(out, "  nest");
+    text_add(out, nest->is_leaf ? "  nest once a block" : "  nest");
     int n = nest->n_parallel + nest->n_reduced;
     for (int i = 0; i < n; i++) {
         const Slot *s = &nest->slot[i];
