@@ -22,43 +22,6 @@ static V emit_iv(Gen *k, const Scalar *s) {
     return affine_value(k, &a);
 }
 
-// Whether s is a multiple of 64 plus a known number below 64, for lane 0, and counts the
-// lanes: then sixteen lanes are one word of four (see eval_rand).
-static bool is_aligned_place(Gen *k, const Scalar *s, Affine *place, int *word) {
-    int lanes = open_lanes(k);
-    if (lanes < 0 || !scalar_as_affine(k->g->p->m, (Scalar *)s, place)) return false;
-    if (affine_coef(*place, k->slot[lanes].var) != 1) return false;
-    int64_t known = place->k;
-    for (int i = 0; i < place->n; i++) {
-        const Var *v = &k->var[place->t[i].slot];
-        known += place->t[i].c * v->k;
-        if (v->kind == VAR_loop && place->t[i].c * k->loop[v->level].grain % 64 != 0) return false;
-    }
-    known = (known % 64 + 64) % 64;
-    if (known % LANES != 0) return false;
-    *word = (int)(known / LANES);
-    return true;
-}
-
-// The words of a draw are shared by the groups of lanes that they serve.
-static V emit_aligned_rand(Gen *k, const Scalar *s, Affine place, int word) {
-    Code *g = k->g;
-    int64_t base = -(int64_t)LANES * word;
-    V first = LLVMBuildTrunc(g->b, affine_i64(k, &place), g->t_i32, "");
-    V words[4];
-    first = LLVMBuildAdd(g->b, first, const_i32(g, base), "");
-    emit_rand_words(g, frame_seed(k), s->site, frame_step(k), first, words);
-    return emit_rand_fraction(g, words[word], s->elem);
-}
-
-static V emit_draw(Gen *k, const Scalar *s) {
-    Affine place;
-    int word;
-    if (is_aligned_place(k, s->arg[0], &place, &word)) return emit_aligned_rand(k, s, place, word);
-    V at = emit_scalar(k, s->arg[0]);
-    return emit_rand(k->g, frame_seed(k), s->site, frame_step(k), at, s->elem);
-}
-
 static V emit_operation(Gen *k, const Scalar *s) {
     bool as_vector = in_lanes(k, scalar_deps(k, s));
     V arg[MAX_ARGS];
@@ -74,7 +37,8 @@ V emit_scalar(Gen *k, const Scalar *s) {
     V known = memo_get(k, s, false);
     if (known) return known;
     V v = s->op == OP_iv ? emit_iv(k, s) : s->op == OP_load ? emit_load(k, s)
-        : s->op == OP_rand ? emit_draw(k, s) : emit_operation(k, s);
+        : s->op == OP_rand ? emit_draw(k, s)
+        : is_draw_below(s) ? emit_draw_below(k, s) : emit_operation(k, s);
     memo_set(k, s, false, v);
     return v;
 }

@@ -72,11 +72,15 @@ V masked_scatter(Code *g, V v, V pointers, V mask, int align);
 
 // The arguments are all vectors or all scalars.
 V emit_op(Code *g, Op op, Elem elem, Elem argument_elem, V *arg);
-V emit_rand(Code *g, V seed, uint32_t site, V step, V place, Elem real);  // random.c
+
+// ---- draws (random.c)
+
+V emit_rand_word(Code *g, V seed, uint32_t site, V step, V place);
 // The four words that serve places base .. base + 63, base a multiple of 64: lane l of
 // word w is the draw of place base + 16 w + l.
-void emit_rand_words(Code *g, V seed, uint32_t site, V step, V base, V word[4]);
-V emit_rand_fraction(Code *g, V word, Elem real);
+void emit_rand_words(Code *g, V seed, uint32_t site, V step, V base, bool is_compact, V word[4]);
+V emit_rand_fraction(Code *g, V word, Elem real);          // the draw
+V emit_rand_below(Code *g, V word, Elem real, double x);   // draw < x
 
 // ---- a kernel
 
@@ -134,12 +138,22 @@ typedef struct Facts {  // about a scalar of the kernel
     int visit;          // the last walk that came by
 } Facts;
 
-typedef struct Memo {
-    V value;
+typedef struct Moment {  // when something was computed, and the scope that it stands in
     int64_t time;
     int depth;
     int64_t scope;
+} Moment;
+
+typedef struct Memo {
+    V value;
+    Moment when;
 } Memo;
+
+typedef struct Drawn {  // the words of a draw for sixty-four places in a row
+    int64_t block;      // the known part of the first place
+    V word[4];
+    Moment when;
+} Drawn;
 
 enum { MAX_SQUARES = 24 };
 
@@ -167,6 +181,7 @@ typedef struct Gen {  // one kernel
     int visit;                // number of the current walk over scalars
     // Shared values.
     Map *memo;
+    Map *drawn;               // Scalar * to Drawn *
     int64_t clock, next_scope;
     int64_t *changed;         // when each bit last changed
     VEC(int64_t) scopes;
@@ -204,6 +219,8 @@ TempState *temp_state(Gen *k, const Temp *t);
 void touch(Gen *k, int bit);
 void scope_open(Gen *k);
 void scope_close(Gen *k);
+Moment now(const Gen *k);
+bool is_still_good(Gen *k, const Scalar *s, const Moment *then);  // s, computed then
 V memo_get(Gen *k, const Scalar *s, bool is_splat);
 void memo_set(Gen *k, const Scalar *s, bool is_splat, V v);
 bool in_lanes(const Gen *k, const uint64_t *deps);  // varies along the open lanes
@@ -254,6 +271,11 @@ void store_rows(Gen *k, const Access *a, const V *v, int n);
 V emit_scalar(Gen *k, const Scalar *s);             // a vector where it varies along the lanes
 V emit_scalar_as(Gen *k, const Scalar *s, bool as_vector);
 int temp_point(const Gen *k, const TempState *t);
+
+// draw.c
+V emit_draw(Gen *k, const Scalar *s);
+bool is_draw_below(const Scalar *s);                // rand(...) < number
+V emit_draw_below(Gen *k, const Scalar *s);
 
 // stmt.c: points of the open tiles, row-major over the variables in the set.
 void first_point(Gen *k);

@@ -202,6 +202,7 @@ void facts_init(Gen *k) {
         spread_block(&w, &k->k->body);
     } while (w.is_changed);
     k->memo = map_new(k->arena);
+    k->drawn = map_new(k->arena);
 }
 
 // ---- time
@@ -240,20 +241,26 @@ static uint64_t memo_key(Gen *k, const Scalar *s, const uint64_t *deps, bool is_
     return ((uint64_t)s->id << 32 | point << 1 | is_splat) + 1;
 }
 
+Moment now(const Gen *k) {
+    int depth = k->scopes.n - 1;
+    return (Moment){k->clock, depth, k->scopes.at[depth]};
+}
+
+bool is_still_good(Gen *k, const Scalar *s, const Moment *then) {
+    if (then->depth >= k->scopes.n || k->scopes.at[then->depth] != then->scope) return false;
+    return then->time >= latest_change(k, facts_of(k, s));
+}
+
 V memo_get(Gen *k, const Scalar *s, bool is_splat) {
-    Facts *f = facts_of(k, s);
-    Memo *m = map_get_int(k->memo, memo_key(k, s, f->deps, is_splat));
-    if (!m || m->depth >= k->scopes.n || k->scopes.at[m->depth] != m->scope) return NULL;
-    return m->time >= latest_change(k, f) ? m->value : NULL;
+    Memo *m = map_get_int(k->memo, memo_key(k, s, facts_of(k, s)->deps, is_splat));
+    return m && is_still_good(k, s, &m->when) ? m->value : NULL;
 }
 
 void memo_set(Gen *k, const Scalar *s, bool is_splat, V v) {
-    Facts *f = facts_of(k, s);
-    uint64_t key = memo_key(k, s, f->deps, is_splat);
+    uint64_t key = memo_key(k, s, facts_of(k, s)->deps, is_splat);
     Memo *m = map_get_int(k->memo, key);
     if (!m) map_set_int(k->memo, key, m = NEW(k->arena, Memo));
-    int depth = k->scopes.n - 1;
-    *m = (Memo){v, k->clock, depth, k->scopes.at[depth]};
+    *m = (Memo){v, now(k)};
 }
 
 // ---- lanes

@@ -56,7 +56,7 @@ double op_vector_cost(Op op) {
         case OP_sqrt:
         case OP_mod:
         case OP_idiv: return 8;
-        case OP_rand: return 30;
+        case OP_rand: return DRAW_COST;
         default: return 1;
     }
 }

@@ -26,6 +26,7 @@ double box_points(const Dim *extent, int n);
 
 // What an operation costs, in vector additions.
 double op_vector_cost(Op op);
+enum { DRAW_COST = 30 };  // of a vector of draws
 
 // A rough count of what one evaluation of s costs, in vector operations.
 double scalar_cost(Scalar *s, Arena *scratch);

@@ -32,6 +32,7 @@ typedef struct Planner {
     Touches touches;
     unsigned unmergeable;  // graph slots used other than by walking memory
     double body_cost, follower_cost;
+    double draw_cost;      // of the followers' draws, each for itself
     Machine machine;
 } Planner;
 
@@ -84,6 +85,7 @@ static void add_scalar_touches(Planner *p, Scalar *s, bool is_inner, int n_slot,
                 t.depends |= 1u << place.t[i].slot;
             }
             vec_push(p->scratch, &p->touches, t);
+            if (!is_inner) p->draw_cost += DRAW_COST;
             return;
         }
     }
@@ -229,6 +231,24 @@ static double registers_of(const Planner *p, const Tile *tile) {
     return part > 1 ? part : 1;
 }
 
+// Sixty-four places that begin at a multiple of 64 are drawn at once, four vectors for the price
+// of one.
+static bool draws_at_once(const Planner *p, const Touch *t, const Tile *tile) {
+    enum { AT_ONCE = 4 * LANES };
+    if (!t->is_place || tile->lanes < 0 || tile->width % AT_ONCE) return false;
+    int along = fastest(&p->nest->slot[tile->lanes]);
+    for (int i = 0; i < MAX_SLOTS; i++)
+        if (i == along ? t->walk.stride[i] != 1 : t->walk.stride[i] % AT_ONCE) return false;
+    return true;
+}
+
+static double follower_cost(const Planner *p, const Tile *tile) {
+    double cost = p->follower_cost;
+    for (int i = 0; i < p->touches.n; i++)
+        if (draws_at_once(p, &p->touches.at[i], tile)) cost -= DRAW_COST * 0.75;
+    return cost;
+}
+
 // Cycles of one tile of the given size, all of its reduced points included.
 static double tile_cycles(const Planner *p, const Tile *tile, double k_points, double reuse) {
     double points = 1, vectors = registers_of(p, tile);
@@ -258,7 +278,7 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
     double per_k = ops > 0.75 * inner_loads ? ops : 0.75 * inner_loads;
     if (per_k < latency) per_k = latency;
     if (p->body_cost == 0) per_k = 0.75 * inner_loads;
-    return k_points * (per_k + 0.6) + outer + p->follower_cost * points * vectors + 6;
+    return k_points * (per_k + 0.6) + outer + follower_cost(p, tile) * points * vectors + 6;
 }
 
 // The parts that a slot of extent e falls into: whole tiles, and what is left.
@@ -300,7 +320,7 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
     for (int u = 0; u < 2; u++)
         if (tile->unroll[u] >= 0)
             unroll[u] = parts_of(&p->nest->slot[tile->unroll[u]], tile->times[u]);
-    double cycles = 0, code = 0;  // code: points that have instructions of their own
+    double cycles = 0, code = 0;  // code: of points that have instructions of their own
     for (int l = 0; l < lanes.n; l++)
         for (int a = 0; a < unroll[0].n; a++)
             for (int b = 0; b < unroll[1].n; b++) {
@@ -311,9 +331,10 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
                 part.times[1] = unroll[1].size[b];
                 cycles += lanes.count[l] * unroll[0].count[a] * unroll[1].count[b] *
                           tile_cycles(p, &part, k_points, reuse);
-                code += (double)vectors_of(part.width) * (double)(part.times[0] * part.times[1]);
+                code += (double)vectors_of(part.width) * (double)(part.times[0] * part.times[1]) *
+                        (1 + p->body_cost + follower_cost(p, &part));
             }
-    return cycles * others + FETCH * code * (1 + p->body_cost + p->follower_cost);
+    return cycles * others + FETCH * code;
 }
 
 static bool fits_registers(const Planner *p, const Tile *tile) {
@@ -421,7 +442,7 @@ static Tile find_tile(const Planner *p, double k_points, double *cycles) {
                                 ? vectors * LANES : extent;
             if (width == last || (p->nest->slot[lanes].extent.by && width > extent)) break;
             if (p->body_cost == 0 && vectors == 3) continue;
-            if (p->body_cost == 0 && p->follower_cost > 24 && vectors > 2) continue;
+            if (p->body_cost == 0 && p->follower_cost - p->draw_cost > 24 && vectors > 2) continue;
             last = width;
             Tile tile = {lanes, width, {-1, -1}, {1, 1}};
             consider_unrolls(p, tile, k_points, &best);
