@@ -14,6 +14,11 @@ void substitute(Function *f, Arena *scratch);
 // Small operands of samples' contractions that lie across the lanes are read from turned copies.
 void turn(Function *f);
 
+// Conditions on draws become values of their own (draws.c).
+void draws(Function *f, Arena *scratch);
+bool is_drawn(const Value *v, Arena *scratch);
+void sink_draws(FunctionSchedule *fs, Arena *scratch);  // into the regions that read them
+
 // Values into nests, nests into regions, regions in order.
 FunctionSchedule *group(Function *f, Arena *scratch);
 

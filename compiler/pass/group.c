@@ -438,7 +438,7 @@ static Group *new_group(Grouping *g, Value *v, const Groups *needs) {
     vec_push(g->scratch, &g->groups, group);
     add_member(g, group, nest, v);
     add_needs(g, group, needs);
-    group->is_closed = v->op != VAL_index;
+    group->is_closed = v->op != VAL_index || is_drawn(v, g->scratch);
     return group;
 }
 

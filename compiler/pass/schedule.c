@@ -121,10 +121,12 @@ void pass_fuse(Pass *p) {
         halo(f);
         substitute(f, scratch);
         turn(f);
+        draws(f, scratch);
     }
     // Grouping looks at what all functions give.
     for (int i = 0; i < p->m->fns.n; i++) {
         vec_push(p->m->arena, &s->fns, group(p->m->fns.at[i], scratch));
+        sink_draws(s->fns.at[i], scratch);
         choose_blocks(s, s->fns.at[i]);
     }
     arena_free(scratch);

@@ -655,7 +655,7 @@ END_TEST
 // ---- draws
 
 START_TEST(draws) {
-    enum { ROWS = 3, N = 150 };
+    enum { ROWS = 3, N = 150, LIMITS = 7 };
     World w = world_new(ELEM_f32, 2);
     Buffer *even = buffer(&w, "even", ELEM_f32, ROWS * 128), *odd = buffer(&w, "odd", ELEM_f32, ROWS * N);
     Buffer *one = buffer(&w, "one", ELEM_f32, N);
@@ -670,12 +670,30 @@ START_TEST(draws) {
     new_kernel(&w, "one");
     store(&w, count(&w, &w.k->body, 0, N, 1), one, affine_slot(w.m, 0),
           scalar_rand(w.m, 23, scalar_iv(w.m, 0)));
+    // Conditions; the first place of a tile is 48, 176, ...
+    static const double limit[LIMITS] = {0.3, 0.5, 0, -1, 1, 0x1p-24, NAN};
+    Buffer *below[LIMITS];
+    new_kernel(&w, "below");
+    row = count(&w, &w.k->body, 0, ROWS, 1);
+    Block *in = tile(&w, row, 0, 0, 1, 64);
+    place = AT(&w, 0, 0, 64, 1, 1);
+    Affine drawn = affine_add_const(AT(&w, 0, 0, 128, 1, 1), 48);
+    for (int i = 0; i < LIMITS; i++) {
+        below[i] = buffer(&w, "below", ELEM_bool, ROWS * 64);
+        Scalar *draw = scalar_rand(w.m, 24, scalar_affine(w.m, drawn));
+        store(&w, in, below[i], place, scalar_binary(w.m, OP_lt, draw, scalar_real(w.m, limit[i])));
+    }
     run(&w, NULL);
     for (unsigned i = 0; i < ROWS * 128; i++)
         ck_assert(load_get(w.loaded, even, i) == eval_rand(7, 21, 3, i));
     for (unsigned i = 0; i < ROWS * N; i++)
         ck_assert(load_get(w.loaded, odd, i) == eval_rand(7, 22, 3, i));
     for (unsigned i = 0; i < N; i++) ck_assert(load_get(w.loaded, one, i) == eval_rand(7, 23, 3, i));
+    for (int l = 0; l < LIMITS; l++)
+        for (unsigned i = 0; i < ROWS * 64; i++) {
+            double x = eval_rand(7, 24, 3, i / 64 * 128 + i % 64 + 48);
+            ck_assert_int_eq(load_get(w.loaded, below[l], i), x < (float)limit[l]);
+        }
     done(&w);
 }
 END_TEST
