@@ -360,6 +360,46 @@ static bool keeps_reuse(Grouping *g, Value *v, int n_outer) {
     return true;
 }
 
+// In a block of rows, operands that all rows share are used once for each: they must stay in
+// the first cache. The others are used no less than outside.
+static bool keeps_reuse_in_block(Grouping *g, Value *v, int n_outer) {
+    const double SMALL_OPERAND = 16 << 10;
+    if (!is_contraction(v)) return true;
+    Reads reads = reads_of(g, v);
+    for (int i = 0; i < reads.n; i++) {
+        const Type *t = &reads.at[i]->read->v->type;
+        bool is_shared = !scalar_uses_slot(reads.at[i], n_outer - 1);
+        if (is_shared && (double)type_count(t) * elem_size[t->elem] > SMALL_OPERAND) return false;
+    }
+    return true;
+}
+
+typedef bool KeepsReuse(Grouping *g, Value *v, int n_outer);
+
+static bool all_keep(Grouping *g, const Region *region, Value *v, int depth, KeepsReuse *keeps) {
+    if (!keeps(g, v, depth)) return false;
+    for (int i = 0; i < region->nests.n; i++) {
+        const Nest *nest = region->nests.at[i];
+        if (!nest->is_leaf && !keeps(g, nest->members.at[0].v, depth)) return false;
+    }
+    return true;
+}
+
+// May v and the members go by blocks of rows? Then region->block says so.
+static bool can_join_block(Grouping *g, Value *v, Region *region, int depth) {
+    if (dim_max(v->index.extent[depth - 1]) < LANES) return false;
+    if (!all_keep(g, region, v, depth, keeps_reuse_in_block)) return false;
+    Region with = *region;
+    Nest nest = {0};
+    with.n_outer = depth;
+    memset(&with.nests, 0, sizeof with.nests);
+    for (int i = 0; i < region->nests.n; i++)
+        vec_push(g->scratch, &with.nests, region->nests.at[i]);
+    vec_push(g->scratch, &nest.members, ((Member){v, KEEP_stored}));
+    vec_push(g->scratch, &with.nests, &nest);
+    return fits_block(&with);
+}
+
 // The number of outer loops under which v can follow the group's nests; 0 for none.
 static int region_depth(Grouping *g, Value *v, Group *group) {
     Region *region = group->region;
@@ -391,9 +431,12 @@ static bool can_join_region(Grouping *g, Value *v, Group *group, int *depth) {
     if (group->is_closed || overwrites_early(g, v, group, NULL)) return false;
     *depth = region_depth(g, v, group);
     if (!*depth || box_points(v->index.extent, *depth) < ENOUGH_OUTER) return false;
-    if (!keeps_reuse(g, v, *depth)) return false;
-    for (int i = 0; i < group->region->nests.n; i++)
-        if (!keeps_reuse(g, group->region->nests.at[i]->members.at[0].v, *depth)) return false;
+    Region *region = group->region;
+    if (region->block > 1)
+        return *depth == region->n_outer && can_join_block(g, v, region, *depth);
+    if (all_keep(g, region, v, *depth, keeps_reuse)) return true;
+    if (!can_join_block(g, v, region, *depth)) return false;
+    region->block = LANES;
     return true;
 }
 

@@ -191,11 +191,27 @@ static bool is_packable(const Planner *p, const Touch *t, const Tile *tile) {
     return true;
 }
 
+// Rows along the lanes are turned in registers, sixteen elements of sixteen at a time, where a
+// slot walks along them; per vector. 0 where none does.
+static double turned_cost(const Planner *p, const Touch *t, const Tile *tile) {
+    const double A_SQUARE = 100;
+    if (t->walk.is_irregular || t->elem != 4 || (t->read && t->read->read->n_guard)) return 0;
+    int n = p->nest->n_parallel + (t->is_inner ? p->nest->n_reduced : 0);
+    for (int i = 0; i < n; i++) {
+        const Slot *s = &p->nest->slot[i];
+        if (i == tile->lanes || t->walk.stride[fastest(s)] != 1) continue;
+        double e = (double)dim_max(s->extent);
+        return A_SQUARE / (e < LANES ? e : LANES);
+    }
+    return 0;
+}
+
 static double lane_cost(const Planner *p, const Touch *t, const Tile *tile, double reuse) {
     const Slot *s = &p->nest->slot[tile->lanes];
     int64_t stride = t->walk.stride[fastest(s)];
     bool in_irregular = t->walk.is_irregular && touches_slot(t, s);
     if (!in_irregular && (stride == 1 || stride == -1)) return 1;
+    if (p->region->block > 1 && turned_cost(p, t, tile) > 0) return turned_cost(p, t, tile);
     if (t->is_store) return SCATTER_COST;
     enum { SHUFFLED_STRIDE = 4 };  // of whole vectors the lanes are picked
     bool is_guarded = t->read && t->read->read->n_guard;

@@ -49,15 +49,17 @@ static Region *rest_of(Schedule *s, const Region *region) {
     return rest;
 }
 
+static bool pays_by_blocks(const Region *region) {
+    return region->n_outer && dim_max(region->outer[region->n_outer - 1]) >= LANES &&
+           !has_contraction(region) && fits_block(region);
+}
+
 void choose_blocks(Schedule *s, FunctionSchedule *fs) {
     for (int i = 0; i < fs->regions.n; i++) {
         Region *region = fs->regions.at[i];
-        if (region->block > 1) continue;
-        region->block = 1;
-        if (!region->n_outer || has_contraction(region) || !fits_block(region)) continue;
+        if (region->block < LANES) region->block = pays_by_blocks(region) ? LANES : 1;
+        if (region->block == 1) continue;
         Dim rows = region->outer[region->n_outer - 1];
-        if (dim_max(rows) < LANES) continue;
-        region->block = LANES;
         if (rows.by || rows.n % LANES) region->rest = rest_of(s, region);
     }
 }
