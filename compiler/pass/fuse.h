@@ -22,4 +22,7 @@ void sink_draws(FunctionSchedule *fs, Arena *scratch);  // into the regions that
 // Values into nests, nests into regions, regions in order.
 FunctionSchedule *group(Function *f, Arena *scratch);
 
+// Stored values that are cheap to compute again become scratch of each region that reads them.
+void replicate(Module *m, FunctionSchedule *fs, Arena *scratch);
+
 #endif

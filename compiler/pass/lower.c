@@ -327,6 +327,7 @@ static void begin_kernel(Lower *l, const Region *region, const Value *v) {
     k->cost = region->cost;
     l->kernel = k;
     l->region = region;
+    l->s->replicas = region->replicas;
     memset(&l->var_name, 0, sizeof l->var_name);
     memset(&l->var_extent, 0, sizeof l->var_extent);
     l->n_temp = 0;

@@ -44,6 +44,13 @@ static void place_leaves(Schedule *s, Module *m) {
     }
 }
 
+// The scratch that v has in this region; other regions that compute v have their own.
+static void note_replica(Schedule *s, Region *region, Value *v) {
+    if (!region->replicas) region->replicas = map_new(s->m->arena);
+    map_set(region->replicas, v, storage_of(s, v));
+    if (region->rest) region->rest->replicas = region->replicas;
+}
+
 static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Layouts *layouts) {
     for (int n = 0; n < region->nests.n; n++) {
         Nest *nest = region->nests.at[n];
@@ -60,6 +67,8 @@ static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Lay
             else if (member->keep == KEEP_scratch)
                 place_scratch(s, member->v, region->n_outer,
                               planar && region->n_outer <= member->v->type.rank - 3);
+            if (member->is_replica && member->keep == KEEP_scratch)
+                note_replica(s, region, member->v);
         }
     }
 }
@@ -86,6 +95,7 @@ static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
 }
 
 static void plan_region(Schedule *s, Region *region, Arena *scratch) {
+    s->replicas = region->replicas;
     for (int n = 0; n < region->nests.n; n++)
         region->cost += plan_nest(s, region, region->nests.at[n], scratch);
     for (int d = 0; d < region->n_outer; d++)
@@ -126,6 +136,7 @@ void pass_fuse(Pass *p) {
     // Grouping looks at what all functions give.
     for (int i = 0; i < p->m->fns.n; i++) {
         vec_push(p->m->arena, &s->fns, group(p->m->fns.at[i], scratch));
+        replicate(p->m, s->fns.at[i], scratch);
         sink_draws(s->fns.at[i], scratch);
         choose_blocks(s, s->fns.at[i]);
     }

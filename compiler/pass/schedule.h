@@ -34,6 +34,7 @@ typedef struct Storage {
 typedef struct Member {
     Value *v;
     Keep keep;
+    bool is_replica;  // other regions compute it, too, each into scratch of its own
 } Member;
 
 // A slot of a nest's box after adjacent ones that every access walks as one were merged.
@@ -64,6 +65,7 @@ typedef struct Region {
     int64_t block;
     struct Region *rest;    // the rows that whole blocks leave, one by one; NULL for none
     bool is_parallel;
+    Map *replicas;          // Value * to Storage *, of the members that are; or NULL
     VEC(Nest *) nests;
     double cost;            // nanoseconds, estimated
 } Region;
@@ -80,6 +82,7 @@ typedef struct Schedule {
     VEC(FunctionSchedule *) fns;
     VEC(Buffer *) buffers;
     Map *storage;           // of the function under way
+    const Map *replicas;    // of the region under way; or NULL
     Map *kept;              // Value * to Buffer *: of results, one for all entry points
 } Schedule;
 

@@ -3,7 +3,8 @@
 #include <string.h>
 
 Storage *storage_of(Schedule *s, Value *v) {
-    return map_get(s->storage, v);
+    Storage *replica = s->replicas ? map_get(s->replicas, v) : NULL;
+    return replica ? replica : map_get(s->storage, v);
 }
 
 static void row_major(const Dim *dim, int rank, int64_t *stride) {
