@@ -121,7 +121,10 @@ static void key_stmt(Key *k, const Stmt *s) {
         text_printf(k->out, "for %d", s->loop.var);
         key_bound(k, s->loop.low);
         key_bound(k, s->loop.high);
-        text_printf(k->out, " %lld %d\n", (long long)s->loop.step, s->loop.is_unrolled);
+        text_printf(k->out, " %lld %d", (long long)s->loop.step, s->loop.is_unrolled);
+        key_guards(k, s->loop.guard, s->loop.n_guard,
+                   key_guard_scalars(k, s->loop.guard, s->loop.n_guard));
+        text_add(k->out, "\n");
         key_block(k, &s->loop.body);
         break;
     case STMT_tile:

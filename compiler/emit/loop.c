@@ -395,8 +395,36 @@ static void emit_loop_in_tile(Gen *k, const Stmt *s, const Stmt *tile, V low, V 
     close_tile(k, tile);
 }
 
+// The loop in a branch of its own.
+static void emit_if(Gen *k, const Stmt *s, V condition) {
+    Code *g = k->g;
+    BB before = LLVMGetInsertBlock(g->b), then = new_block(k, "then"), done = new_block(k, "done");
+    LLVMBuildCondBr(g->b, condition, then, done);
+    LLVMPositionBuilderAtEnd(g->b, then);
+    CarriedTemps carried = {0};
+    find_carried(k, &s->loop.body, &carried);
+    Stmt *inner = NEW(k->arena, Stmt);
+    *inner = *s;
+    inner->loop.n_guard = 0;
+    scope_open(k);
+    emit_for(k, inner);
+    scope_close(k);
+    BB last = LLVMGetInsertBlock(g->b);
+    LLVMBuildBr(g->b, done);
+    LLVMPositionBuilderAtEnd(g->b, done);
+    merge_carried(k, &carried, before, last);
+    for (int i = 0; i < carried.n; i++) touch(k, temp_bit(k, carried.at[i].t->temp));
+}
+
 void emit_for(Gen *k, const Stmt *s) {
     Code *g = k->g;
+    V condition = emit_guards(k, s->loop.guard, s->loop.n_guard);
+    bool is_known = true;
+    if (condition && !const_bool(condition, &is_known)) {
+        emit_if(k, s, condition);
+        return;
+    }
+    if (!is_known) return;
     V low = emit_bound(k, s->loop.low), high = emit_bound(k, s->loop.high);
     bool is_outermost = k->n_loop == 0 && k->k->is_parallel;
     if (!is_outermost) {

@@ -235,6 +235,7 @@ static int64_t bound(const LoopEval *e, Bound b) {
 
 static void run_for(LoopEval *e, const Stmt *s) {
     int64_t high = bound(e, s->loop.high);
+    if (!guards_hold(e, s->loop.guard, s->loop.n_guard)) return;
     for (int64_t i = bound(e, s->loop.low); i < high; i += s->loop.step) {
         e->var[s->loop.var] = i;
         run_block(e, &s->loop.body);

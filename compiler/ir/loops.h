@@ -102,6 +102,8 @@ struct Stmt {
             Bound low, high;
             int64_t step;
             bool is_unrolled;
+            int n_guard;         // it does not run where one fails; the same at all points of a
+            const Guard *guard;  // tile, and without scalars
             Block body;
         } loop;
         struct {

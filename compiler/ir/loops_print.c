@@ -43,6 +43,8 @@ static void put_for(LoopPrinter *l, const Stmt *s, int indent) {
     put_bound(l, s->loop.high);
     if (s->loop.step != 1) text_printf(l->p.out, " step %lld", (long long)s->loop.step);
     if (s->loop.is_unrolled) text_add(l->p.out, " unrolled");
+    if (s->loop.n_guard) text_add(l->p.out, " if ");
+    put_guards(&l->p, s->loop.guard, s->loop.n_guard);
     put_span(&l->p, s->span);
     put_block(l, &s->loop.body, indent + 1);
 }

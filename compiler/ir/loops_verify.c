@@ -20,6 +20,7 @@ typedef struct Check {
     Map *temps;    // in scope: Temp * to itself
     Map *seen;     // scalars of the statement under way
     Range *var;    // n_var
+    int n_filter;  // open loops that run only for some values of the variables outside
     char *wrong;
 } Check;
 
@@ -68,7 +69,7 @@ static bool check_access(Check *c, const Access *a, bool is_guarded) {
         if (a->dyn[i].s->elem != ELEM_i32) return fail(c, "a subscript of %s is no i32", b->name);
         if (!check_scalar(c, a->dyn[i].s)) return false;
     }
-    if (is_guarded || a->n_dyn) return true;
+    if (is_guarded || a->n_dyn || c->n_filter) return true;
     __int128 low = a->at.k, high = a->at.k;
     for (int i = 0; i < a->at.n; i++) {
         const Range *r = &c->var[a->at.t[i].slot];
@@ -162,11 +163,16 @@ static bool check_for(Check *c, const Stmt *s) {
     if (s->loop.step < 1) return fail(c, "a loop with step %lld", (long long)s->loop.step);
     if (low.multiple < 1 || high.multiple < 1) return fail(c, "a bound without a multiple");
     Range r = {.low = least_of(low), .high = greatest_of(high) - 1};
+    for (int i = 0; i < s->loop.n_guard; i++)
+        if (s->loop.guard[i].s || !check_affine(c, s->loop.guard[i].e))
+            return fail(c, "a loop's guard is not of loops around it");
     // From a constant start, the last value is a whole number of steps away.
     if (!low.d.by && r.high >= r.low) r.high = r.low + round_down(r.high - r.low, s->loop.step);
     if (!open_var(c, s->loop.var, r)) return false;
     bool is_empty = r.high < r.low;  // whatever stands inside is never reached
+    c->n_filter += s->loop.n_guard > 0;
     bool is_well = is_empty || check_body(c, &s->loop.body);
+    c->n_filter -= s->loop.n_guard > 0;
     c->var[s->loop.var].in_scope = false;
     return is_well;
 }

@@ -29,7 +29,17 @@ static bool guard_axis(Module *m, const Guard *g, const Read *r, int *axis, int6
     return false;
 }
 
-// The padded copy that read r of v's body can use, or NULL; *out is the new read.
+static bool is_guarded_axis(Module *m, const Read *r, int axis) {
+    for (int g = 0; g < r->n_guard; g++) {
+        int at;
+        int64_t alpha, beta;
+        if (guard_axis(m, &r->guard[g], r, &at, &alpha, &beta) && at == axis) return true;
+    }
+    return false;
+}
+
+// The padded copy that read r of v's body can use, or NULL. Where v's filter is what keeps an
+// axis in range, the copy has all of it and no more.
 static Scalar *padded_read(Module *m, const Value *v, const Read *r, Span span) {
     int rank = r->v->type.rank;
     if (!r->n_guard || r->otherwise->op != OP_const) return NULL;
@@ -52,6 +62,10 @@ static Scalar *padded_read(Module *m, const Value *v, const Read *r, Span span) 
             dim[i] = extent[slot];
             low = 0;
         } else {
+            int64_t n = r->v->type.dim[i].n;
+            bool is_filtered = v->index.n_where && !is_guarded_axis(m, r, i);
+            if (is_filtered && low < 0) low = 0;
+            if (is_filtered && high >= n) high = n - 1;
             dim[i] = dim_const(high - low + 1);
         }
         inside[i] = (Subscript){affine_add_const(affine_slot(m, i), low), 1, NULL};

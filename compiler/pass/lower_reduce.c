@@ -58,19 +58,68 @@ static void set_slot(NestLower *n, const Slot *s, Affine value) {
     n->value[fast] = value;
 }
 
+// ---- filters that hold or fail for a whole tile
+
+// The last reduced slot (from 0) that the guard looks at, or -1; n_reduced where the guard
+// differs between the tile's points.
+static int guarded_up_to(const NestLower *n, const Guard *g) {
+    int np = n->nest->members.at[0].v->index.np, last = -1;
+    if (g->s) return n->nest->n_reduced;
+    for (int i = 0; i < g->e.n; i++)
+        for (int k = 0; k < n->nest->n_parallel + n->nest->n_reduced; k++) {
+            const Slot *s = &n->nest->slot[k];
+            if (g->e.t[i].slot < s->first || g->e.t[i].slot >= s->first + s->n) continue;
+            if (s->first < np && n->size[k] > 1) return n->nest->n_reduced;
+            if (s->first >= np && k - n->nest->n_parallel > last) last = k - n->nest->n_parallel;
+        }
+    return last;
+}
+
+// The guards of the filter that can be decided before the loop over reduced slot i starts.
+static void guard_loop(NestLower *n, Stmt *loop, const Index *x, int i) {
+    Guard *guard = NEW_ARRAY(n->l->m->arena, Guard, x->n_where);
+    for (int g = 0; g < x->n_where; g++)
+        if (guarded_up_to(n, &x->where[g]) == i - 1) guard[loop->loop.n_guard++] = x->where[g];
+    loop->loop.guard = lower_guards(n, guard, loop->loop.n_guard);
+}
+
+// Those that are left to select by, step for step.
+static Index without_loop_guards(NestLower *n, const Index *x) {
+    Index rest = *x;
+    Guard *where = NEW_ARRAY(n->l->m->arena, Guard, x->n_where);
+    rest.n_where = 0;
+    for (int g = 0; g < x->n_where; g++)
+        if (guarded_up_to(n, &x->where[g]) >= n->nest->n_reduced - 1)
+            where[rest.n_where++] = x->where[g];
+    rest.where = where;
+    return rest;
+}
+
+static bool is_one_point(const Slot *s) {
+    return !s->extent.by && s->extent.n == 1;
+}
+
+// Every reduced slot must have a loop, so that each guard finds the one that follows.
+static bool can_guard_loops(const NestLower *n, const Index *x) {
+    for (int i = 0; i < n->nest->n_reduced; i++)
+        if (is_one_point(reduced_slot(n, i))) return false;
+    return x->n_where > 0;
+}
+
 // Loops over the reduced slots from `first` on; the innermost block. Slots of one point
-// make no loop.
-static Block *reduced_loops(NestLower *n, Block *block, int first) {
+// make no loop. filter: whose guards go before the loops, or NULL.
+static Block *reduced_loops(NestLower *n, Block *block, int first, const Index *filter) {
     Lower *l = n->l;
     for (int i = first; i < n->nest->n_reduced; i++) {
         const Slot *s = reduced_slot(n, i);
-        if (!s->extent.by && s->extent.n == 1) {
+        if (is_one_point(s)) {
             set_slot(n, s, affine_const(0));
             continue;
         }
         int var = new_var(l, "r", s->extent);
         Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(s->extent), 1, (Span){0});
         loop->loop.is_unrolled = i == n->nest->n_reduced - 1;
+        if (filter) guard_loop(n, loop, filter, i);
         set_slot(n, s, affine_slot(l->m, var));
         block = &loop->loop.body;
     }
@@ -104,7 +153,7 @@ static const Temp *lower_arg(NestLower *n, Block *block, const Index *x) {
     add_let(l, block, at, scalar_int(m, 0));
     Temp *found = x->n_where ? new_temp(l, ELEM_bool, "found") : NULL;
     if (found) add_let(l, block, found, scalar_bool(m, false));
-    Block *inner = reduced_loops(n, block, 0);
+    Block *inner = reduced_loops(n, block, 0, NULL);
     begin_where(n, x);
     Temp *here = new_temp(l, elem, "here"), *wins = new_temp(l, ELEM_bool, "wins");
     add_let(l, inner, here, lower_scalar(n, x->body));
@@ -130,9 +179,11 @@ static const Temp *lower_seq(NestLower *n, Block *block, const Index *x, Elem el
     Lower *l = n->l;
     Temp *acc = new_temp(l, elem, "acc");
     add_let(l, block, acc, red_identity(l->m, x->red, elem));
-    Block *inner = reduced_loops(n, block, 0);
-    begin_where(n, x);
-    add_set(l, inner, acc, lowered_step(n, x, scalar_temp(l->m, acc)));
+    bool guards_loops = can_guard_loops(n, x);
+    Block *inner = reduced_loops(n, block, 0, guards_loops ? x : NULL);
+    Index rest = guards_loops ? without_loop_guards(n, x) : *x;
+    begin_where(n, &rest);
+    add_set(l, inner, acc, lowered_step(n, &rest, scalar_temp(l->m, acc)));
     n->n_where = 0;
     return acc;
 }
@@ -148,7 +199,7 @@ static void lower_leaf(NestLower *n, Block *block, const Index *x, const Temp *t
     int var = new_var(l, "s", first->extent);
     Stmt *loop = add_for(l, block, var, begin, end, 1, (Span){0});
     set_slot(n, first, affine_add(m, low, affine_slot(m, var)));
-    Block *inner = reduced_loops(n, &loop->loop.body, 1);
+    Block *inner = reduced_loops(n, &loop->loop.body, 1, NULL);
     begin_where(n, x);
     add_set(l, inner, leaf, lowered_step(n, x, scalar_temp(m, leaf)));
     n->n_where = 0;

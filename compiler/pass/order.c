@@ -14,6 +14,7 @@
 #include "ir/build.h"
 #include "ir/rewrite.h"
 #include "pass/access.h"
+#include "pass/padding.h"
 #include "pass/pass.h"
 
 enum { SHORT = 16, LARGE_SAMPLE = 64, SAMPLES_PER_LEAF = 16, MANY_SAMPLES = 64 };
@@ -120,6 +121,7 @@ static Order order_of(const Value *v, Arena *arena) {
 
 static Value *order_value(void *context, Module *m, Value *v) {
     if (v->op != VAL_index || !is_rounded(&v->index)) return v;
+    v = skip_padding(m, v);
     Index x = v->index;
     x.order = order_of(v, context);
     return build_index(m, &x, v->span, v->hint);

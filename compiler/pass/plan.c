@@ -6,6 +6,7 @@
 
 #include "ir/prove.h"
 #include "pass/access.h"
+#include "pass/padding.h"
 #include "pass/storage.h"
 
 // One way in which the nest touches memory (or counts places of random draws, which must
@@ -32,6 +33,8 @@ typedef struct Planner {
     Touches touches;
     unsigned unmergeable;  // graph slots used other than by walking memory
     double body_cost, follower_cost;
+    unsigned filtered;     // graph slots that the leader's filter looks at
+    double share;          // of the points, what it lets through
     double draw_cost;      // of the followers' draws, each for itself
     Machine machine;
 } Planner;
@@ -122,6 +125,11 @@ static void find_touches(Planner *p) {
                 p->unmergeable |= 1u << v->index.where[g].e.t[t].slot;
             if (v->index.where[g].s)
                 p->unmergeable |= slots_used(v->index.where[g].s, n_slot);
+        }
+        for (int s = 0; s < n_slot && v->index.n_where; s++) {
+            for (int g = 0; g < v->index.n_where; g++)
+                if (affine_coef(v->index.where[g].e, s)) p->filtered |= 1u << s;
+            p->share = guards_share(v->index.where, v->index.n_where, v->index.extent, n_slot);
         }
         if (p->nest->members.at[k].keep != KEEP_register) add_store_touch(p, v);
         double cost = scalar_cost(v->index.body, p->scratch);
@@ -265,6 +273,19 @@ static double follower_cost(const Planner *p, const Tile *tile) {
     return cost;
 }
 
+// A filter that is the same at all points of a tile is a branch outside the inner loop; else
+// each step is selected.
+static bool filters_points(const Planner *p, const Tile *tile) {
+    for (int i = 0; i < p->nest->n_parallel; i++) {
+        const Slot *s = &p->nest->slot[i];
+        bool is_tiled = (i == tile->lanes && tile->width > 1) ||
+                        (i == tile->unroll[0] && tile->times[0] > 1) ||
+                        (i == tile->unroll[1] && tile->times[1] > 1);
+        if (is_tiled && (p->filtered >> s->first & ((1u << s->n) - 1))) return true;
+    }
+    return false;
+}
+
 // Cycles of one tile of the given size, all of its reduced points included.
 static double tile_cycles(const Planner *p, const Tile *tile, double k_points, double reuse) {
     double points = 1, vectors = registers_of(p, tile);
@@ -289,11 +310,13 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
         else
             outer += t->is_store ? 1.5 * n : n;
     }
-    double ops = p->body_cost * points * vectors;
+    bool selects = filters_points(p, tile);
+    double ops = (p->body_cost + (selects ? 1 : 0)) * points * vectors;
     double latency = p->body_cost ? 6 : 0;  // of a chain, in units of one operation
     double per_k = ops > 0.75 * inner_loads ? ops : 0.75 * inner_loads;
     if (per_k < latency) per_k = latency;
     if (p->body_cost == 0) per_k = 0.75 * inner_loads;
+    if (p->filtered && !selects) k_points *= p->share;
     return k_points * (per_k + 0.6) + outer + follower_cost(p, tile) * points * vectors + 6;
 }
 
