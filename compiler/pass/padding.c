@@ -76,7 +76,8 @@ static Scalar *skip_in_read(Module *m, Index *x, Scalar *s) {
     for (int i = 0; i < n_guard; i++)
         if (parallel_slot(x, &guard[i]) > last) last = parallel_slot(x, &guard[i]);
     for (int p = 0; p < last; p++) {
-        Guard *some = NEW_ARRAY(m->arena, Guard, n_guard), *rest = NEW_ARRAY(m->arena, Guard, n_guard);
+        Guard *some = NEW_ARRAY(m->arena, Guard, n_guard);
+        Guard *rest = NEW_ARRAY(m->arena, Guard, n_guard);
         int n_some = 0, n_rest = n_guard;
         for (int i = 0; i < n_guard; i++) rest[i] = guard[i];
         move_guards(x, p, rest, &n_rest, some, &n_some);
