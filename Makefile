@@ -164,7 +164,7 @@ fuzz: $(BUILD)/fuzz ## N random functions (from SEED on) against the interpreter
 # ---- benchmarks, demo, installation
 
 .PHONY: bench demo deps install uninstall
-bench: all ## step times beside those of PyTorch, into bench/results.md
+bench: all ## the programs of bench/ beside PyTorch, NumPy and oneDNN, into bench/results.md
 	BUILD=$(BUILD) sh bench/run.sh
 
 deps: ## install what building needs (apt; sudo when not root)

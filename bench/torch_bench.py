@@ -1,66 +1,98 @@
-"""The workloads of run.sh by PyTorch, for comparison: one JSON line with the median step.
+"""The workloads of run.sh by PyTorch; peer.py says how it is asked.
 
-    python3 torch_bench.py w1|w3 --threads N --steps N [--foreach] [--channels-last]
+    echo "w1 1.0 foreach" | OMP_NUM_THREADS=1 python3 bench/torch_bench.py
 
-The batch is made once and is in memory. A step clears the gradients, and computes the forward
-pass, the loss, the backward pass and the update. run.sh sets the environment in which torch is
-fastest.
+Flags: foreach (multi-tensor optimizers), channels-last. A batch is made once and is in memory. A
+step clears the gradients, and computes the forward pass, the loss, the backward pass and the
+update. run.sh sets the environments in which torch is fastest.
 """
-import argparse
-import json
-import os
-import time
+import peer
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
 
-parser = argparse.ArgumentParser()
-parser.add_argument("workload", choices=["w1", "w3"])
-parser.add_argument("--threads", type=int, default=1)
-parser.add_argument("--steps", type=int, default=200)
-parser.add_argument("--warmup", type=int, default=50)
-parser.add_argument("--foreach", action="store_true", help="multi-tensor optimizers")
-parser.add_argument("--channels-last", action="store_true")
-args = parser.parse_args()
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[name] = str(args.threads)
-
-import torch                       # noqa: E402
-import torch.nn as nn              # noqa: E402
-import torch.nn.functional as F    # noqa: E402
-
-torch.set_num_threads(args.threads)
+torch.set_num_threads(peer.THREADS)
 torch.set_flush_denormal(True)
-torch.manual_seed(1)
-foreach = {"foreach": True} if args.foreach else {}
 
-if args.workload == "w1":
+
+def training(model, optimizer, x, y, loss=F.cross_entropy):
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        loss(model(x), y).backward()
+        optimizer.step()
+    return step
+
+
+def w1(foreach, _):
     model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(),
                           nn.Linear(256, 10))
-    x = torch.rand(128, 784)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, **foreach)
-else:
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3, **foreach)
+    return training(model, adam, torch.rand(128, 784), torch.randint(10, (128,)))
+
+
+def w2(foreach, _):
+    model = nn.Sequential(nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), nn.Sigmoid())
+    sgd = torch.optim.SGD(model.parameters(), lr=3, **foreach)
+    y = F.one_hot(torch.randint(10, (10,)), 10).float()
+    return training(model, sgd, torch.rand(10, 784), y, lambda a, y: ((a - y) ** 2).sum() / 20)
+
+
+def w3(foreach, layout):
     model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
                           nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
                           nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(),
-                          nn.Linear(84, 10))
-    x = torch.rand(64, 1, 28, 28)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, **foreach)
-if args.channels_last:
-    model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-y = torch.randint(10, (len(x),))
+                          nn.Linear(84, 10)).to(**layout)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, **foreach)
+    return training(model, sgd, torch.rand(64, 1, 28, 28).to(**layout), torch.randint(10, (64,)))
 
 
-def step():
-    optimizer.zero_grad(set_to_none=True)
-    loss = F.cross_entropy(model(x), y)
-    loss.backward()
-    optimizer.step()
+def w8(foreach, _):
+    model = nn.Linear(64, 10)
+    for p in model.parameters():
+        nn.init.zeros_(p)
+    x, y = (torch.tensor(part) for part in peer.digits())
+    return training(model, torch.optim.SGD(model.parameters(), lr=0.5, **foreach), x, y)
 
 
-times = []
-for i in range(args.warmup + args.steps):
-    start = time.perf_counter()
-    step()
-    if i >= args.warmup:
-        times.append(time.perf_counter() - start)
-times.sort()
-print(json.dumps({"step_ms": round(1e3 * times[len(times) // 2], 5),
-                  "min_ms": round(1e3 * times[0], 5), "torch": torch.__version__}))
+def both_ways(forward, inputs, g):
+    """y, and the gradients of sum(y * g) with respect to the inputs."""
+    def step():
+        y = forward()
+        return y, torch.autograd.grad(y, inputs, g)
+    return step
+
+
+def chain(p):
+    x, g = torch.randn(4096, 768, requires_grad=True), torch.randn(4096, 768)
+    norm = nn.LayerNorm(768)
+
+    def forward():
+        y = F.gelu(norm(x))
+        return x + (F.dropout(y, p) if p else y)
+    return both_ways(forward, [x, norm.weight, norm.bias], g)
+
+
+def block(_, layout):
+    x, g = (torch.randn(128, 16, 32, 32).to(**layout) for _ in "xg")
+    x.requires_grad_()
+    conv = [nn.Conv2d(16, 16, 3, padding=1, bias=False).to(**layout) for _ in "12"]
+    norm = [nn.BatchNorm2d(16, track_running_stats=False) for _ in "12"]
+
+    def forward():
+        y = norm[1](conv[1](F.relu(norm[0](conv[0](x)))))
+        return F.relu(y + x)
+    return both_ways(forward, [x] + [p for m in conv + norm for p in m.parameters()], g)
+
+
+WORKLOADS = {"w1": w1, "w2": w2, "w3": w3, "w8": w8, "block": block,
+             "w10": lambda *_: chain(0.1), "w10n": lambda *_: chain(0)}
+
+
+def make_step(workload, flags):
+    torch.manual_seed(1)
+    foreach = {"foreach": True} if "foreach" in flags else {}
+    layout = {"memory_format": torch.channels_last} if "channels-last" in flags else {}
+    return WORKLOADS[workload](foreach, layout)
+
+
+peer.serve(make_step)

@@ -1,5 +1,6 @@
 #include "runtime/limits.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -118,6 +119,17 @@ static int64_t cache_bytes(int name, int64_t otherwise) {
     return n > 0 ? n : otherwise;
 }
 
+// As the kernel knows it: sysconf may add up the caches of all cores of a processor.
+static int64_t third_level_bytes(void) {
+    FILE *f = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "r");
+    long kilobytes = 0;
+    if (f) {
+        if (fscanf(f, "%ldK", &kilobytes) != 1) kilobytes = 0;
+        fclose(f);
+    }
+    return kilobytes > 0 ? (int64_t)kilobytes << 10 : cache_bytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20);
+}
+
 static double triad_rate(NnPool *pool, int threads, int width, int64_t bytes) {
     Job j = {.width = width, .count = bytes / threads / 3 / 64 * 16};
     size_t all = (size_t)threads * 3 * (size_t)j.count * sizeof(float);
@@ -138,7 +150,7 @@ Limits limits_measure(NnPool *pool, int threads, int vector_bytes) {
               shortest(pool, threads, &adds, 30);
     l.holds[LEVEL_1] = threads * cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
     l.holds[LEVEL_2] = threads * cache_bytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20);
-    l.holds[LEVEL_3] = cache_bytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20);
+    l.holds[LEVEL_3] = third_level_bytes();
     l.holds[LEVEL_memory] = INT64_MAX;
     for (int i = 0; i < LEVEL_memory; i++)
         l.bytes[i] = triad_rate(pool, threads, width, l.holds[i] / 2);

@@ -95,6 +95,12 @@ for network in mlp lenet5; do
     check "train/$network-losses" "$wrong" [ -z "$wrong" ]
 done
 
+# ---- softmax regression by full-batch gradient descent, from zero: where NumPy and PyTorch end
+compile "$root/bench/w8.nn" w8
+./w8 train --data "$digits_csv" --log w8.jsonl --ckpt '' --quiet > w8.out 2>&1
+loss=$(json w8.jsonl '$' loss)
+check train/softmax-regression-loss "loss '$loss' after 1000 steps" near "$loss" 0.12592 1e-5
+
 # ---- the other examples, on real data
 if [ -f "$data/tabular/diabetes.csv" ]; then
     compile "$root/examples/linear_regression.nn" linear
