@@ -268,7 +268,7 @@ check_loss() {
 
 main() {
     cc -O2 -o "$work/products" bench/products.c -ldl
-    cc -O2 -I. -o "$work/limits" bench/limits.c "$build/libnnrt.a" -lz -lm -lpthread
+    cc -O2 -no-pie -I. -o "$work/limits" bench/limits.c "$build/libnnrt.a" -lz -lm -lpthread
     alone "$work/limits" > "$work/limits.tsv"
     has_torch= has_numpy=
     ! has torch || has_torch=yes

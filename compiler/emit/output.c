@@ -184,9 +184,10 @@ static void link_with(Compiler *c, const void *object, size_t n, const char *pat
 void link_executable(Compiler *c, const void *object, size_t n, const char *path) {
     // No relocations at start, which are 4 KB, and no segment padded to a page in the file.
     static const char *const small[] = {
-        "-no-pie", "-Wl,--as-needed", "-Wl,-z,noseparate-code", "-Wl,-z,norelro",
+        "-Wl,--as-needed", "-Wl,-z,noseparate-code", "-Wl,-z,norelro",
         "-Wl,-z,common-page-size=64", "-Wl,--build-id=none", NULL};
-    static const char *const option[] = {"-Wl,--gc-sections", "-lz", "-lm", "-lpthread", NULL};
+    static const char *const option[] = {"-no-pie", "-Wl,--gc-sections", "-lz", "-lm", "-lpthread",
+                                         NULL};
     if (c->opt.triple) die("cannot link for %s here: ask for --emit=obj", c->opt.triple);
     link_with(c, object, n, path, option, small, runtime_library(c->arena));
 }
