@@ -128,12 +128,18 @@ Buffers kernel_buffers(const Kernel *kernel, Arena *arena) {
     return (Buffers){k->buffers.at, k->buffers.n};
 }
 
+// Whether the kernel does what whole blocks of rows left over.
+static bool is_rest(const Kernel *kernel) {
+    const Stmt *s = kernel->body.at[0];
+    return kernel->body.n == 1 && s->kind == STMT_for && s->loop.low.d.by;
+}
+
 void emit_kernel(Code *g, const Kernel *kernel, V fn, bool has_table, bool is_cold) {
     Arena *arena = arena_new();
     Gen *k = gen_new(g, arena, kernel);
     g->fn = fn;
     g->lanes = LANES;
-    k->is_compact = is_cold || g->c->opt.opt_level == 0;
+    k->is_compact = is_cold || is_rest(kernel) || g->c->opt.opt_level == 0;
     k->context = LLVMGetParam(fn, 0);
     k->begin = LLVMGetParam(fn, 1);
     k->end = LLVMGetParam(fn, 2);

@@ -114,14 +114,23 @@ static bool is_reduction(const Value *v) {
     return v->op == VAL_index && v->index.nr > 0;
 }
 
+// A number times a read: in a product the number leaves the sum.
+static bool is_scaled_read(const Scalar *s) {
+    if (s->op != OP_mul && s->op != OP_div) return false;
+    const Scalar *x = s->arg[0], *y = s->arg[1];
+    if (y->op == OP_const) return x->op == OP_read && is_plain_read(x->read);
+    return s->op == OP_mul && x->op == OP_const && y->op == OP_read && is_plain_read(y->read);
+}
+
 // May p, which costs something, be computed at each point of the reader?
 static bool may_enter(Choose *c, const Value *p, double cost, bool is_costly, const Use *use) {
-    (void)c, (void)p;
+    (void)c;
     if (!use->read || !is_plain_read(use->read->read)) return false;
     for (int i = 0; i < use->read->read->v->type.rank; i++)
         if (use->read->read->sub[i].div != 1) return false;
     bool once = reads_each_once(use->reader, use->read->read);
-    if (is_reduction(use->reader)) return once && !is_contraction(use->reader);
+    if (is_contraction(use->reader)) return is_scaled_read(p->index.body);
+    if (is_reduction(use->reader)) return once;
     return once || (!is_costly && cost <= broadcast_cost);
 }
 
