@@ -285,6 +285,7 @@ void deps_of_store(Gen *k, const Stmt *s, uint64_t *set);
 void emit_let(Gen *k, const Stmt *s);
 void emit_set(Gen *k, const Stmt *s);
 void emit_store_stmt(Gen *k, const Stmt *s);
+void emit_fetch(Gen *k, const Stmt *s);
 void emit_combine(Gen *k, const Stmt *s);
 // How many statements from `first` on can be done point by point; 1 for none.
 int straight_run(Gen *k, const Block *b, int first);

@@ -57,6 +57,7 @@ static void emit_stmt(Gen *k, const Stmt *s) {
     case STMT_let: emit_let(k, s); break;
     case STMT_set: emit_set(k, s); break;
     case STMT_store: emit_store_stmt(k, s); break;
+    case STMT_fetch: emit_fetch(k, s); break;
     case STMT_combine: emit_combine(k, s); break;
     }
 }

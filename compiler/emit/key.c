@@ -144,6 +144,11 @@ static void key_stmt(Key *k, const Stmt *s) {
     case STMT_store:
         key_store(k, s);
         break;
+    case STMT_fetch:
+        text_printf(k->out, "fetch %d", s->fetch.is_stored);
+        key_access(k, &s->fetch.access, NULL);
+        text_add(k->out, "\n");
+        break;
     case STMT_combine:
         text_printf(k->out, "combine t%d t%d %d %d\n", key_temp(k, s->combine.into),
                     key_temp(k, s->combine.from), s->combine.red, s->combine.lane);

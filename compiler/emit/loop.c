@@ -218,6 +218,9 @@ static double body_size(Gen *k, const Block *b, double points) {
         case STMT_store:
             n += points * (1 + count_nodes(k, s->store.value));
             break;
+        case STMT_fetch:
+            n += points;
+            break;
         case STMT_combine:
             n += 10 * points;
             break;

@@ -90,6 +90,9 @@ static void see_block(Gen *k, const Block *b) {
             see_guards(k, s->store.guard, s->store.n_guard);
             see_scalar(k, s->store.value);
             break;
+        case STMT_fetch:
+            see_access(k, &s->fetch.access);
+            break;
         case STMT_combine:
             k->needs_all_lanes = true;
             break;

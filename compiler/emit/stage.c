@@ -324,7 +324,7 @@ bool plan_stage(Gen *k, const Stmt *s, Stage *out) {
     if (k->stage || s->loop.step != 1 || open_lanes(k) < 0) return false;
     for (int i = 0; i < s->loop.body.n; i++) {
         const Stmt *x = s->loop.body.at[i];
-        if (x->kind == STMT_for || x->kind == STMT_tile || x->kind == STMT_combine) return false;
+        if (x->kind == STMT_for || x->kind == STMT_tile || x->kind >= STMT_fetch) return false;
         k->visit++;
         find_rows(k, x->kind == STMT_store ? x->store.value : x->set.value, s->loop.var, out);
     }

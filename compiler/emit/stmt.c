@@ -240,6 +240,21 @@ void emit_run(Gen *k, Stmt *const *s, int n) {
     while (next_point(k, all));
 }
 
+// ---- fetching
+
+// To the second level of cache: what is fetched is wanted a block of rows later.
+void emit_fetch(Gen *k, const Stmt *s) {
+    Code *g = k->g;
+    uint64_t *set = NEW_ARRAY(k->arena, uint64_t, k->n_word);
+    deps_of_access(k, &s->fetch.access, set);
+    first_point(k);
+    do {
+        V p = access_pointer(k, &s->fetch.access);
+        V arg[4] = {p, const_i32(g, s->fetch.is_stored), const_i32(g, 2), const_i32(g, 1)};
+        call_intrinsic(g, "llvm.prefetch", LLVMTypeOf(p), arg, 4);
+    } while (next_point(k, set));
+}
+
 // ---- combining lanes
 
 static V pick(Code *g, RedKind red, bool is_real, V a, V b) {

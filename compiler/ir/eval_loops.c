@@ -262,6 +262,7 @@ static void run_stmt(LoopEval *e, const Stmt *s) {
         case STMT_let:
         case STMT_set: return run_set(e, s);
         case STMT_store: return run_store(e, s);
+        case STMT_fetch: return;
         case STMT_combine: return run_combine(e, s);
     }
 }

@@ -77,6 +77,7 @@ typedef enum StmtKind {
     STMT_let,      // declare temp with a first value
     STMT_set,      // a new value for a temp
     STMT_store,    // buffer element = value
+    STMT_fetch,    // memory that will be wanted soon comes nearer; may lie outside its buffer
     STMT_combine,  // temp = tree over the LANES values that another temp has along `lane`
 } StmtKind;
 
@@ -121,6 +122,10 @@ struct Stmt {
             const Guard *guard;
             Scalar *value;
         } store;
+        struct {
+            Access access;       // no dyn
+            bool is_stored;      // to be written
+        } fetch;
         struct {
             const Temp *into, *from;  // `into` is declared outside the tile that holds `from`
             RedKind red;

@@ -91,6 +91,10 @@ static void put_stmt(LoopPrinter *l, const Stmt *s, int indent) {
             put_scalar(&l->p, s->set.value);
             break;
         case STMT_store: put_store(l, s); break;
+        case STMT_fetch:
+            text_add(l->p.out, s->fetch.is_stored ? "fetch to store " : "fetch ");
+            put_access(&l->p, &s->fetch.access);
+            break;
         case STMT_combine:
             put_temp(l, s->combine.into);
             text_printf(l->p.out, " = %s[", red_name[s->combine.red]);

@@ -229,6 +229,13 @@ static bool check_combine(Check *c, const Stmt *s) {
     return s->combine.red != RED_none || fail(c, "a combine without a kind");
 }
 
+static bool check_fetch(Check *c, const Affine *at) {
+    for (int i = 0; i < at->n; i++)
+        if (at->t[i].slot < 0 || at->t[i].slot >= c->kernel->n_var || !c->var[at->t[i].slot].in_scope)
+            return fail(c, "a fetch by a variable outside its loop");
+    return true;
+}
+
 static bool check_stmt(Check *c, const Stmt *s) {
     switch (s->kind) {
         case STMT_for: return check_for(c, s);
@@ -236,6 +243,7 @@ static bool check_stmt(Check *c, const Stmt *s) {
         case STMT_let:
         case STMT_set: return check_set(c, s);
         case STMT_store: return check_store(c, s);
+        case STMT_fetch: return check_fetch(c, &s->fetch.access.at);
         case STMT_combine: return check_combine(c, s);
     }
     return fail(c, "a statement of no kind");

@@ -5,6 +5,7 @@
 
 #include "pass/access.h"
 #include "pass/pass.h"
+#include "pass/ahead.h"
 #include "pass/plan.h"
 
 // ---- one nest
@@ -32,6 +33,18 @@ static Access store_access(NestLower *n, Value *v) {
     return lower_access(n, v, sub);
 }
 
+// A block of rows further on than the point.
+static void add_fetch(NestLower *n, Block *block, Value *v) {
+    Lower *l = n->l;
+    Stmt *s = NEW(l->m->arena, Stmt);
+    s->kind = STMT_fetch;
+    s->fetch.access = store_access(n, v);
+    int64_t rows = l->region->block * storage_of(l->s, v)->stride[n->row];
+    s->fetch.access.at = affine_add_const(s->fetch.access.at, rows);
+    s->fetch.is_stored = v->op == VAL_index && is_member(l->region, v);
+    add_stmt(l, block, s);
+}
+
 static const Temp *lower_leader(NestLower *n, Block *block, const Value *v) {
     if (v->index.order.kind == ORDER_lanes16) return lower_lanes_reduction(n, block, v);
     return lower_reduction(n, block, v);
@@ -42,6 +55,7 @@ static void lower_members(NestLower *n, Block *block, const Temp *leader) {
     Lower *l = n->l;
     Module *m = l->m;
     n->temp = map_new(m->arena);
+    for (int i = 0; i < n->nest->ahead.n; i++) add_fetch(n, block, n->nest->ahead.at[i]);
     for (int i = 0; i < n->nest->members.n; i++) {
         const Member *member = &n->nest->members.at[i];
         Value *v = member->v;

@@ -78,6 +78,7 @@ static void walk_block(Walk *w, const Block *b) {
             walk_guards(w, s->store.guard, s->store.n_guard);
             walk_scalar(w, s->store.value);
             break;
+        case STMT_fetch:
         case STMT_combine:
             break;
         }

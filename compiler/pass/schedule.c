@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pass/access.h"
+#include "pass/ahead.h"
 #include "pass/fuse.h"
 #include "pass/layout.h"
 #include "pass/pass.h"
@@ -96,6 +97,7 @@ static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
 
 static void plan_region(Schedule *s, Region *region, Arena *scratch) {
     s->replicas = region->replicas;
+    choose_ahead(s, region, scratch);
     for (int n = 0; n < region->nests.n; n++)
         region->cost += plan_nest(s, region, region->nests.at[n], scratch);
     for (int d = 0; d < region->n_outer; d++)

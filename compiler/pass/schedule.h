@@ -53,6 +53,7 @@ typedef struct Nest {
     int n_parallel, n_reduced;
     Slot slot[MAX_SLOTS];
     bool is_leaf;           // computed once a block of rows: its first slot counts blocks
+    VEC(Value *) ahead;     // fetched a block before it is wanted, at this nest's points
     Scalar *packed;         // the leader's read that is copied to scratch per panel, or NULL
 } Nest;
 

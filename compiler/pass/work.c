@@ -209,7 +209,7 @@ static void visit_temps(Count *c, const Stmt *s) {
 }
 
 static void visit_work(Count *c, const Stmt *s) {
-    if (s->kind == STMT_combine) return;
+    if (s->kind == STMT_combine || s->kind == STMT_fetch) return;
     Scalar *value = s->kind == STMT_store ? s->store.value : s->set.value;
     count_scalar(c, value);
     if (s->kind != STMT_store) return;

@@ -50,10 +50,19 @@ static void randomize(Nest *nest, Random *r) {
     }
 }
 
-static void randomize_region(Region *region, Random *r) {
+// What is stored may be fetched before it is, however small.
+static void fetch_members(Module *m, Nest *nest) {
+    for (int i = 0; i < nest->members.n; i++)
+        if (nest->members.at[i].keep == KEEP_stored)
+            vec_push(m->arena, &nest->ahead, nest->members.at[i].v);
+}
+
+static void randomize_region(Module *m, Region *region, Random *r) {
     for (int n = 0; n < region->nests.n; n++) {
         Nest *nest = region->nests.at[n];
         const Value *leader = nest->members.at[0].v;
+        bool is_pointwise = leader->op == VAL_index && !leader->index.nr && !nest->is_leaf;
+        if (region->block > 1 && is_pointwise && random_chance(r, 30)) fetch_members(m, nest);
         bool is_free = leader->op == VAL_index && nest->n_parallel &&
                        leader->index.order.kind != ORDER_lanes16;
         if (is_free && random_chance(r, 50)) randomize(nest, r);
@@ -66,8 +75,8 @@ void randomize_plans(Schedule *s, uint64_t salt) {
         Random r = random_from(hash_bytes(text, strlen(text)), salt);
         for (int i = 0; i < s->fns.at[f]->regions.n; i++) {
             Region *region = s->fns.at[f]->regions.at[i];
-            randomize_region(region, &r);
-            if (region->rest) randomize_region(region->rest, &r);
+            randomize_region(s->m, region, &r);
+            if (region->rest) randomize_region(s->m, region->rest, &r);
         }
     }
 }

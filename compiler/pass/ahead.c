@@ -1,0 +1,65 @@
+#include "pass/ahead.h"
+
+#include "pass/access.h"
+#include "pass/storage.h"
+
+bool is_member(const Region *region, const Value *v) {
+    for (int i = 0; i < region->nests.n; i++)
+        for (int k = 0; k < region->nests.at[i]->members.n; k++)
+            if (region->nests.at[i]->members.at[k].v == v) return true;
+    return false;
+}
+
+static double work_of(const Nest *nest, Arena *scratch) {
+    double work = 0;
+    for (int i = 0; i < nest->members.n; i++)
+        work += scalar_cost(nest->members.at[i].v->index.body, scratch);
+    return work;
+}
+
+// Pointwise, and with enough to do at each point that memory has time.
+static Nest *busiest(const Region *region, Arena *scratch) {
+    const double BUSY = 30;  // operations at a point
+    Nest *best = NULL;
+    double most = BUSY;
+    for (int i = 0; i < region->nests.n; i++) {
+        Nest *nest = region->nests.at[i];
+        if (nest->is_leaf || nest->members.at[0].v->index.nr) continue;
+        double work = work_of(nest, scratch);
+        if (work <= most) continue;
+        best = nest;
+        most = work;
+    }
+    return best;
+}
+
+static bool has_box(const Value *v, const Index *x) {
+    if (v->type.rank != x->np) return false;
+    for (int i = 0; i < x->np; i++)
+        if (!dim_equal(v->type.dim[i], x->extent[i])) return false;
+    return true;
+}
+
+// Large tensors over the nest's box, in memory.
+static void add_ahead(Schedule *s, Nest *nest, Value *v) {
+    const double SMALL = 1 << 20;  // may still lie in a near cache
+    const Storage *storage = storage_of(s, v);
+    if (!storage || storage->buffer->kind != BUFFER_arena || v->op == VAL_reshape) return;
+    if (!has_box(v, &nest->members.at[0].v->index)) return;
+    if ((double)type_count(&v->type) * elem_size[v->type.elem] < SMALL) return;
+    for (int i = 0; i < nest->ahead.n; i++)
+        if (nest->ahead.at[i] == v) return;
+    vec_push(s->m->arena, &nest->ahead, v);
+}
+
+void choose_ahead(Schedule *s, Region *region, Arena *scratch) {
+    if (region->block == 1 || !region->n_outer) return;
+    Nest *nest = busiest(region, scratch);
+    for (int i = 0; nest && i < region->nests.n; i++)
+        for (int k = 0; k < region->nests.at[i]->members.n; k++) {
+            Value *v = region->nests.at[i]->members.at[k].v;
+            Values operands = value_operands(v, scratch);
+            for (int o = 0; o < operands.n; o++) add_ahead(s, nest, operands.at[o]);
+            add_ahead(s, nest, v);
+        }
+}

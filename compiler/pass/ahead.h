@@ -1,0 +1,12 @@
+// Ahead: what a region by blocks of rows fetches for its next block, while it computes.
+#ifndef NNC_PASS_AHEAD_H
+#define NNC_PASS_AHEAD_H
+
+#include "pass/schedule.h"
+
+bool is_member(const Region *region, const Value *v);
+
+// Fills nest->ahead of the nest that computes the most. After storage is placed.
+void choose_ahead(Schedule *s, Region *region, Arena *scratch);
+
+#endif
