@@ -30,7 +30,7 @@ typedef struct NnStep {
     int64_t count;
     int32_t from, until, stride;
     int16_t by;        // -1 for none
-    int16_t is_split;  // the iterations are shared out over the threads
+    int16_t parts;     // of each thread's share of the iterations; 0 where they are not shared out
 } NnStep;
 
 typedef struct NnEntryPoint {

@@ -84,7 +84,7 @@ void machine_ready(Machine *m, const Entry *entry, int64_t rows) {
 
 void machine_step(const NnContext *context, const NnStep *s) {
     int64_t iterations = nn_iterations(context, s);
-    if (s->is_split) nn_parallel(s->kernel, context, iterations);
+    if (s->parts) nn_parallel(s->kernel, context, iterations, s->parts);
     else s->kernel(context, 0, iterations);
 }
 

@@ -21,30 +21,35 @@
 // has slept costs 15 to 60 microseconds to wake.
 enum { SPIN_NANOSECONDS = 1000 * 1000, SPINS_PER_LOOK = 256 };
 
-// A worker's share of a job is offered in `ticket` (the job's number, never 0) and belongs to
-// whoever swaps it for 0: the worker, or the calling thread, which does not wait for a worker
-// that has not woken up yet. What the pool says of a job is read after a ticket was taken, and
-// holds until `done` has the job's number.
+// A thread's share of a job, in equal parts. `next` holds the job's number above and, below, how
+// many parts nobody has taken yet: whoever lowers it has one, the share's own thread or one that
+// has finished its own share. So nobody waits for a thread that has not woken up or does something
+// else. The rest of the share is read by who has taken a part; it stays until the job is over.
+typedef struct Share {
+    _Alignas(128) atomic_uint_least64_t next;
+    NnKernel *kernel;
+    const NnContext *context;
+    int64_t begin, end;
+    int parts;
+    atomic_uint is_asleep;  // the thread that it belongs to
+} Share;
+
 typedef struct Worker {
-    _Alignas(128) atomic_uint ticket;
-    atomic_uint is_asleep;
-    _Alignas(128) atomic_uint done;
-    _Alignas(128) NnPool *pool;
+    NnPool *pool;
     int number;  // from 1
     pthread_t thread;
     char *scratch;
 } Worker;
 
 struct NnPool {
-    unsigned job;
-    NnKernel *kernel;
-    const NnContext *context;
-    int64_t iterations;
+    _Alignas(128) atomic_uint left;  // parts of the job that are not finished
+    atomic_uint joiner_sleeps;
+    atomic_bool is_over;
+    _Alignas(128) uint32_t job;
     int threads;
     bool may_spin;
-    atomic_bool is_over;
-    atomic_uint joiner_sleeps;
-    Worker worker[];
+    Worker *worker;                  // [threads]; the first is the calling thread's place
+    Share share[];                   // [threads]
 };
 
 int threads_available(void) {
@@ -76,13 +81,25 @@ static void futex_wake(atomic_uint *word) {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-// Spins while the word is `value`: true once it has changed, false when the time is up.
-static bool spin_while(const NnPool *pool, atomic_uint *word, unsigned value) {
-    if (!pool->may_spin) return atomic_load_explicit(word, memory_order_acquire) != value;
+static unsigned parts_left(Share *s) {
+    return (uint32_t)atomic_load_explicit(&s->next, memory_order_acquire);
+}
+
+static bool has_parts(void *share) {
+    return parts_left(share) > 0;
+}
+
+static bool is_done(void *pool) {
+    return atomic_load_explicit(&((NnPool *)pool)->left, memory_order_acquire) == 0;
+}
+
+// Spins until the condition holds; false when the time is up.
+static bool spin_until(const NnPool *pool, bool (*holds)(void *), void *of) {
+    if (!pool->may_spin) return holds(of);
     int64_t end = 0;
     for (;;) {
         for (int i = 0; i < SPINS_PER_LOOK; i++) {
-            if (atomic_load_explicit(word, memory_order_acquire) != value) return true;
+            if (holds(of)) return true;
             pause_core();
         }
         int64_t now = nanoseconds();
@@ -91,55 +108,75 @@ static bool spin_while(const NnPool *pool, atomic_uint *word, unsigned value) {
     }
 }
 
-static void run_part(const NnPool *pool, const NnContext *context, int number) {
-    int64_t n = pool->iterations, threads = pool->threads;
-    int64_t share = n / threads, rest = n % threads;  // the first `rest` get one more
-    int64_t begin = number * share + (number < rest ? number : rest);
-    int64_t end = begin + share + (number < rest);
-    if (begin < end) pool->kernel(context, begin, end);
+// The number of a part that is now the caller's, or -1.
+static int take(Share *s) {
+    uint64_t next = atomic_load(&s->next);
+    while ((uint32_t)next > 0)
+        if (atomic_compare_exchange_weak(&s->next, &next, next - 1))
+            return s->parts - (int)(uint32_t)next;
+    return -1;
 }
 
-// The store to `ticket` and the load of `is_asleep` when a job is offered, and the opposite
-// order here, are sequentially consistent, so that one of the two sees the other.
-static void wait_for_ticket(Worker *w) {
-    if (spin_while(w->pool, &w->ticket, 0)) return;
-    atomic_store(&w->is_asleep, 1);
-    while (atomic_load(&w->ticket) == 0) futex_wait(&w->ticket, 0);
-    atomic_store(&w->is_asleep, 0);
+static void run_part(const Share *s, int part, char *scratch) {
+    NnContext context = *s->context;
+    context.scratch = scratch;
+    context.pool = NULL;  // a kernel that calls nn_parallel itself runs it alone
+    int64_t count = s->end - s->begin;
+    int64_t begin = s->begin + count * part / s->parts;
+    int64_t end = s->begin + count * (part + 1) / s->parts;
+    if (begin < end) s->kernel(&context, begin, end);
 }
 
-static void offer(Worker *w, unsigned job) {
-    atomic_store(&w->ticket, job);
-    if (atomic_load(&w->is_asleep)) futex_wake(&w->ticket);
+// Runs what nobody has taken yet of a share. The number of parts.
+static unsigned run_share(Share *s, char *scratch) {
+    unsigned n = 0;
+    for (int part; (part = take(s)) >= 0; n++) run_part(s, part, scratch);
+    return n;
 }
 
-static bool take(Worker *w, unsigned job) {
-    return job && atomic_compare_exchange_strong(&w->ticket, &job, 0);
+// First the thread's own share, then what others have left; shares in one part are left to the
+// calling thread.
+static void run_shares(NnPool *pool, int number, char *scratch) {
+    unsigned n = run_share(&pool->share[number], scratch);
+    bool helps = number == 0 || (n && pool->share[number].parts > 1);
+    for (int i = 1; helps && i < pool->threads; i++)
+        n += run_share(&pool->share[(number + i) % pool->threads], scratch);
+    // The store to `left` and the load of `joiner_sleeps`, and the opposite order in join, are
+    // sequentially consistent, so that one of the two sees the other.
+    if (n && atomic_fetch_sub(&pool->left, n) == n && atomic_load(&pool->joiner_sleeps))
+        futex_wake(&pool->left);
 }
 
-static void join(NnPool *pool, Worker *w, unsigned job) {
-    for (unsigned n; (n = atomic_load_explicit(&w->done, memory_order_acquire)) != job;) {
-        if (spin_while(pool, &w->done, n)) continue;
+static void join(NnPool *pool) {
+    while (!spin_until(pool, is_done, pool)) {
         atomic_store(&pool->joiner_sleeps, 1);
-        if ((n = atomic_load(&w->done)) != job) futex_wait(&w->done, n);
+        unsigned left = atomic_load(&pool->left);
+        if (left) futex_wait(&pool->left, left);
         atomic_store(&pool->joiner_sleeps, 0);
     }
 }
 
+// Who was woken for what others have done by then spins again: a thread that sleeps through one
+// short job must not sleep through all of them.
+static void wait_for_parts(NnPool *pool, Share *s) {
+    while (!spin_until(pool, has_parts, s)) {
+        atomic_store(&s->is_asleep, 1);
+        if (!has_parts(s)) futex_wait(&s->is_asleep, 1);
+        atomic_store(&s->is_asleep, 0);
+    }
+}
+
+static void offer(Share *s, uint64_t next) {
+    atomic_store(&s->next, next);
+    if (atomic_load(&s->is_asleep) && atomic_exchange(&s->is_asleep, 0)) futex_wake(&s->is_asleep);
+}
+
 static void *work(void *argument) {
     Worker *w = argument;
-    NnPool *pool = w->pool;
     for (;;) {
-        wait_for_ticket(w);
-        unsigned job = atomic_load(&w->ticket);
-        if (!take(w, job)) continue;
-        if (atomic_load_explicit(&pool->is_over, memory_order_acquire)) return NULL;
-        NnContext context = *pool->context;
-        context.scratch = w->scratch;
-        context.pool = NULL;
-        run_part(pool, &context, w->number);
-        atomic_store(&w->done, job);
-        if (atomic_load(&pool->joiner_sleeps)) futex_wake(&w->done);
+        wait_for_parts(w->pool, &w->pool->share[w->number]);
+        if (atomic_load(&w->pool->is_over)) return NULL;
+        run_shares(w->pool, w->number, w->scratch);
     }
 }
 
@@ -155,19 +192,17 @@ static void start_worker(Worker *w) {
 
 NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes) {
     if (threads <= 1) return NULL;
-    size_t bytes = sizeof(NnPool) + (size_t)(threads - 1) * sizeof(Worker);
-    bytes = (bytes + 127) & ~(size_t)127;
+    size_t bytes = sizeof(NnPool) + (size_t)threads * sizeof(Share);
     NnPool *pool = aligned_alloc(128, bytes);
-    if (!pool) fail_memory((double)bytes, "threads");
+    Worker *worker = calloc((size_t)threads, sizeof *worker);
+    if (!pool || !worker) fail_memory((double)bytes, "threads");
     memset(pool, 0, bytes);
+    pool->worker = worker;
     pool->threads = threads;
     pool->may_spin = threads_available() >= threads;
-    for (int i = 0; i < threads - 1; i++) {
-        Worker *w = &pool->worker[i];
-        w->pool = pool;
-        w->number = i + 1;
-        w->scratch = scratch + (i + 1) * scratch_bytes;
-        start_worker(w);
+    for (int i = 1; i < threads; i++) {
+        worker[i] = (Worker){.pool = pool, .number = i, .scratch = scratch + i * scratch_bytes};
+        start_worker(&worker[i]);
     }
     return pool;
 }
@@ -175,30 +210,33 @@ NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes) {
 void threads_stop(NnPool *pool) {
     if (!pool) return;
     atomic_store(&pool->is_over, true);
-    for (int i = 0; i < pool->threads - 1; i++) offer(&pool->worker[i], 1);
-    for (int i = 0; i < pool->threads - 1; i++) pthread_join(pool->worker[i].thread, NULL);
+    for (int i = 1; i < pool->threads; i++) offer(&pool->share[i], 1);
+    for (int i = 1; i < pool->threads; i++) pthread_join(pool->worker[i].thread, NULL);
+    free(pool->worker);
     free(pool);
 }
 
-void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations) {
+void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations, int parts) {
     NnPool *pool = context->pool;
     if (!pool || iterations <= 1) {
         if (iterations > 0) kernel(context, 0, iterations);
         return;
     }
-    pool->kernel = kernel;
-    pool->context = context;
-    pool->iterations = iterations;
-    unsigned job = pool->job = pool->job + 1 ? pool->job + 1 : 1;
-    for (int i = 0; i < pool->threads - 1; i++) offer(&pool->worker[i], job);
-    NnContext own = *context;
-    own.pool = NULL;  // a kernel that calls nn_parallel itself runs it alone
-    run_part(pool, &own, 0);
-    for (int i = 0; i < pool->threads - 1; i++) {
-        Worker *w = &pool->worker[i];
-        if (take(w, job))
-            run_part(pool, &own, w->number);
-        else
-            join(pool, w, job);
+    int threads = pool->threads, n = iterations < threads ? (int)iterations : threads;
+    int64_t each = iterations / n, rest = iterations % n;  // the first `rest` get one more
+    uint64_t next = (uint64_t)++pool->job << 32 | (uint32_t)parts;
+    int from = parts == 1;  // a share in one part is begun at once by the calling thread
+    atomic_store_explicit(&pool->left, (unsigned)((n - from) * parts), memory_order_relaxed);
+    for (int i = n - 1; i >= 0; i--) {
+        Share *s = &pool->share[i];
+        s->kernel = kernel;
+        s->context = context;
+        s->begin = i * each + (i < rest ? i : rest);
+        s->end = s->begin + each + (i < rest);
+        s->parts = parts;
+        if (i >= from) offer(s, next);
     }
+    if (from) run_part(&pool->share[0], 0, context->scratch);
+    run_shares(pool, 0, context->scratch);
+    if (!is_done(pool)) join(pool);
 }

@@ -1,6 +1,4 @@
-// The program's own threads. nn_parallel splits a kernel's iterations over them in
-// contiguous ranges that depend on the number of threads alone; a fork and join takes well
-// under a microsecond while they are hot.
+// The program's own threads. A fork and join takes well under a microsecond while they are hot.
 #ifndef NN_RUNTIME_THREADS_H
 #define NN_RUNTIME_THREADS_H
 
@@ -19,6 +17,9 @@ int threads_available(void);  // cores that this process may use
 NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes);
 void threads_stop(NnPool *pool);
 
-void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations);
+// Splits a kernel's iterations into one contiguous share for each thread, which depend on the
+// number of threads alone, and these into so many parts (at least 1). Who has finished its own
+// share takes parts of the others'.
+void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations, int parts);
 
 #endif

@@ -61,7 +61,7 @@ char *load_arena(Loaded *l) {
 
 // What threads may share runs in two parts, one after the other.
 static void run_step(const NnContext *context, const NnStep *s) {
-    int64_t n = nn_iterations(context, s), half = s->is_split ? n / 2 : 0;
+    int64_t n = nn_iterations(context, s), half = s->parts ? n / 2 : 0;
     if (half) s->kernel(context, 0, half);
     s->kernel(context, half, n);
 }

@@ -118,8 +118,15 @@ static V constant(Code *g, const char *name, V value, LLVMLinkage linkage) {
     return global;
 }
 
-// Nanoseconds of work below which waking another thread costs more than it gains.
-static const double worth_forking = 6000;
+// Parts of each thread's share: a thread that has finished takes what another one, which the
+// system has given less time, has not begun.
+static int parts_of(const Kernel *k) {
+    const double WORTH_FORKING = 3000, WORTH_A_PART = 20000;  // nanoseconds of one thread
+    enum { MOST_PARTS = 8 };
+    if (!k->is_parallel || (k->cost > 0 && k->cost < WORTH_FORKING)) return 0;
+    double parts = k->cost / WORTH_A_PART;
+    return parts < 1 ? 1 : parts > MOST_PARTS ? MOST_PARTS : (int)parts;
+}
 
 // The range of a kernel's outermost loop.
 static NnStep range_of(const Kernel *k) {
@@ -148,11 +155,10 @@ static NnStep range_of(const Kernel *k) {
 // An NnStep.
 static V step(Code *g, const Kernel *k, V fn) {
     NnStep s = range_of(k);
-    bool is_split = k->is_parallel && (k->cost == 0 || k->cost >= worth_forking);
     T t_i16 = LLVMInt16TypeInContext(g->cx);
     V part[7] = {fn, const_i64(g, s.count), const_i32(g, s.from), const_i32(g, s.until),
                  const_i32(g, s.stride), LLVMConstInt(t_i16, (unsigned long long)s.by, true),
-                 LLVMConstInt(t_i16, is_split, false)};
+                 LLVMConstInt(t_i16, (unsigned long long)parts_of(k), false)};
     return LLVMConstStructInContext(g->cx, part, 7, false);
 }
 

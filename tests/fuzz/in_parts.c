@@ -30,8 +30,8 @@ struct NnPool {
 static void run_step(const NnContext *context, const NnStep *s) {
     const struct NnPool *pool = context->pool;
     int64_t n = nn_iterations(context, s);
-    if (!s->is_split) s->kernel(context, 0, n);
-    for (int i = s->is_split ? pool->parts : 0; i-- > 0;) {
+    if (!s->parts) s->kernel(context, 0, n);
+    for (int i = s->parts ? pool->parts : 0; i-- > 0;) {
         int64_t begin = n * i / pool->parts, end = n * (i + 1) / pool->parts;
         if (begin == end) continue;
         memset(pool->scratch, RUBBISH, (size_t)pool->scratch_bytes);

@@ -166,7 +166,7 @@ static inline void fixture_forward(const NnContext *c, int64_t begin, int64_t en
 static inline void fixture_losses(const NnContext *c, int64_t begin, int64_t end) {
     (void)begin, (void)end;
     Arena *a = (Arena *)c->arena;
-    nn_parallel(fixture_forward, c, c->extent[0]);
+    nn_parallel(fixture_forward, c, c->extent[0], 1);
     a->loss = a->accuracy = 0;
     for (int64_t n = 0; n < c->extent[0]; n++) {
         a->loss += a->row_loss[n] * a->inv_rows;
@@ -203,7 +203,7 @@ static inline void fixture_init(const NnContext *c, int64_t begin, int64_t end) 
 static inline void fixture_gradients(const NnContext *c, int64_t begin, int64_t end) {
     (void)begin, (void)end;
     fixture_losses(c, 0, 0);
-    nn_parallel(fixture_gradient, c, PIXELS + 1);
+    nn_parallel(fixture_gradient, c, PIXELS + 1, 1);
 }
 
 // A learning rate that falls with the step: a run that forgot its step would be seen.

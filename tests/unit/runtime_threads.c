@@ -2,6 +2,9 @@
 // each thread.
 #include "runtime_fixture.h"
 
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "runtime/progress.h"
 #include "runtime/threads.h"
 
@@ -59,7 +62,7 @@ START_TEST(covers_every_iteration_once) {
         Team t = start(threads);
         for (int n = 0; n <= 64; n++) {
             memset(t.seen, 0, sizeof *t.seen);
-            nn_parallel(note, &t.context, n);
+            nn_parallel(note, &t.context, n, 1);
             for (int i = 0; i < MOST; i++) ck_assert_int_eq(t.seen->times[i], i < n);
             assert_parts(t.seen, n, threads);
         }
@@ -72,10 +75,64 @@ START_TEST(survives_many_jobs_and_pauses) {
     Team t = start(3);
     for (int i = 0; i < 3000; i++) {
         memset(t.seen->times, 0, 8 * sizeof(int32_t));
-        nn_parallel(note, &t.context, 8);
+        nn_parallel(note, &t.context, 8, 1 + i % 3);
         for (int k = 0; k < 8; k++) ck_assert_int_eq(t.seen->times[k], 1);
         if (i % 1000 == 0) usleep(5000);  // long enough to fall asleep
     }
+    stop(&t);
+}
+END_TEST
+
+static void nothing(const NnContext *c, int64_t begin, int64_t end) {
+    (void)c;
+    (void)begin;
+    (void)end;
+}
+
+static void note_parts(const NnContext *c, int64_t begin, int64_t end) {
+    atomic_int *times = (atomic_int *)c->arena;
+    memset(c->scratch, 1, STRIDE);
+    for (int64_t i = begin; i < end; i++) atomic_fetch_add(&times[i], 1);
+}
+
+// Shares in parts, some of them empty, and taken by whoever is there.
+START_TEST(parts_cover_every_iteration_once) {
+    for (int threads = 2; threads <= 7; threads++) {
+        Team t = start(threads);
+        atomic_int times[MOST];
+        t.context.arena = (char *)times;
+        for (int n = 0; n <= 64; n += 1 + n / 8)
+            for (int parts = 1; parts <= 9; parts += 2) {
+                memset(times, 0, sizeof times);
+                nn_parallel(note_parts, &t.context, n, parts);
+                for (int i = 0; i < MOST; i++) ck_assert_int_eq(times[i], i < n);
+            }
+        stop(&t);
+    }
+}
+END_TEST
+
+// Waits until the other thread is here, too.
+static void meet(const NnContext *c, int64_t begin, int64_t end) {
+    atomic_int *here = (atomic_int *)c->arena;
+    (void)end;
+    atomic_store(&here[begin], 1);
+    double start = seconds_now();
+    while (!atomic_load(&here[1 - begin]) && seconds_now() - start < 10) sched_yield();
+}
+
+START_TEST(wakes_for_what_takes_longer) {
+    Team t = start(2);
+    for (int i = 0; i < 5; i++) {
+        atomic_int here[2] = {0};
+        usleep(2000);  // asleep
+        nn_parallel(nothing, &t.context, 2, 1);
+        t.context.arena = (char *)here;
+        double start = seconds_now();
+        nn_parallel(meet, &t.context, 2, 1);
+        ck_assert(seconds_now() - start < 10);
+    }
+    t.context.arena = (char *)t.seen;
     stop(&t);
 }
 END_TEST
@@ -88,7 +145,7 @@ static void nested(const NnContext *c, int64_t begin, int64_t end) {
 
 START_TEST(kernels_run_alone_what_they_call_themselves) {
     Team t = start(2);
-    nn_parallel(nested, &t.context, 2);
+    nn_parallel(nested, &t.context, 2, 1);
     stop(&t);
 }
 END_TEST
@@ -101,12 +158,6 @@ START_TEST(stops_asleep_and_awake) {
     }
 }
 END_TEST
-
-static void nothing(const NnContext *c, int64_t begin, int64_t end) {
-    (void)c;
-    (void)begin;
-    (void)end;
-}
 
 // Steps of an entry point: fixed counts, whole blocks of a run-time extent, and what they leave.
 START_TEST(counts_iterations) {
@@ -127,9 +178,9 @@ END_TEST
 int main(int argc, char **argv) {
     if (argc > 1) {  // prints microseconds to fork and join so many threads
         Team t = start(atoi(argv[1]));
-        for (int i = 0; i < 10000; i++) nn_parallel(nothing, &t.context, 2);
+        for (int i = 0; i < 10000; i++) nn_parallel(nothing, &t.context, 2, 1);
         double begin = seconds_now();
-        for (int i = 0; i < 100000; i++) nn_parallel(nothing, &t.context, 2);
+        for (int i = 0; i < 100000; i++) nn_parallel(nothing, &t.context, 2, 1);
         printf("%.3f us\n", (seconds_now() - begin) * 10);
         stop(&t);
         return 0;
@@ -138,6 +189,8 @@ int main(int argc, char **argv) {
     TCase *t = tcase_create("threads");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, covers_every_iteration_once);
+    tcase_add_test(t, parts_cover_every_iteration_once);
+    tcase_add_test(t, wakes_for_what_takes_longer);
     tcase_add_test(t, survives_many_jobs_and_pauses);
     tcase_add_test(t, kernels_run_alone_what_they_call_themselves);
     tcase_add_test(t, stops_asleep_and_awake);
