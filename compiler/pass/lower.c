@@ -10,7 +10,7 @@
 
 // ---- one nest
 
-static void set_slot_value(NestLower *n, int place, Affine value) {
+void set_slot_value(NestLower *n, int place, Affine value) {
     const Slot *s = &n->nest->slot[place];
     int fast = s->first + s->n - 1;
     for (int i = s->first; i < fast; i++) n->is_walked[i] = false;
@@ -18,7 +18,7 @@ static void set_slot_value(NestLower *n, int place, Affine value) {
     n->value[fast] = value;
 }
 
-static void set_parallel_slot(NestLower *n, int place) {
+void set_parallel_slot(NestLower *n, int place) {
     Module *m = n->l->m;
     set_slot_value(n, place,
                    n->size[place] > 1
@@ -26,7 +26,7 @@ static void set_parallel_slot(NestLower *n, int place) {
                        : n->base[place]);
 }
 
-static Access store_access(NestLower *n, Value *v) {
+Access store_access(NestLower *n, Value *v) {
     Subscript sub[MAX_RANK];
     for (int i = 0; i < v->type.rank; i++)
         sub[i] = (Subscript){affine_slot(n->l->m, i), 1, NULL};
@@ -83,7 +83,7 @@ static void lower_members(NestLower *n, Block *block, const Temp *leader) {
     }
 }
 
-static Stmt *new_tile(Lower *l, Span span) {
+Stmt *new_tile(Lower *l, Span span) {
     Stmt *tile = NEW(l->m->arena, Stmt);
     tile->kind = STMT_tile;
     tile->span = span;
@@ -129,9 +129,7 @@ static bool has_large_epilogue(const NestLower *n) {
     return copies > 2 && copies * cost > LARGE;
 }
 
-// Memory that is filled and read in a block: a thread's own. Outside all loops both are
-// kernels of their own, and every thread reads what one has filled.
-static Buffer *new_scratch(NestLower *n, const Block *block, const char *text, Elem elem,
+Buffer *new_scratch(NestLower *n, const Block *block, const char *text, Elem elem,
                            int64_t count) {
     Lower *l = n->l;
     Buffer *b = NEW(l->m->arena, Buffer);
@@ -224,7 +222,20 @@ static void lower_in_two(NestLower *n, Block *block) {
         lower_epilogue(n, block, tile, at, lanes, affine_const(whole), width - whole);
 }
 
+// The chain goes on in a later block.
+static void lower_unfinished(NestLower *n, Block *block) {
+    Block *inside = open_tile(n, block);
+    n->temp = map_new(n->l->m->arena);
+    const Temp *so_far = lower_leader(n, inside, n->nest->members.at[0].v);
+    Access a = partial_access(n);
+    add_store(n->l, inside, &a, NULL, 0, scalar_temp(n->l->m, so_far));
+}
+
 static void lower_tile(NestLower *n, Block *block) {
+    if (!n->is_last) {
+        lower_unfinished(n, block);
+        return;
+    }
     if (has_large_epilogue(n)) {
         lower_in_two(n, block);
         return;
@@ -233,38 +244,30 @@ static void lower_tile(NestLower *n, Block *block) {
     lower_members(n, inside, NULL);
 }
 
-static void lower_pack(NestLower *n, int place, Block *block);
-
-static void lower_slots(NestLower *n, int place, Block *block);
-
-// One part of a slot's range: a loop by `size` or, for a single block, none.
+// One part of a slot's range: a loop by `size` or, for a single tile, none.
 static void lower_part(NestLower *n, int place, Block *block, Bound low, Bound high, int64_t size,
                        bool is_loop, int64_t at) {
     Lower *l = n->l;
     const Slot *s = &n->nest->slot[place];
     n->size[place] = size;
+    Affine first = affine_const(at);
     if (is_loop) {
-        int var = new_var(l, s->is_lanes ? "j" : "i", s->extent);
+        int var = new_var(l, s->is_lanes ? "j" : "i", n->range[place].count);
         Stmt *loop = add_for(l, block, var, low, high, size, n->nest->members.at[0].v->span);
-        n->base[place] = affine_slot(l->m, var);
+        first = affine_slot(l->m, var);
         block = &loop->loop.body;
-    } else {
-        n->base[place] = affine_const(at);
     }
-    Buffer *panel = n->panel;
-    if (s->is_lanes && n->nest->packed) lower_pack(n, place, block);
+    n->base[place] = affine_add(l->m, n->range[place].first, first);
     lower_slots(n, place + 1, block);
-    n->panel = panel;
 }
 
-static void lower_slots(NestLower *n, int place, Block *block) {
+void lower_slots(NestLower *n, int place, Block *block) {
     if (place == n->nest->n_parallel) {
         lower_tile(n, block);
         return;
     }
-    const Slot *s = &n->nest->slot[place];
-    Dim e = s->extent;
-    int64_t t = s->tile;
+    Dim e = n->range[place].count;
+    int64_t t = n->nest->slot[place].tile;
     if (e.by) {
         lower_part(n, place, block, bound_const(0), (Bound){e, t}, t, true, 0);
         if (t > 1) lower_part(n, place, block, (Bound){e, t}, bound_of(e), 1, true, 0);
@@ -276,48 +279,6 @@ static void lower_slots(NestLower *n, int place, Block *block) {
     if (e.n % t) lower_part(n, place, block, (Bound){0}, (Bound){0}, e.n % t, false, whole * t);
 }
 
-// Copies the operand along the lanes into a panel: [reduced slots][lanes].
-static void lower_pack(NestLower *n, int place, Block *block) {
-    Lower *l = n->l;
-    Module *m = l->m;
-    const Nest *nest = n->nest;
-    const Read *r = nest->packed->read;
-    int64_t width = n->size[place], rows = 1;
-    for (int i = 0; i < nest->n_reduced; i++)
-        rows *= dim_max(nest->slot[nest->n_parallel + i].extent);
-    Buffer *panel = new_scratch(n, block, "panel", r->v->type.elem, rows * width);
-    Affine at = affine_const(0);
-    for (int i = 0; i < nest->n_reduced; i++) {
-        const Slot *s = &nest->slot[nest->n_parallel + i];
-        int var = new_var(l, "r", s->extent), fast = s->first + s->n - 1;
-        Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(s->extent), 1, (Span){0});
-        for (int k = s->first; k < fast; k++) n->is_walked[k] = false;
-        n->is_walked[fast] = true;
-        n->value[fast] = affine_slot(m, var);
-        at = affine_add(m, affine_scale(m, at, dim_max(s->extent)), n->value[fast]);
-        block = &loop->loop.body;
-    }
-    at = affine_scale(m, at, width);
-    if (width > 1) {
-        Stmt *tile = NEW(m->arena, Stmt);
-        tile->kind = STMT_tile;
-        tile->tile.n = 1;
-        n->tile_var[place] = new_var(l, "q", dim_const(width));
-        tile->tile.var[0] = (TileVar){n->tile_var[place], width, true};
-        at = affine_add(m, at, affine_slot(m, n->tile_var[place]));
-        add_stmt(l, block, tile);
-        block = &tile->tile.body;
-    }
-    set_parallel_slot(n, place);
-    n->panel = NULL;
-    n->temp = map_new(m->arena);
-    Access from = lower_access(n, r->v, r->sub), to = {.buffer = panel, .at = at};
-    note_read(l, from.buffer);
-    add_store(l, block, &to, NULL, 0, scalar_load(m, &from, NULL, 0, NULL));
-    n->panel = panel;
-    n->panel_width = width;
-}
-
 void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block) {
     NestLower n = {.l = l, .nest = nest, .temp = map_new(l->m->arena)};
     n.row = l->region->n_outer - 1;
@@ -327,7 +288,7 @@ void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block) {
     }
     if (n.row >= 0) n.row_base = nest->is_leaf ? l->block : outer[n.row];
     n.top = l->region->n_outer ? NULL : block;
-    lower_slots(&n, 0, block);
+    lower_nest_blocks(&n, block);
 }
 
 // ---- kernels
@@ -348,7 +309,9 @@ static void begin_kernel(Lower *l, const Region *region, const Value *v) {
 }
 
 static bool has_iterations(const Stmt *s) {
-    return s->kind == STMT_for && (s->loop.high.d.by || s->loop.high.d.n > s->loop.step);
+    if (s->kind != STMT_for) return false;
+    int64_t low = s->loop.low.d.by ? 0 : s->loop.low.d.n;
+    return s->loop.high.d.by || s->loop.high.d.n - low > s->loop.step;
 }
 
 static void end_kernel(Lower *l, bool may_split) {
@@ -375,7 +338,7 @@ static void lower_single(Lower *l, const Region *region) {
     Block all = {0};
     lower_nest(l, nest, NULL, &all);
     Kernel *first = l->kernel;
-    if (!is_all_loops(&all)) {
+    if (!is_all_loops(&all) || is_chain_outermost(nest)) {
         first->body = all;
         end_kernel(l, false);
         return;

@@ -20,6 +20,12 @@ typedef struct Lower {
     int n_temp;
 } Lower;
 
+// The part of a slot that the block under way covers.
+typedef struct Range {
+    Affine first;
+    Dim count;
+} Range;
+
 // One nest at work: what each slot of the leader's box is, in loop variables.
 typedef struct NestLower {
     Lower *l;
@@ -28,14 +34,19 @@ typedef struct NestLower {
     bool is_walked[MAX_SLOTS];  // the slot moves on its own (is no slower part of a merged one)
     int row;                    // the last outer slot, or -1: `value`, if walked, counts from here
     Affine row_base;
+    // The block under way (lower_block.c).
+    Range range[MAX_SLOTS];     // by place in nest->slot
+    bool resumes;               // the reduction may go on from an earlier block's partial result
+    bool is_last;               // it ends in this block
+    Affine reduced_before;      // positive after the first block
+    Buffer *partial;            // where its partial results lie; NULL for the leader's own memory
+    Buffer *panel;              // the packed operand, or NULL
     // The tile under construction.
     int64_t size[MAX_SLOTS];    // by place in nest->slot; 1 for no tile variable
     int tile_var[MAX_SLOTS];
     Affine base[MAX_SLOTS];
     Map *temp;                  // Value * to Temp *: members already computed here
     const Block *top;           // what becomes kernels of their own, or NULL
-    Buffer *panel;              // the packed operand
-    int64_t panel_width;
     const Guard *where;         // attached to every load of the leader's body
     int n_where;
 } NestLower;
@@ -59,6 +70,26 @@ Scalar *lower_scalar(NestLower *n, Scalar *s);
 Affine lower_affine(NestLower *n, Affine a);
 Guard *lower_guards(NestLower *n, const Guard *guard, int count);
 Access lower_access(NestLower *n, Value *v, const Subscript *sub);
+
+// Slot `place` is now at `value`; set_parallel_slot: at the current tile's points.
+void set_slot_value(NestLower *n, int place, Affine value);
+void set_parallel_slot(NestLower *n, int place);
+Access store_access(NestLower *n, Value *v);
+Stmt *new_tile(Lower *l, Span span);
+// Memory that is filled and read in a block: a thread's own. Outside all loops both are
+// kernels of their own, and every thread reads what one has filled.
+Buffer *new_scratch(NestLower *n, const Block *block, const char *text, Elem elem, int64_t count);
+
+// Loops over blocks and panels (lower_block.c), and inside them those over tiles.
+void lower_nest_blocks(NestLower *n, Block *block);
+void lower_slots(NestLower *n, int place, Block *block);
+// Are the outermost loops those over blocks of a chain? They can't be split.
+bool is_chain_outermost(const Nest *nest);
+// The packed operand's element at the current point.
+Scalar *load_panel(NestLower *n);
+// Where the leader's unfinished results lie, and one of them, or the identity before any.
+Access partial_access(NestLower *n);
+Scalar *load_partial(NestLower *n, const Value *leader);
 
 // The leader's reduction at the tile's points: leaves its result in a temp.
 const Temp *lower_reduction(NestLower *n, Block *block, const Value *v);

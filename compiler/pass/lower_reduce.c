@@ -52,10 +52,7 @@ static const Slot *reduced_slot(const NestLower *n, int i) {
 }
 
 static void set_slot(NestLower *n, const Slot *s, Affine value) {
-    int fast = s->first + s->n - 1;
-    for (int i = s->first; i < fast; i++) n->is_walked[i] = false;
-    n->is_walked[fast] = true;
-    n->value[fast] = value;
+    set_slot_value(n, (int)(s - n->nest->slot), value);
 }
 
 // ---- filters that hold or fail for a whole tile
@@ -95,14 +92,18 @@ static Index without_loop_guards(NestLower *n, const Index *x) {
     return rest;
 }
 
-static bool is_one_point(const Slot *s) {
-    return !s->extent.by && s->extent.n == 1;
+static const Range *reduced_range(const NestLower *n, int i) {
+    return &n->range[n->nest->n_parallel + i];
+}
+
+static bool is_one_point(const Range *r) {
+    return !r->count.by && r->count.n == 1;
 }
 
 // Every reduced slot must have a loop, so that each guard finds the one that follows.
 static bool can_guard_loops(const NestLower *n, const Index *x) {
     for (int i = 0; i < n->nest->n_reduced; i++)
-        if (is_one_point(reduced_slot(n, i))) return false;
+        if (is_one_point(reduced_range(n, i))) return false;
     return x->n_where > 0;
 }
 
@@ -112,15 +113,16 @@ static Block *reduced_loops(NestLower *n, Block *block, int first, const Index *
     Lower *l = n->l;
     for (int i = first; i < n->nest->n_reduced; i++) {
         const Slot *s = reduced_slot(n, i);
-        if (is_one_point(s)) {
-            set_slot(n, s, affine_const(0));
+        const Range *range = reduced_range(n, i);
+        if (is_one_point(range)) {
+            set_slot(n, s, range->first);
             continue;
         }
-        int var = new_var(l, "r", s->extent);
-        Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(s->extent), 1, (Span){0});
+        int var = new_var(l, "r", range->count);
+        Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(range->count), 1, (Span){0});
         loop->loop.is_unrolled = i == n->nest->n_reduced - 1;
         if (filter) guard_loop(n, loop, filter, i);
-        set_slot(n, s, affine_slot(l->m, var));
+        set_slot(n, s, affine_add(l->m, range->first, affine_slot(l->m, var)));
         block = &loop->loop.body;
     }
     return block;
@@ -175,10 +177,12 @@ static const Temp *lower_arg(NestLower *n, Block *block, const Index *x) {
     return at;
 }
 
-static const Temp *lower_seq(NestLower *n, Block *block, const Index *x, Elem elem) {
+static const Temp *lower_seq(NestLower *n, Block *block, const Value *v) {
     Lower *l = n->l;
-    Temp *acc = new_temp(l, elem, "acc");
-    add_let(l, block, acc, red_identity(l->m, x->red, elem));
+    const Index *x = &v->index;
+    Temp *acc = new_temp(l, v->type.elem, "acc");
+    add_let(l, block, acc, n->resumes ? load_partial(n, v)
+                                      : red_identity(l->m, x->red, v->type.elem));
     bool guards_loops = can_guard_loops(n, x);
     Block *inner = reduced_loops(n, block, 0, guards_loops ? x : NULL);
     Index rest = guards_loops ? without_loop_guards(n, x) : *x;
@@ -227,7 +231,7 @@ const Temp *lower_reduction(NestLower *n, Block *block, const Value *v) {
     const Index *x = &v->index;
     if (x->red == RED_argmax || x->red == RED_argmin) return lower_arg(n, block, x);
     if (x->order.kind == ORDER_blocks) return lower_blocks(n, block, x, v->type.elem);
-    return lower_seq(n, block, x, v->type.elem);
+    return lower_seq(n, block, v);
 }
 
 const Temp *lower_lanes_reduction(NestLower *n, Block *block, const Value *v) {

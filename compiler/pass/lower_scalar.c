@@ -81,25 +81,6 @@ Access lower_access(NestLower *n, Value *v, const Subscript *sub) {
     return a;
 }
 
-// Element of the packed panel: row-major over the reduced slots, then the lanes.
-static Scalar *load_panel(NestLower *n) {
-    Module *m = n->l->m;
-    const Nest *nest = n->nest;
-    Affine at = affine_const(0);
-    for (int i = 0; i < nest->n_reduced; i++) {
-        const Slot *r = &nest->slot[nest->n_parallel + i];
-        at = affine_scale(m, at, dim_max(r->extent));
-        at = affine_add(m, at, n->value[r->first + r->n - 1]);
-    }
-    at = affine_scale(m, at, n->panel_width);
-    for (int i = 0; i < nest->n_parallel; i++)
-        if (nest->slot[i].is_lanes && n->size[i] > 1)
-            at = affine_add(m, at, affine_slot(m, n->tile_var[i]));
-    Access a = {.buffer = n->panel, .at = at};
-    note_read(n->l, n->panel);
-    return scalar_load(m, &a, NULL, 0, NULL);
-}
-
 static Scalar *lower_read(NestLower *n, Scalar *s) {
     Module *m = n->l->m;
     const Read *r = s->read;

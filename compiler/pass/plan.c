@@ -7,37 +7,7 @@
 #include "ir/prove.h"
 #include "pass/access.h"
 #include "pass/padding.h"
-#include "pass/storage.h"
-
-// One way in which the nest touches memory (or counts places of random draws, which must
-// walk like memory for slots to merge).
-typedef struct Touch {
-    Walk walk;
-    bool is_store, is_place;
-    bool is_inner;       // in the reduced loops
-    bool needs_where;    // only the leader's filter keeps it in range
-    Scalar *read;
-    int elem;            // bytes
-    unsigned depends;    // graph slots that it varies with, in any way
-} Touch;
-
-typedef VEC(Touch) Touches;
-
-typedef struct Planner {
-    Schedule *s;
-    Arena *scratch;
-    const Region *region;
-    Nest *nest;
-    const Value *leader;
-    Dim extent[MAX_SLOTS];  // the leader's, but for the rows of a block
-    Touches touches;
-    unsigned unmergeable;  // graph slots used other than by walking memory
-    double body_cost, follower_cost;
-    unsigned filtered;     // graph slots that the leader's filter looks at
-    double share;          // of the points, what it lets through
-    double draw_cost;      // of the followers' draws, each for itself
-    Machine machine;
-} Planner;
+#include "pass/planner.h"
 
 static unsigned slots_used(const Scalar *s, int n) {
     unsigned used = 0;
@@ -170,27 +140,19 @@ static int merge_slots(Planner *p, int begin, int end, bool may_merge, Slot *out
     return n;
 }
 
-// The graph slot that moves fastest in a merged one: its stride is the merged slot's.
-static int fastest(const Slot *s) {
+int fastest(const Slot *s) {
     return s->first + s->n - 1;
 }
 
-static bool touches_slot(const Touch *t, const Slot *s) {
+bool touches_slot(const Touch *t, const Slot *s) {
     return (t->depends >> s->first & ((1u << s->n) - 1)) != 0;
 }
 
 // ---- the cost of a tile
 
-typedef struct Tile {
-    int lanes;       // merged slot, -1 for none
-    int64_t width;   // points along it
-    int unroll[2];   // merged slots, -1 for none
-    int64_t times[2];
-} Tile;
-
 enum { GATHER_COST = 20, SCATTER_COST = 18 };
 
-static bool is_packable(const Planner *p, const Touch *t, const Tile *tile) {
+bool is_packable(const Planner *p, const Touch *t, const Tile *tile) {
     if (!t->read || t->is_store || !t->is_inner || t->walk.is_irregular ||
         t->read->read->n_guard || t->needs_where)
         return false;
@@ -293,7 +255,7 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
     if (p->machine.vector_bytes >= 64 && tile->lanes >= 0 && tile->width <= LANES / 2)
         vectors *= HALF;
     for (int u = 0; u < 2; u++) points *= tile->unroll[u] >= 0 ? (double)tile->times[u] : 1;
-    double inner_loads = 0, outer = 0;
+    double inner_loads = 0, outer = 0, conflicts = 0;
     for (int i = 0; i < p->touches.n; i++) {
         const Touch *t = &p->touches.at[i];
         if (t->is_place) continue;
@@ -305,6 +267,7 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
             n *= vectors * lane_cost(p, t, tile, reuse) * lines_per_load(p, t, tile);
         else
             n *= 0.6;  // broadcasts are embedded or go through another port
+        conflicts += conflicting_loads(p, t, tile);
         if (t->is_inner)
             inner_loads += n;
         else
@@ -316,6 +279,8 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
     double per_k = ops > 0.75 * inner_loads ? ops : 0.75 * inner_loads;
     if (per_k < latency) per_k = latency;
     if (p->body_cost == 0) per_k = 0.75 * inner_loads;
+    const double A_LOAD = 0.02, A_MISS = 1.4;  // what shows of them beside the arithmetic
+    per_k += A_LOAD * inner_loads + A_MISS * conflicts;
     if (p->filtered && !selects) k_points *= p->share;
     return k_points * (per_k + 0.6) + outer + follower_cost(p, tile) * points * vectors + 6;
 }
@@ -414,7 +379,7 @@ static double runtime_lanes(const Planner *p, const Tile *tile) {
 
 // Every slot that whole tiles do not cover doubles the code; a tile that fits is worth a bit.
 static double edges(const Planner *p, const Tile *tile) {
-    const double AN_EDGE = 1.02;
+    const double AN_EDGE = 1.008;
     double factor = 1;
     if (tile->lanes >= 0 && dim_max(p->nest->slot[tile->lanes].extent) % tile->width)
         factor *= AN_EDGE;
@@ -558,36 +523,6 @@ static void order_loops(Planner *p, double k_points) {
     for (int i = 0; i < n; i++) nest->slot[i] = slot[best[i]];
 }
 
-// ---- packing: the operand along the lanes, copied once per panel
-
-static void choose_packed(Planner *p, double k_points) {
-    Nest *nest = p->nest;
-    nest->packed = NULL;
-    int lanes = -1;
-    double reuse = 1;
-    for (int i = 0; i < nest->n_parallel; i++) {
-        if (nest->slot[i].is_lanes) lanes = i;
-        else if (lanes >= 0)
-            reuse *= ceil((double)dim_max(nest->slot[i].extent) / (double)nest->slot[i].tile);
-    }
-    if (lanes < 0 || reuse < 2 || nest->n_reduced == 0) return;
-    Tile tile = {lanes, nest->slot[lanes].tile, {-1, -1}, {1, 1}};
-    if (k_points * (double)tile.width * 4 > (double)p->machine.l2 * 0.6) return;
-    for (int i = 0; i < p->touches.n; i++) {
-        const Touch *t = &p->touches.at[i];
-        if (!is_packable(p, t, &tile) || !touches_slot(t, &nest->slot[lanes])) continue;
-        for (int r = nest->n_parallel; r < nest->n_parallel + nest->n_reduced; r++)
-            if (nest->slot[r].extent.by && r > nest->n_parallel) return;
-        int64_t along = llabs(t->walk.stride[fastest(&nest->slot[lanes])]);
-        const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
-        int64_t pitch = llabs(t->walk.stride[fastest(inner)]) * t->elem;
-        enum { FAR_APART = 1024, ENOUGH_REUSE = 6, ENOUGH_ROWS = 64 };
-        bool is_spread = pitch >= FAR_APART && k_points >= ENOUGH_ROWS && reuse >= ENOUGH_REUSE;
-        if (along != 1 || is_spread) nest->packed = t->read;
-        if (nest->packed) return;
-    }
-}
-
 // ----
 
 static double reduced_points(const Planner *p) {
@@ -638,6 +573,6 @@ double plan_nest(Schedule *s, const Region *region, Nest *nest, Arena *scratch) 
     for (int u = 0; u < 2; u++)
         if (tile.unroll[u] >= 0) nest->slot[tile.unroll[u]].tile = tile.times[u];
     order_loops(&p, k_points);
-    choose_packed(&p, k_points);
+    choose_panels(&p, k_points);
     return cycles * NANOSECONDS;
 }

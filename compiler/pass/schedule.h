@@ -44,6 +44,7 @@ typedef struct Slot {
     Dim extent;
     int64_t tile;   // points of the slot in a tile; 1 for a plain loop
     bool is_lanes;
+    int64_t block;  // points of a block, whose loop is outside all tiles'; 0 for no blocks
 } Slot;
 
 typedef struct Nest {
@@ -54,7 +55,7 @@ typedef struct Nest {
     Slot slot[MAX_SLOTS];
     bool is_leaf;           // computed once a block of rows: its first slot counts blocks
     VEC(Value *) ahead;     // fetched a block before it is wanted, at this nest's points
-    Scalar *packed;         // the leader's read that is copied to scratch per panel, or NULL
+    Scalar *packed;         // the leader's read that is copied to scratch block by block, or NULL
 } Nest;
 
 typedef struct Region {

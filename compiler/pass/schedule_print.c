@@ -27,6 +27,7 @@ static void print_nest(Text *out, const Nest *nest) {
         print_dim(out, s->extent);
         if (s->tile > 1)
             text_printf(out, " by %lld%s", (long long)s->tile, s->is_lanes ? " lanes" : "");
+        if (s->block) text_printf(out, " in %lld", (long long)s->block);
     }
     if (n) text_add(out, "]");
     if (nest->packed) text_printf(out, " packs %%%d", nest->packed->read->v->id);

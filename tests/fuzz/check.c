@@ -316,7 +316,7 @@ static void check_compiled(Session *s) {
     static const Variant variants[] = {
         {"default", .opt_level = 2},
         {"4 floats wide", "share", {.vector_bytes = 16, .n_register = 16, .l1 = 4096, .l2 = 16384}, 1},
-        {"8 floats wide", NULL, {.vector_bytes = 32, .n_register = 16, .l1 = 2048}, 1},
+        {"8 floats wide", NULL, {.vector_bytes = 32, .n_register = 16, .l1 = 2048, .l2 = 2048}, 1},
         {"few registers", "share", {.n_register = 6, .l2 = 8192}, 0},
         {"random plans", .opt_level = 1, .has_random_plans = true},
         {"random plans, -O0", .skip = "share", .has_random_plans = true},

@@ -25,9 +25,37 @@ static void shuffle(Random *r, Slot *slot, int n) {
     }
 }
 
+// A block's extent, or 0.
+static int64_t random_block(Random *r, const Slot *s) {
+    if (!random_chance(r, 25)) return 0;
+    int64_t most = dim_max(s->extent);
+    return random_between(r, 1, most < 40 ? most : 40);
+}
+
+// A chain's blocks are walked in its order: only inside single steps of one slot has the next
+// one blocks.
+static void randomize_chain(Nest *nest, Random *r) {
+    const Index *x = &nest->members.at[0].v->index;
+    if (x->order.kind != ORDER_seq || x->red == RED_argmax || x->red == RED_argmin) return;
+    for (int i = 0; i < nest->n_reduced; i++) {
+        Slot *s = &nest->slot[nest->n_parallel + i];
+        if (s->extent.by) return;
+        s->block = random_block(r, s);
+        if (s->block != 1) return;
+    }
+}
+
+static int lanes_slot(const Nest *nest) {
+    for (int i = 0; i < nest->n_parallel; i++)
+        if (nest->slot[i].is_lanes) return nest->slot[i].first;
+    return -1;
+}
+
 static void randomize(Nest *nest, Random *r) {
-    int n = nest->n_parallel, unrolled = 0;
+    int n = nest->n_parallel, unrolled = 0, before = lanes_slot(nest);
+    Scalar *packed = nest->packed;
     nest->packed = NULL;
+    for (int i = 0; i < n + nest->n_reduced; i++) nest->slot[i].block = 0;
     for (int i = 0; i < n; i++) {
         nest->slot[i].tile = 1;
         nest->slot[i].is_lanes = false;
@@ -48,6 +76,10 @@ static void randomize(Nest *nest, Random *r) {
         nest->slot[i].tile = random_size(r, &nest->slot[i], unrolled ? 3 : 5);
         unrolled++;
     }
+    Slot *blocked = &nest->slot[random_below(r, n)];  // one: each doubles the code
+    blocked->block = random_block(r, blocked);
+    if (nest->n_reduced) randomize_chain(nest, r);
+    if (lanes_slot(nest) >= 0 && lanes_slot(nest) == before) nest->packed = packed;
 }
 
 // What is stored may be fetched before it is, however small.

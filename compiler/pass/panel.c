@@ -1,0 +1,170 @@
+// Blocks and panels of one nest: what of the operand along the lanes is walked at a time, and
+// whether it is copied first.
+//
+// A panel is what the operand holds of one tile's lanes and all reduced points. Every row of
+// tiles walks it again, so it had better stay in L2: blocks of the reduced slots keep it small,
+// and a copy keeps its rows together (and turns them, where the lanes lie apart). The lanes are
+// the outermost loop then.
+#include <math.h>
+#include <stdlib.h>
+
+#include "pass/planner.h"
+
+enum { LINE = 64, PAGE = 4096, WAYS = 8 };
+
+// ---- lines that fall into the same sets
+
+double conflicting_loads(const Planner *p, const Touch *t, const Tile *tile) {
+    const Nest *nest = p->nest;
+    if (!t->is_inner || !t->read || t->walk.is_irregular || !nest->n_reduced) return 0;
+    const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
+    int64_t step = llabs(t->walk.stride[fastest(inner)]) * t->elem;
+    if (step == 0 || step >= LINE) return 0;  // no line is used by two steps
+    int64_t stride[2] = {0, 0}, times[2] = {1, 1};
+    for (int u = 0; u < 2; u++) {
+        if (tile->unroll[u] < 0) continue;
+        const Slot *s = &nest->slot[tile->unroll[u]];
+        if (!touches_slot(t, s)) continue;
+        stride[u] = llabs(t->walk.stride[fastest(s)]) * t->elem;
+        times[u] = tile->times[u];
+    }
+    int in_set[PAGE / LINE] = {0}, most = 0;
+    for (int64_t i = 0; i < times[0]; i++)
+        for (int64_t k = 0; k < times[1]; k++) {
+            int64_t at = i * stride[0] + k * stride[1];
+            int n = ++in_set[at / LINE % (PAGE / LINE)];
+            if (n > most) most = n;
+        }
+    double loads = (double)(times[0] * times[1]);
+    return most > p->machine.l1 / PAGE && (stride[0] | stride[1]) >= LINE ? loads : 0;
+}
+
+// How many rows, `pitch` bytes apart, L2 holds.
+static double rows_in_l2(const Planner *p, int64_t pitch, int64_t row_bytes) {
+    const double SHARE = 0.75;
+    int64_t sets = p->machine.l2 / (LINE * WAYS), by = pitch % LINE ? 1 : pitch / LINE;
+    while (by > 1 && by % 2 == 0 && sets > 1) by /= 2, sets /= 2;
+    double rows = (double)(sets * WAYS), all = (double)p->machine.l2 / (double)row_bytes;
+    return SHARE * (rows < all ? rows : all);
+}
+
+// ---- the choice
+
+typedef struct Panel {
+    const Touch *touch;
+    int lanes;           // merged slot
+    int64_t width;
+    double rows;         // reduced points
+    double uses;         // points of the other parallel slots
+    double tiles;        // of them
+    double n_panel;
+    bool is_turned;      // the lanes lie apart
+    int64_t pitch;       // bytes between rows
+} Panel;
+
+static bool find_panel(const Planner *p, double k_points, Panel *out) {
+    const Nest *nest = p->nest;
+    *out = (Panel){.lanes = -1, .rows = k_points, .uses = 1, .tiles = 1};
+    for (int i = 0; i < nest->n_parallel; i++) {
+        double e = (double)dim_max(nest->slot[i].extent);
+        if (nest->slot[i].is_lanes) {
+            out->lanes = i;
+            out->n_panel = ceil(e / (double)nest->slot[i].tile);
+            continue;
+        }
+        out->uses *= e;
+        out->tiles *= ceil(e / (double)nest->slot[i].tile);
+    }
+    if (out->lanes < 0 || nest->n_reduced == 0 || out->tiles < 2) return false;
+    const Slot *along = &nest->slot[out->lanes];
+    const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
+    for (int r = nest->n_parallel + 1; r < nest->n_parallel + nest->n_reduced; r++)
+        if (nest->slot[r].extent.by) return false;
+    out->width = along->tile;
+    Tile tile = {out->lanes, out->width, {-1, -1}, {1, 1}};
+    for (int i = 0; i < p->touches.n; i++) {
+        const Touch *t = &p->touches.at[i];
+        if (!is_packable(p, t, &tile) || !touches_slot(t, along)) continue;
+        out->touch = t;
+        out->is_turned = llabs(t->walk.stride[fastest(along)]) != 1;
+        out->pitch = llabs(t->walk.stride[fastest(inner)]) * t->elem;
+        return true;
+    }
+    return false;
+}
+
+// Can the chain stop between two points of the reduced slots, and go on later?
+static bool can_block_rows(const Planner *p) {
+    const Index *x = &p->leader->index;
+    if (x->order.kind != ORDER_seq || x->red == RED_argmax || x->red == RED_argmin) return false;
+    for (int i = 0; i < p->nest->n_reduced; i++)
+        if (p->nest->slot[p->nest->n_parallel + i].extent.by) return false;
+    return true;
+}
+
+// Blocks of about `rows` reduced points, even ones, row-major.
+static void block_rows(Planner *p, double rows) {
+    double inner = 1;
+    for (int i = p->nest->n_reduced - 1; i >= 0; i--) {
+        Slot *s = &p->nest->slot[p->nest->n_parallel + i];
+        double n = floor(rows / inner), e = (double)s->extent.n;
+        inner *= e;
+        if (n >= e) continue;
+        double blocks = ceil(e / (n < 1 ? 1 : n));
+        s->block = (int64_t)ceil(e / blocks);
+        for (int k = 0; k < i; k++) p->nest->slot[p->nest->n_parallel + k].block = 1;
+        if (n >= 1) return;
+    }
+}
+
+// What is lost, as a share of the multiply-adds: by a copy, by rows that leave L2 or lie in
+// more pages than the processor knows at a time, by partial results.
+static double copying(const Panel *n) {
+    return (n->is_turned ? 7.0 : 4.3) / n->uses;
+}
+
+static double walking(const Panel *n, double rows, bool stays) {
+    double span = rows * (double)n->pitch;
+    return (span > 64 * PAGE ? 0.015 : 0) + (stays ? 0 : 0.025);
+}
+
+static double stopping(double rows) {
+    return 4 / rows;
+}
+
+static void lanes_first(Planner *p, int lanes) {
+    Nest *nest = p->nest;
+    Slot s = nest->slot[lanes];
+    for (int i = lanes; i > 0; i--) nest->slot[i] = nest->slot[i - 1];
+    nest->slot[0] = s;
+}
+
+void choose_panels(Planner *p, double k_points) {
+    enum { ENOUGH_ROWS = 64, FEW_PANELS = 4 };
+    const double SHARE = 0.55;  // of L2, for a panel
+    Nest *nest = p->nest;
+    nest->packed = NULL;
+    Panel n;
+    if (!find_panel(p, k_points, &n)) return;
+    int64_t row_bytes = n.width * n.touch->elem;
+    double held = rows_in_l2(p, n.pitch, row_bytes);
+    double packed_rows = SHARE * (double)p->machine.l2 / (double)row_bytes;
+    bool can_stop = can_block_rows(p), packs = n.is_turned;
+    double rows = k_points;
+    if (!n.is_turned && k_points >= ENOUGH_ROWS) {
+        double least = walking(&n, k_points, k_points <= held);
+        double blocked = walking(&n, held, true) + stopping(held);
+        if (can_stop && k_points > held && blocked < least) least = blocked, rows = held;
+        if (copying(&n) < least) packs = true;
+    }
+    if (packs) rows = k_points > packed_rows ? packed_rows : k_points;
+    if (!can_stop && rows < k_points) return;
+    if (!packs && rows >= k_points) return;
+    if (rows < ENOUGH_ROWS && rows < k_points) rows = ENOUGH_ROWS;
+    if (packs) nest->packed = n.touch->read;
+    if (rows < k_points) block_rows(p, rows);
+    bool is_whole = n.n_panel < FEW_PANELS && rows >= k_points && !nest->slot[n.lanes].extent.by;
+    if (is_whole) return;
+    nest->slot[n.lanes].block = n.width;
+    lanes_first(p, n.lanes);
+}
