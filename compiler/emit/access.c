@@ -290,7 +290,8 @@ static V load_lanes(Gen *k, const Buffer *b, const Address *at, V guard) {
     if (at->stride && !guard) return load_strided(k, b, at->pointer, at->stride);
     int lanes = active_lanes(k), align = elem_size[b->elem];
     V p = at->pointer, v;
-    // The arena and the scratch end in room for a vector past the last buffer.
+    // The arena and the scratch end in room for a vector past the last buffer: lanes that don't
+    // count may be read, but with AVX-512 a mask costs nothing.
     if (guard && !is_vector(guard) && !at->offsets) {
         p = LLVMBuildSelect(g->b, guard, p, frame_buffer(k, b), "");
         guard = NULL;
@@ -300,7 +301,7 @@ static V load_lanes(Gen *k, const Buffer *b, const Address *at, V guard) {
     if (at->offsets) {
         v = masked_gather(g, t, element_pointers(g, b->elem, p, at->offsets), mask,
                           LLVMConstNull(t), align);
-    } else if (guard || lanes < g->lanes) {
+    } else if (guard || (lanes < g->lanes && g->has_avx512)) {
         v = masked_load(g, t, p, mask, LLVMConstNull(t), align);
     } else {
         v = LLVMBuildLoad2(g->b, t, p, "");
@@ -343,6 +344,22 @@ static void store_plain(Gen *k, const Buffer *b, V v, V pointer) {
     tag_access(k, store, b);
 }
 
+// The first n lanes by stores of eight, four, two and one: without AVX-512 masked stores take
+// very long, or are not there.
+static void store_first_lanes(Gen *k, const Buffer *b, V v, V p, int n) {
+    Code *g = k->g;
+    for (int at = 0, size = LANES; at < n; size /= 2) {
+        if (size > n - at) continue;
+        V lane[LANES], part;
+        for (int i = 0; i < size; i++) lane[i] = const_i32(g, at + i);
+        if (size == 1) part = LLVMBuildExtractElement(g->b, v, lane[0], "");
+        else part = LLVMBuildShuffleVector(g->b, v, LLVMGetPoison(LLVMTypeOf(v)),
+                                           LLVMConstVector(lane, (unsigned)size), "");
+        store_plain(k, b, part, advance(g, p, const_i64(g, at), elem_size[b->elem]));
+        at += size;
+    }
+}
+
 static void store_lanes(Gen *k, const Buffer *b, const Place *p, V v, V guard) {
     Code *g = k->g;
     int align = elem_size[b->elem];
@@ -354,6 +371,8 @@ static void store_lanes(Gen *k, const Buffer *b, const Place *p, V v, V guard) {
     } else if (!guard && p->lanes == 1) {
         // Not a masked store: of a truncated vector LLVM 22 makes one as wide as it was before.
         store_plain(k, b, LLVMBuildExtractElement(g->b, v, const_i32(g, 0), ""), p->pointer);
+    } else if (!guard && p->lanes < g->lanes && !g->has_avx512) {
+        store_first_lanes(k, b, v, p->pointer, p->lanes);
     } else if (guard || p->lanes < g->lanes) {
         tag_access(k, masked_store(g, v, p->pointer, mask, align), b);
     } else {

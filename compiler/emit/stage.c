@@ -159,28 +159,62 @@ static void end_count(Code *g, V fn, V i, V n) {
     LLVMPositionBuilderAtEnd(g->b, done);
 }
 
+static void copy_floats(Code *g, int n, V from, V to) {
+    V v = LLVMBuildLoad2(g->b, LLVMVectorType(LLVMFloatTypeInContext(g->cx), (unsigned)n), from, "");
+    LLVMSetAlignment(v, 4);
+    LLVMSetAlignment(LLVMBuildStore(g->b, v, to), 4);
+}
+
+// Rows of a square go to where they belong, `columns` of each: the first and the last eight, four
+// or two, which may be partly the same. Without AVX-512 masked stores take very long.
+static void copy_rows(Code *g, V fn, V square, V to, V pitch, V rows, V columns) {
+    BB done = LLVMAppendBasicBlockInContext(g->cx, fn, "copied");
+    for (int n = LANES / 2; n; n /= 2) {
+        if (n > 1) {
+            BB then = LLVMAppendBasicBlockInContext(g->cx, fn, "wide");
+            BB next = LLVMAppendBasicBlockInContext(g->cx, fn, "narrow");
+            V fits = LLVMBuildICmp(g->b, LLVMIntSGE, columns, const_i64(g, n), "");
+            LLVMBuildCondBr(g->b, fits, then, next);
+            LLVMPositionBuilderAtEnd(g->b, then);
+            V i = start_count(g, fn);
+            V from = row_at(g, square, const_i64(g, ROW_BYTES), i), at = row_at(g, to, pitch, i);
+            V last = LLVMBuildNSWSub(g->b, columns, const_i64(g, n), "");
+            copy_floats(g, n, from, at);
+            copy_floats(g, n, row_at(g, from, const_i64(g, 4), last),
+                        row_at(g, at, const_i64(g, 4), last));
+            end_count(g, fn, i, rows);
+            LLVMBuildBr(g->b, done);
+            LLVMPositionBuilderAtEnd(g->b, next);
+        } else {
+            V i = start_count(g, fn);
+            copy_floats(g, 1, row_at(g, square, const_i64(g, ROW_BYTES), i), row_at(g, to, pitch, i));
+            end_count(g, fn, i, rows);
+            LLVMBuildBr(g->b, done);
+        }
+    }
+    LLVMPositionBuilderAtEnd(g->b, done);
+}
+
 // The same by way of a square on the stack. Where a row is several registers this is no slower,
 // and a tenth of the code.
 static void define_part_by_square(Code *g, V fn) {
     T t = vector_type(LLVMFloatTypeInContext(g->cx));
     V p[8], bytes = const_i64(g, ROW_BYTES);
     LLVMGetParams(fn, p);
-    V in = low_bits(g, p[3]), out = low_bits(g, p[7]);
+    V columns = call_intrinsic(g, "llvm.ctpop", LLVMTypeOf(p[7]), &p[7], 1);
+    columns = LLVMBuildZExt(g->b, columns, g->t_i64, "");
     V square = LLVMBuildAlloca(g->b, LLVMArrayType2(t, LANES), "square");
     LLVMSetAlignment(square, ROW_BYTES);
     V i = start_count(g, fn);
     V is_there = LLVMBuildICmp(g->b, LLVMIntSLT, i, p[2], "");
     V row = LLVMBuildSelect(g->b, is_there, i, const_i64(g, 0), "");
-    V v = masked_load(g, t, row_at(g, p[0], p[1], row), in, LLVMConstNull(t), 4);
+    V v = LLVMBuildLoad2(g->b, t, row_at(g, p[0], p[1], row), "");  // past the row's end, too
+    LLVMSetAlignment(v, 4);
     LLVMSetAlignment(LLVMBuildStore(g->b, v, row_at(g, square, bytes, i)), ROW_BYTES);
     end_count(g, fn, i, const_i64(g, LANES));
     V whole = transposer(g, true), arg[4] = {square, bytes, square, bytes};
     LLVMBuildCall2(g->b, LLVMGlobalGetValueType(whole), whole, arg, 4, "");
-    i = start_count(g, fn);
-    v = LLVMBuildLoad2(g->b, t, row_at(g, square, bytes, i), "");
-    LLVMSetAlignment(v, ROW_BYTES);
-    masked_store(g, v, row_at(g, p[4], p[5], i), out, 4);
-    end_count(g, fn, i, p[6]);
+    copy_rows(g, fn, square, p[4], p[5], p[6], columns);
 }
 
 static void define_whole(Code *g, V fn) {
