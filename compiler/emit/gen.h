@@ -171,7 +171,6 @@ typedef struct Gen {  // one kernel
     Code *g;
     Arena *arena;
     const Kernel *k;
-    bool needs_all_lanes;     // it draws or combines, which is defined for vectors of LANES
     bool is_compact;          // no copies of loops' bodies: -O0, and what is seldom run
     int n_word;               // of a set of bits
     Map *temp_of, *buffer_of; // id plus one to TempState *, Buffer * to number plus one
@@ -208,6 +207,7 @@ typedef struct Gen {  // one kernel
 // memo.c: what scalars depend on, and values that are still good.
 void facts_init(Gen *k);
 const uint64_t *scalar_deps(Gen *k, const Scalar *s);
+bool has_draws(Gen *k, const Scalar *s);         // in this walk, with what was not visited before
 bool first_visit(Gen *k, const Scalar *s);  // in this walk; ++k->visit begins another one
 bool has_bit(const uint64_t *set, int bit);
 void add_bit(uint64_t *set, int bit);

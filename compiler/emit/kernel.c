@@ -11,8 +11,28 @@
 
 // ---- tiles
 
-static int lanes_for(const Gen *k, int64_t size) {
-    if (k->needs_all_lanes || size > LANES / 2) return LANES;
+// Draws and combinations are defined for vectors of LANES.
+static bool needs_all_lanes(Gen *k, const Block *b) {
+    for (int i = 0; i < b->n; i++) {
+        const Stmt *s = b->at[i];
+        bool needs = false;
+        switch (s->kind) {
+        case STMT_for: needs = needs_all_lanes(k, &s->loop.body); break;
+        case STMT_tile: needs = needs_all_lanes(k, &s->tile.body); break;
+        case STMT_let:
+        case STMT_set: needs = has_draws(k, s->set.value); break;
+        case STMT_store: needs = has_draws(k, s->store.value); break;
+        case STMT_combine: needs = true; break;
+        case STMT_fetch: break;
+        }
+        if (needs) return true;
+    }
+    return false;
+}
+
+static int lanes_for(Gen *k, const Stmt *tile, int64_t size) {
+    k->visit++;
+    if (size > LANES / 2 || needs_all_lanes(k, &tile->tile.body)) return LANES;
     return size > LANES / 4 ? LANES / 2 : LANES / 4;
 }
 
@@ -23,7 +43,7 @@ void open_tile(Gen *k, const Stmt *s) {
         if (v->is_lanes && open_lanes(k) >= 0)
             BUG("emit: kernel %s has lanes inside lanes", k->k->name);
         int n = (int)(v->is_lanes ? (v->size + LANES - 1) / LANES : v->size);
-        if (v->is_lanes) k->g->lanes = lanes_for(k, v->size);
+        if (v->is_lanes) k->g->lanes = lanes_for(k, s, v->size);
         k->slot[k->n_slot] = (TileSlot){v->var, v->size, n, v->is_lanes};
         k->point[k->n_slot] = 0;
         k->n_slot++;

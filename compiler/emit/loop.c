@@ -1,6 +1,7 @@
 // Loops. Temps never go through memory: a loop that gives them new values starts with a phi for
 // each, at every point.
 #include <llvm-c/DebugInfo.h>
+#include <math.h>
 
 #include "base/die.h"
 #include "emit/gen.h"
@@ -195,6 +196,11 @@ static double count_nodes(Gen *k, const Scalar *s) {
     return count_new_nodes(k, s);
 }
 
+// The processor's vectors that sixteen lanes take.
+static double registers_per_vector(const Code *g) {
+    return g->has_avx512 ? 1 : is_x86(g) && g->has_fma ? 2 : 4;
+}
+
 // Roughly how many instructions a body is.
 static double body_size(Gen *k, const Block *b, double points) {
     double n = 0;
@@ -207,8 +213,9 @@ static double body_size(Gen *k, const Block *b, double points) {
             break;
         case STMT_tile:
             for (int v = 0; v < s->tile.n; v++)
-                inner *= (double)(s->tile.var[v].is_lanes ? (s->tile.var[v].size + LANES - 1) / LANES
-                                                          : s->tile.var[v].size);
+                inner *= s->tile.var[v].is_lanes ? ceil((double)s->tile.var[v].size / LANES) *
+                                                       registers_per_vector(k->g)
+                                                 : (double)s->tile.var[v].size;
             n += body_size(k, &s->tile.body, inner);
             break;
         case STMT_let:
@@ -231,7 +238,8 @@ static double body_size(Gen *k, const Block *b, double points) {
 
 static double open_points(const Gen *k) {
     double n = 1;
-    for (int i = 0; i < k->n_slot; i++) n *= k->slot[i].n;
+    for (int i = 0; i < k->n_slot; i++)
+        n *= k->slot[i].n * (k->slot[i].is_lanes ? registers_per_vector(k->g) : 1);
     return n;
 }
 

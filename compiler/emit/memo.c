@@ -56,7 +56,6 @@ static void see_scalar(Gen *k, const Scalar *s) {
     if (map_has(k->facts, s)) return;
     map_set(k->facts, s, NULL);
     for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) see_scalar(k, s->arg[i]);
-    k->needs_all_lanes |= s->op == OP_rand;
     if (s->op != OP_load) return;
     see_access(k, &s->load->access);
     see_guards(k, s->load->guard, s->load->n_guard);
@@ -94,7 +93,6 @@ static void see_block(Gen *k, const Block *b) {
             see_access(k, &s->fetch.access);
             break;
         case STMT_combine:
-            k->needs_all_lanes = true;
             break;
         }
     }
@@ -150,6 +148,20 @@ bool first_visit(Gen *k, const Scalar *s) {
     if (f->visit == k->visit) return false;
     f->visit = k->visit;
     return true;
+}
+
+bool has_draws(Gen *k, const Scalar *s) {
+    if (s->op == OP_rand) return true;
+    if (!first_visit(k, s)) return false;
+    for (int i = 0; i < MAX_ARGS && s->arg[i]; i++)
+        if (has_draws(k, s->arg[i])) return true;
+    if (s->op != OP_load) return false;
+    const Load *l = s->load;
+    for (int i = 0; i < l->access.n_dyn; i++)
+        if (has_draws(k, l->access.dyn[i].s)) return true;
+    for (int i = 0; i < l->n_guard; i++)
+        if (l->guard[i].s && has_draws(k, l->guard[i].s)) return true;
+    return l->otherwise && has_draws(k, l->otherwise);
 }
 
 // A temp varies over those tile variables, open where it is declared, that some value it is

@@ -335,7 +335,7 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
                 part.times[1] = unroll[1].size[b];
                 cycles += lanes.count[l] * unroll[0].count[a] * unroll[1].count[b] *
                           tile_cycles(p, &part, k_points, reuse);
-                code += (double)vectors_of(part.width) * (double)(part.times[0] * part.times[1]) *
+                code += registers_of(p, &part) * (double)(part.times[0] * part.times[1]) *
                         (1 + p->body_cost + follower_cost(p, &part));
             }
     return cycles * others + FETCH * code;
@@ -440,7 +440,11 @@ static Tile find_tile(const Planner *p, double k_points, double *cycles) {
     for (int lanes = 0; lanes < p->nest->n_parallel; lanes++) {
         int64_t extent = dim_max(p->nest->slot[lanes].extent);
         if (extent < 2) continue;
-        int64_t last = 0;
+        int64_t last = 0, own = p->machine.vector_bytes / 4;
+        // Where sixteen lanes are several vectors, one of them is a quarter of the code.
+        bool is_simple = !is_contraction(p->leader) && p->draw_cost == 0;
+        if (own < LANES && own < extent && is_simple)
+            consider_unrolls(p, (Tile){lanes, own, {-1, -1}, {1, 1}}, k_points, &best);
         for (int64_t vectors = 1; vectors <= 4; vectors++) {
             int64_t width = vectors * LANES < extent || p->nest->slot[lanes].extent.by
                                 ? vectors * LANES : extent;
