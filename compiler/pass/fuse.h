@@ -6,7 +6,7 @@
 #include "pass/schedule.h"
 
 // Reads of contractions that may fall outside read padded copies instead.
-void halo(Function *f);
+void halo(Function *f, Arena *scratch);
 
 // Pointwise values whose recomputation is free are substituted into their readers.
 void substitute(Function *f, Arena *scratch);

@@ -1,6 +1,8 @@
 // Halo: reads of a contraction that may fall outside get a padded copy to read instead, so
 // that its inner loops have no guards. The copy is an ordinary value; where only one region
-// reads it, it becomes a stage in that region's scratch.
+// reads it, it becomes a stage in that region's scratch. Contractions that read the same value
+// without falling outside then read the copy, too, if nothing else wants the value: it is
+// computed straight into the copy.
 #include "ir/prove.h"
 #include "pass/fuse.h"
 
@@ -109,6 +111,95 @@ static Value *pad_value(void *context, Module *m, Value *v) {
     return index.body == v->index.body ? v : build_index(m, &index, v->span, v->hint);
 }
 
-void halo(Function *f) {
+// ---- copies that serve all readers
+
+typedef struct Copies {
+    Map *of;      // Value * to the padded copy of it
+    Map *wanted;  // values that more than contractions and their copy read
+} Copies;
+
+// Does p read all of v, moved by p's subscripts' constants?
+static bool is_padded_copy(Module *m, Value *p, Value *v) {
+    const Read *r = p->index.body->read;
+    Affine to[MAX_SLOTS];
+    for (int i = 0; i < v->type.rank; i++) {
+        const Affine a = r->sub[i].a;
+        if (a.n != 1 || a.t[0].slot != i || a.t[0].c != 1 || r->sub[i].gather) return false;
+        if (a.k > 0 || dim_max(p->type.dim[i]) + a.k < dim_max(v->type.dim[i])) return false;
+        to[i] = affine_add_const(affine_slot(m, i), -a.k);
+    }
+    // Where v is, no guard fails.
+    Scalar *inside = scalar_subst(m, p->index.body, to);
+    return build_map(m, v->type.rank, v->type.dim, inside, p->span, NULL) == v;
+}
+
+static bool reads_plainly(const Value *reader, const Value *v, Arena *scratch) {
+    if (!is_contraction(reader)) return false;
+    for (int i = 0; i < reader->index.n_where; i++)
+        if (reader->index.where[i].s) return false;
+    Reads reads = scalar_reads(reader->index.body, scratch);
+    for (int i = 0; i < reads.n; i++)
+        if (reads.at[i]->read->v == v && reads.at[i]->read->n_guard) return false;
+    return true;
+}
+
+static void find_copies(Function *f, Copies *c, Arena *scratch) {
+    c->of = map_new(scratch);
+    c->wanted = map_new(scratch);
+    Values order = function_order(f, scratch);
+    for (int i = 0; i < order.n; i++) {
+        Value *p = order.at[i];
+        Values operands = value_operands(p, scratch);
+        bool is_copy = p->op == VAL_index && !p->index.nr && p->index.body->op == OP_read &&
+                       p->index.body->read->n_guard;
+        for (int k = 0; k < operands.n; k++) {
+            Value *v = operands.at[k];
+            bool is_first = is_copy && v->op == VAL_index && !v->index.nr &&
+                            v == p->index.body->read->v && !map_has(c->of, v);
+            if (is_first && is_padded_copy(f->m, p, v)) map_set(c->of, v, p);
+            else if (!reads_plainly(p, v, scratch)) map_set(c->wanted, v, v);
+        }
+    }
+    for (int i = 0; i < f->results.n; i++) map_set(c->wanted, f->results.at[i].v, f);
+    for (int i = 0; i < f->updates.n; i++) map_set(c->wanted, f->updates.at[i].v, f);
+}
+
+static Scalar *read_copy(void *context, Module *m, Scalar *s) {
+    const Copies *c = context;
+    if (s->op != OP_read || s->read->n_guard) return s;
+    Value *p = map_get(c->of, s->read->v);
+    if (!p || map_has(c->wanted, s->read->v)) return s;
+    const Read *r = s->read;
+    Subscript sub[MAX_RANK];
+    for (int i = 0; i < r->v->type.rank; i++) {
+        sub[i] = r->sub[i];
+        if (sub[i].div != 1) return s;
+        sub[i].a = affine_add_const(sub[i].a, -p->index.body->read->sub[i].a.k);
+    }
+    return scalar_read(m, p, sub, NULL, 0, NULL);
+}
+
+static Value *use_copies(void *context, Module *m, Value *v) {
+    if (!is_contraction(v)) return v;
+    Index index = v->index;
+    index.body = scalar_rewrite(m, index.body, read_copy, context);
+    return index.body == v->index.body ? v : build_index(m, &index, v->span, v->hint);
+}
+
+// What was rebuilt in a round is unknown to it.
+static void share_copies(Function *f, Arena *scratch) {
+    enum { MAX_ROUNDS = 8 };
+    for (int round = 0; round < MAX_ROUNDS; round++) {
+        Copies c;
+        int before = f->m->n_value;
+        find_copies(f, &c, scratch);
+        int found = f->m->n_value;
+        function_rewrite(f, use_copies, &c);
+        if (f->m->n_value == found && found == before) return;
+    }
+}
+
+void halo(Function *f, Arena *scratch) {
     function_rewrite(f, pad_value, NULL);
+    share_copies(f, scratch);
 }

@@ -40,6 +40,11 @@ static bool is_plain(Scalar *s, double *left) {
     return *left >= 0;
 }
 
+bool is_cheap_padded(const Value *v) {
+    double cheap = 24;
+    return v->op == VAL_index && !v->index.nr && is_plain(v->index.body, &cheap);
+}
+
 bool is_cheap_again(const Value *v, Arena *scratch) {
     double cheap = 8;
     Value *source;

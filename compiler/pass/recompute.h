@@ -9,6 +9,9 @@
 
 bool is_cheap_again(const Value *v, Arena *scratch);
 
+// May v be computed at the points of its halo as well, for nothing?
+bool is_cheap_padded(const Value *v);
+
 // What a pointwise v reads that is not much smaller than itself, if it is one; else NULL.
 Value *large_source(const Value *v, Arena *scratch);
 

@@ -130,7 +130,7 @@ void pass_fuse(Pass *p) {
     Arena *scratch = arena_new();
     for (int i = 0; i < p->m->fns.n; i++) {
         Function *f = p->m->fns.at[i];
-        halo(f);
+        halo(f, scratch);
         substitute(f, scratch);
         turn(f);
         draws(f, scratch);

@@ -106,11 +106,11 @@ static bool can_substitute(Context *c, const Value *p, const Read *r, Scalar *bo
     if (u->in_chain && scalar_cost(body, c->scratch) >= costly) return false;
     const double PADDED = 2;  // points with what a halo adds
     double points = box_points(p->index.extent, p->index.np);
-    if (r->n_guard && u->evaluations > PADDED * points) return false;
-    if (r->n_guard && !is_cheap_again(p, c->scratch)) return false;
-    if (u->n_reader == 1 && u->n_site == 1 && u->evaluations <= points) return true;
-    return is_cheap_again(p, c->scratch) && u->evaluations <= PADDED * points &&
-           has_kept_source(c, p);
+    if (u->evaluations > PADDED * points) return false;
+    if (r->n_guard && !is_cheap_padded(p)) return false;
+    double allowed = r->n_guard ? PADDED * points : points;
+    if (u->n_reader == 1 && u->n_site == 1 && u->evaluations <= allowed) return true;
+    return is_cheap_again(p, c->scratch) && has_kept_source(c, p);
 }
 
 typedef struct Guarding {
