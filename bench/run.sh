@@ -4,14 +4,15 @@
 # thread and on two. Writes bench/results.md; reasons.tsv says why kernels stay far below their
 # limits, notes.md is added as it stands.
 #
-#   WORKLOADS="w1 w9" THREADS="1" ROUNDS=5 TIME=0.4 PYTHON=/usr/bin/python3 sh bench/run.sh
+#   WORKLOADS="w1 w9" THREADS="1" ROUNDS=5 TIME=0.3 PYTHON=/usr/bin/python3 sh bench/run.sh
 #
-# TIME is the seconds that one measurement takes; BENCH_LOCK a file to lock meanwhile.
+# TIME is the seconds that one measurement takes; BENCH_LOCK a file to lock meanwhile; OUT where the
+# result goes. All takes 8 minutes.
 set -eu
 cd "$(dirname "$0")/.."
-build=${BUILD:-build} rounds=${ROUNDS:-5} time=${TIME:-0.4} python=${PYTHON:-/usr/bin/python3}
+build=${BUILD:-build} rounds=${ROUNDS:-5} time=${TIME:-0.3} python=${PYTHON:-/usr/bin/python3}
 workloads=${WORKLOADS:-w1 w2 w3 w8 w10 w10n block w9} threads=${THREADS:-1 2}
-work=$build/bench
+out=${OUT:-bench/results.md} work=${WORK:-$build/bench}
 tab=$(printf '\t')
 rm -rf "$work"
 mkdir -p "$work"
@@ -21,7 +22,8 @@ mkdir -p "$work"
 
 now() { date +%s%N; }
 field() { sed -n "s/.*\"$1\": *\\([0-9.e+-]*\\).*/\\1/p"; }
-say() { echo "bench: $*" >&2; }
+say() { echo "bench: $(( ($(now) - begun) / 1000000000)) s: $*" >&2; }
+begun=$(now)
 less() { awk -v a="$1" -v b="$2" 'BEGIN { print a * b }'; }  # a times b, for shares of `time`
 
 # Runs one measurement, alone if there is a lock.
@@ -97,7 +99,7 @@ prepare() {  # WORKLOAD
 
 # ---- peers in Python: servers, one for each environment, that measure what they are asked
 
-lib=$(cd "$(dirname "$(cc -print-file-name=libm.so.6)")" && pwd -P)
+lib=$(cd "$(dirname "$(${CC:-cc} -print-file-name=libm.so.6)")" && pwd -P)
 common="env"
 [ ! -d "$lib/openblas-openmp" ] || common="$common LD_LIBRARY_PATH=$lib/openblas-openmp"
 [ ! -e "$lib/libtcmalloc_minimal.so.4" ] || common="$common LD_PRELOAD=$lib/libtcmalloc_minimal.so.4"
@@ -267,8 +269,8 @@ check_loss() {
 }
 
 main() {
-    cc -O2 -o "$work/products" bench/products.c -ldl
-    cc -O2 -no-pie -I. -o "$work/limits" bench/limits.c "$build/libnnrt.a" -lz -lm -lpthread
+    ${CC:-cc} -O2 -o "$work/products" bench/products.c -ldl
+    ${CC:-cc} -O2 -no-pie -I. -o "$work/limits" bench/limits.c "$build/libnnrt.a" -lz -lm -lpthread
     alone "$work/limits" > "$work/limits.tsv"
     has_torch= has_numpy=
     ! has torch || has_torch=yes
@@ -297,7 +299,7 @@ main() {
     awk -f bench/report.awk "$work/about" "$work/limits.tsv" "$work/times" "$work/programs" \
         "$work/torch_memory" bench/reasons.tsv "$work/kernels" > "$work/results.md"
     [ ! -e bench/notes.md ] || { echo; cat bench/notes.md; } >> "$work/results.md"
-    cp "$work/results.md" bench/results.md
-    say "bench/results.md is written"
+    cp "$work/results.md" "$out"
+    say "$out is written"
 }
 main

@@ -33,7 +33,7 @@ says error-count err '1 error'
 check cli/error-leaves-no-output "an output file is there" [ ! -e bad ]
 code 1 unwritable-output "$nnc" "$digits" -o no/such/folder/digits
 
-for kind in tokens ast graph grad fused loops memory summary llvm llvm.opt asm manifest; do
+for kind in tokens ast graph grad fused loops memory cost summary llvm llvm.opt asm manifest; do
     code 0 "emit-$kind" "$nnc" --emit=$kind "$digits"
     check "cli/emit-$kind-text" "prints nothing" [ -s out ]
     cp out first
@@ -74,3 +74,9 @@ code 0 program-bench ./digits bench --steps 20 --threads 1
 says program-bench-json out '"step_ms": *[0-9]'
 code 0 program-profile ./digits profile --steps 20 --threads 1
 says program-profile-kernels out 'arithmetic .*dense#1\.w'
+
+# ---- the benchmark's script, on one workload without peers
+WORKLOADS=w2 THREADS=1 ROUNDS=1 TIME=0.01 PYTHON=false BUILD="$build" WORK="$work/bench" \
+    OUT="$work/bench.md" code 0 bench-script sh "$root/bench/run.sh"
+says bench-script-limits bench.md '^| 1 | 128 | [1-9]'
+says bench-script-step bench.md '^| W2.* | 1 | 0[.0-9]* (.*) | - | - | - | [1-9]'
