@@ -9,7 +9,8 @@ enum { MAX_DEPTH = 60 };
 
 typedef struct Around {  // a loop or a variable of a tile
     int var;
-    double trips;
+    int64_t low, step, trips;
+    double share;  // of the trips that are made: a loop's guards may hold anywhere
     bool is_loop;
 } Around;
 
@@ -53,7 +54,7 @@ static Places affine_places(const Count *c, Affine a) {
 static double product(const Count *c, Places set) {
     double n = 1;
     for (int i = 0; i < c->depth; i++)
-        if (set >> i & 1) n *= c->around[i].trips;
+        if (set >> i & 1) n *= (double)c->around[i].trips;
     return n;
 }
 
@@ -63,7 +64,9 @@ static double times(const Count *c, Places set) {
     while (deepest > 0 && !(set >> (deepest - 1) & 1 && c->around[deepest - 1].is_loop)) deepest--;
     for (int i = 0; i < deepest; i++)
         if (c->around[i].is_loop) set |= (Places)1 << i;
-    return product(c, set);
+    double n = product(c, set);
+    for (int i = 0; i < c->depth; i++) n *= c->around[i].share;
+    return n;
 }
 
 // ---- scalars
@@ -160,9 +163,44 @@ static int64_t greatest_of(Bound b) {
     return dim_max(b.d) / b.multiple * b.multiple;
 }
 
-static double trips_of(const Stmt *s) {
+static int64_t trips_of(const Stmt *s) {
     int64_t length = greatest_of(s->loop.high) - greatest_of(s->loop.low);
-    return length > 0 ? (double)((length + s->loop.step - 1) / s->loop.step) : 0;
+    return length > 0 ? (length + s->loop.step - 1) / s->loop.step : 0;
+}
+
+static int64_t affine_at(const Count *c, Affine a, const int64_t *turn) {
+    int64_t sum = a.k;
+    for (int i = 0; i < a.n; i++)
+        for (int k = 0; k < c->depth; k++)
+            if (c->around[k].var == a.t[i].slot)
+                sum += a.t[i].c * (c->around[k].low + turn[k] * c->around[k].step);
+    return sum;
+}
+
+static bool guards_hold(const Count *c, const Stmt *s, const int64_t *turn) {
+    for (int i = 0; i < s->loop.n_guard; i++) {
+        int64_t e = affine_at(c, s->loop.guard[i].e, turn), mod = s->loop.guard[i].mod;
+        if (mod ? e % mod != 0 : e < 0) return false;
+    }
+    return true;
+}
+
+// At how many of the places around it a loop's guards hold: all of them, tried.
+static double guarded_share(const Count *c, const Stmt *s) {
+    enum { MOST = 1 << 16 };
+    Places set = 0;
+    for (int i = 0; i < s->loop.n_guard; i++) set |= affine_places(c, s->loop.guard[i].e);
+    double n = 1, held = 0;
+    for (int k = 0; k < c->depth; k++)
+        if (set >> k & 1) n *= (double)c->around[k].trips;
+    if (!set || n > MOST) return 1;
+    int64_t turn[MAX_DEPTH] = {0};
+    for (int k = 0; k >= 0;) {
+        held += guards_hold(c, s, turn);
+        for (k = c->depth - 1; k >= 0; turn[k--] = 0)
+            if (set >> k & 1 && ++turn[k] < c->around[k].trips) break;
+    }
+    return held / n;
 }
 
 static void note_temp(Count *c, const Temp *t) {
@@ -173,20 +211,21 @@ static void note_temp(Count *c, const Temp *t) {
 
 static void count_block(Count *c, const Block *b, void (*visit)(Count *, const Stmt *));
 
-static void enter(Count *c, int var, double trips, bool is_loop) {
+static void enter(Count *c, Around a) {
     if (c->depth == MAX_DEPTH) BUG("work: loops nested too deep");
-    c->around[c->depth++] = (Around){var, trips, is_loop};
+    c->around[c->depth++] = a;
 }
 
 static void count_inside(Count *c, const Stmt *s, void (*visit)(Count *, const Stmt *)) {
     int depth = c->depth;
     if (s->kind == STMT_for && !trips_of(s)) return;
     if (s->kind == STMT_for) {
-        enter(c, s->loop.var, trips_of(s), true);
+        enter(c, (Around){s->loop.var, greatest_of(s->loop.low), s->loop.step, trips_of(s),
+                          guarded_share(c, s), true});
         count_block(c, &s->loop.body, visit);
     } else {
         for (int i = 0; i < s->tile.n; i++)
-            enter(c, s->tile.var[i].var, (double)s->tile.var[i].size, false);
+            enter(c, (Around){s->tile.var[i].var, 0, 1, s->tile.var[i].size, 1, false});
         count_block(c, &s->tile.body, visit);
     }
     c->depth = depth;

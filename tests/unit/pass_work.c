@@ -149,12 +149,32 @@ START_TEST(counts_at_the_largest_extents) {
 }
 END_TEST
 
+// A filter of three taps over eight points: the two taps that fall outside are left out.
+START_TEST(guards_of_loops_leave_points_out) {
+    World w = world_new();
+    Buffer *x = buffer(&w, BUFFER_arena, 8), *y = buffer(&w, BUFFER_arena, 8);
+    enum { N, A, R };
+    Block *body = count(&w, count(&w, &w.k->body, N, 8, 1), A, 3, 1);
+    Block *inner = count(&w, body, R, 1, 1);
+    Affine at = affine_add_const(AT(&w, N, 1, A, 1), -1);
+    Affine from_end = affine_add_const(affine_scale(w.m, at, -1), 7);
+    Guard guard[2] = {{.e = at, .s = NULL}, {.e = from_end, .s = NULL}};
+    body->at[0]->loop.guard = guard;
+    body->at[0]->loop.n_guard = 2;
+    store(&w, inner, y, AT(&w, N, 1), op(&w, OP_mul, load(&w, x, at), load(&w, x, at), NULL));
+    Work work = kernel_work(w.k);
+    ck_assert_double_eq_tol(work.flops, 8 * 3 - 2, 1e-9);
+    arena_free(w.c->arena);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("work");
     TCase *t = tcase_create("work");
     tcase_add_test(t, a_product_counts_two_for_each_multiply_add);
     tcase_add_test(t, what_does_not_vary_counts_once);
     tcase_add_test(t, counts_at_the_largest_extents);
+    tcase_add_test(t, guards_of_loops_leave_points_out);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
