@@ -22,11 +22,24 @@ static V emit_iv(Gen *k, const Scalar *s) {
     return affine_value(k, &a);
 }
 
+// A whole real that is made an integer, or NULL.
+static const Scalar *whole_real(const Scalar *s) {
+    return s->op == OP_to_int && is_small_whole(s->arg[0]) ? s->arg[0] : NULL;
+}
+
 static V emit_operation(Gen *k, const Scalar *s) {
     bool as_vector = in_lanes(k, scalar_deps(k, s));
     V arg[MAX_ARGS];
     int n = op_info[s->op].arity;
+    const Scalar *same = without_clamp(s);
+    if (same != s) return emit_scalar_as(k, same, as_vector);
+    const Scalar *whole = s->op == OP_scale2 && k->g->has_avx512 ? whole_real(s->arg[1]) : NULL;
+    if (whole)
+        return emit_scaled(k->g, s->elem, emit_scalar_as(k, s->arg[0], as_vector),
+                           emit_scalar_as(k, whole, as_vector));
     for (int i = 0; i < n; i++) arg[i] = emit_scalar_as(k, s->arg[i], as_vector);
+    if (whole_real(s))
+        return LLVMBuildFPToSI(k->g->b, arg[0], same_lanes(arg[0], k->g->t_i32), "");
     return emit_op(k->g, s->op, s->elem, s->arg[s->op == OP_select ? 1 : 0]->elem, arg);
 }
 

@@ -82,6 +82,21 @@ void emit_rand_words(Code *g, V seed, uint32_t site, V step, V base, bool is_com
 V emit_rand_fraction(Code *g, V word, Elem real);          // the draw
 V emit_rand_below(Code *g, V word, Elem real, double x);   // draw < x
 
+// x times two to the power of n, a whole real; where `has_avx512`.
+V emit_scaled(Code *g, Elem elem, V x, V n);
+
+// ---- what is known of a real (range.c)
+
+typedef struct RealRange {
+    double low, high;  // where it is no NaN
+    bool may_be_nan;
+    bool is_whole;     // where it is no NaN, and finite
+} RealRange;
+
+RealRange real_range(const Scalar *s);
+const Scalar *without_clamp(const Scalar *s);  // s, or what a min or max always gives
+bool is_small_whole(const Scalar *s);          // its own integer, and no NaN
+
 // ---- a kernel
 
 enum { MAX_TILE_VARS = 8, MAX_LOOPS = 24 };

@@ -405,9 +405,13 @@ static V mantissa_avx512(Code *g, Elem e, V x) {
     return select_of(g, is_taken_apart(g, e, exponent), mantissa, x);
 }
 
+V emit_scaled(Code *g, Elem elem, V x, V n) {
+    return avx512(g, &i_scalef, elem, x, n, false);
+}
+
 static V scale2_avx512(Code *g, Elem e, V x, V n) {
     V count = LLVMBuildSIToFP(g->b, clamp(g, n, -5000, 5000), LLVMTypeOf(x), "");
-    return avx512(g, &i_scalef, e, x, count, false);
+    return emit_scaled(g, e, x, count);
 }
 
 // In doubles an f32 can be scaled exactly; it is rounded when it becomes f32 again.

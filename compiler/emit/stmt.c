@@ -39,10 +39,38 @@ int count_points(const Gen *k, const uint64_t *set) {
 
 // ---- temps and stores
 
+static int count_operations(Gen *k, const Scalar *s) {
+    if (!first_visit(k, s) || !op_info[s->op].arity) return 0;
+    int n = 1;
+    for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) n += count_operations(k, s->arg[i]);
+    return n;
+}
+
+// Long expressions at two vectors of points go operation by operation, so that the processor
+// finds one's operations while the other's wait for theirs. There must be registers for both.
+static bool goes_in_step(Gen *k, const Scalar *value, int n_point) {
+    enum { LONG_EXPRESSION = 24, POINTS = 2 };
+    if (!k->g->has_avx512 || k->is_compact || n_point != POINTS) return false;
+    k->visit++;
+    return count_operations(k, value) >= LONG_EXPRESSION;
+}
+
+static void emit_in_step(Gen *k, const Scalar *s, const uint64_t *varies) {
+    if (!first_visit(k, s) || !op_info[s->op].arity) return;
+    for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) emit_in_step(k, s->arg[i], varies);
+    first_point(k);
+    do emit_scalar(k, s);
+    while (next_point(k, varies));
+}
+
 // The tile must have been seen to vary no further than its declaration.
 static void set_temp(Gen *k, TempState *t, const Scalar *value) {
     V *next = NEW_ARRAY(k->arena, V, t->n_point);
     int i = 0;
+    if (goes_in_step(k, value, t->n_point)) {
+        k->visit++;
+        emit_in_step(k, value, t->varies);
+    }
     first_point(k);
     do next[i++] = emit_scalar_as(k, value, t->is_vector);
     while (next_point(k, t->varies));
@@ -177,6 +205,17 @@ static bool stores_apart(Gen *k, const Stmt *store, const Stmt *other) {
     return loads_are_own(k, other->store.value, a);
 }
 
+// Does one of n statements go through the points in step?
+static bool has_long_steps(Gen *k, const Block *b, int first, int n) {
+    for (int i = first; i < first + n; i++) {
+        const Stmt *s = b->at[i];
+        if (s->kind == STMT_store) continue;
+        int n_point = count_points(k, temp_state(k, s->set.temp)->varies);
+        if (goes_in_step(k, s->set.value, n_point)) return true;
+    }
+    return false;
+}
+
 // How many statements from `first` on can be done point by point; 1 for none.
 int straight_run(Gen *k, const Block *b, int first) {
     int n = 0;
@@ -184,6 +223,7 @@ int straight_run(Gen *k, const Block *b, int first) {
     while (first + n < b->n && is_straight(k, b->at[first + n]))
         stores |= b->at[first + n++]->kind == STMT_store;
     if (!k->n_slot || !stores) return 1;
+    if (has_long_steps(k, b, first, n)) return 1;
     for (int i = first; i < first + n; i++)
         for (int j = first; j < first + n; j++)
             if (b->at[i]->kind == STMT_store && !stores_apart(k, b->at[i], b->at[j])) return 1;
