@@ -75,6 +75,13 @@ says program-bench-json out '"step_ms": *[0-9]'
 code 0 program-profile ./digits profile --steps 20 --threads 1
 says program-profile-kernels out 'arithmetic .*dense#1\.w'
 
+# ---- the arena is no more than a tenth larger than the most bytes alive at one time
+for program in bench/w1 bench/w3 bench/w8 bench/w10 bench/block examples/digits; do
+    "$nnc" --emit=memory "$root/$program.nn" > out 2> err
+    check "cli/memory-$(basename $program)" "$(grep '^arena:' out)" \
+        awk '/^arena:/ { exit !($2 > 0 && $2 <= 1.1 * $NF) } END { if (!NR) exit 1 }' out
+done
+
 # ---- the benchmark's script, on one workload without peers
 WORKLOADS=w2 THREADS=1 ROUNDS=1 TIME=0.01 PYTHON=false BUILD="$build" WORK="$work/bench" \
     OUT="$work/bench.md" code 0 bench-script sh "$root/bench/run.sh"
