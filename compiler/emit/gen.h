@@ -179,6 +179,8 @@ typedef struct Stage {  // loads and stores of a loop whose lanes are rows (stag
     const Stmt *store[MAX_SQUARES];
     int first_of_store[MAX_SQUARES];
     int var;                 // of the loop
+    int outer;               // of a loop around it that walks on along the rows, or -1
+    int64_t n_inner;         // the inner loop's iterations, then
     V start;                 // its value at the block's first iteration
 } Stage;
 

@@ -2,6 +2,7 @@
 // each, at every point.
 #include <llvm-c/DebugInfo.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/die.h"
 #include "emit/gen.h"
@@ -406,6 +407,52 @@ static void emit_loop_in_tile(Gen *k, const Stmt *s, const Stmt *tile, V low, V 
     close_tile(k, tile);
 }
 
+static int64_t known_trip(const Stmt *s) {
+    Bound low = s->loop.low, high = s->loop.high;
+    bool is_known = !low.d.by && !high.d.by && low.multiple <= 1 && high.multiple <= 1;
+    return is_known && low.d.n == 0 && s->loop.step == 1 && !s->loop.n_guard ? high.d.n : 0;
+}
+
+// Whether a loop around `inner` goes on where the rows that `inner` stores along the lanes stop.
+static bool walks_on(Gen *k, const Stmt *s, const Stmt *inner, Stage *stage) {
+    int64_t n = known_trip(inner), rows = known_trip(s);
+    if (!n || !rows || n * rows > LANES || !plan_stage(k, inner, stage) || stage->n) return false;
+    for (int i = 0; i < stage->n_store; i++)
+        if (affine_coef(stage->store[i]->store.access.at, s->loop.var) != n) return false;
+    stage->outer = s->loop.var;
+    stage->n_inner = n;
+    return true;
+}
+
+// Two loops around one tile whose stores along a row follow one another: one block of rows.
+static bool emit_joined_rows(Gen *k, const Stmt *s) {
+    const Stmt *inner = s->loop.body.n == 1 ? s->loop.body.at[0] : NULL;
+    const Stmt *tile = inner && inner->kind == STMT_for ? only_tile(inner) : NULL;
+    if (!tile || !known_trip(s) || k->stage) return false;
+    Stmt *t = NEW(k->arena, Stmt), *outer = NEW(k->arena, Stmt);
+    *t = *inner;
+    *outer = *s;
+    t->loop.body = tile->tile.body;
+    memset(&outer->loop.body, 0, sizeof outer->loop.body);
+    vec_push(k->arena, &outer->loop.body, t);
+    Stage stage;
+    open_tile(k, tile);
+    bool joins = walks_on(k, s, t, &stage);
+    if (joins) {
+        Var first = {VAR_const};
+        k->var[s->loop.var] = k->var[t->loop.var] = first;
+        fill_stage(k, &stage, 0);
+        k->stage = &stage;
+        emit_range(k, outer, const_i64(k->g, 0), const_i64(k->g, known_trip(s)), 1, true);
+        k->stage = NULL;
+        k->var[s->loop.var] = k->var[t->loop.var] = first;
+        flush_stage(k, &stage, (int)(known_trip(s) * known_trip(t)));
+        k->var[s->loop.var].kind = k->var[t->loop.var].kind = VAR_none;
+    }
+    close_tile(k, tile);
+    return joins;
+}
+
 // The loop in a branch of its own.
 static void emit_if(Gen *k, const Stmt *s, V condition) {
     Code *g = k->g;
@@ -439,6 +486,7 @@ void emit_for(Gen *k, const Stmt *s) {
     V low = emit_bound(k, s->loop.low), high = emit_bound(k, s->loop.high);
     bool is_outermost = k->n_loop == 0 && k->k->is_parallel;
     if (!is_outermost) {
+        if (emit_joined_rows(k, s)) return;
         const Stmt *tile = only_tile(s);
         if (tile) emit_loop_in_tile(k, s, tile, low, high);
         else emit_loop(k, s, low, high);

@@ -355,6 +355,7 @@ static void find_row_store(Gen *k, const Block *b, const Stmt *s, int var, Stage
 
 bool plan_stage(Gen *k, const Stmt *s, Stage *out) {
     memset(out, 0, sizeof *out);
+    out->outer = -1;
     if (k->stage || s->loop.step != 1 || open_lanes(k) < 0) return false;
     for (int i = 0; i < s->loop.body.n; i++) {
         const Stmt *x = s->loop.body.at[i];
@@ -413,6 +414,10 @@ static V row_of_iteration(Gen *k, const Stage *stage, int number) {
     Code *g = k->g;
     V iteration = affine_i64(k, &(Affine){1, &(Term){stage->var, 1}, 0});
     iteration = LLVMBuildNSWSub(g->b, iteration, stage->start, "");
+    if (stage->outer >= 0) {
+        V before = affine_i64(k, &(Affine){1, &(Term){stage->outer, stage->n_inner}, 0});
+        iteration = LLVMBuildNSWAdd(g->b, iteration, before, "");
+    }
     V offset = LLVMBuildNSWMul(g->b, iteration, const_i64(g, ROW_BYTES), "");
     return byte_offset(g, square(k, number), offset);
 }

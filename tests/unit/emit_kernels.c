@@ -588,6 +588,34 @@ START_TEST(stores_rows) {
 }
 END_TEST
 
+// Two loops around such a tile: the outer one goes on where the inner one's rows stop, or not.
+START_TEST(stores_rows_of_two_loops) {
+    enum { ROWS = 2, COLUMNS = 6, N = 14, PITCH = 20 };
+    for (int apart = COLUMNS; apart <= COLUMNS + 2; apart++) {
+        World w = world_new(ELEM_f32, 2);
+        Buffer *x = buffer(&w, "x", ELEM_f32, COLUMNS * N), *y = buffer(&w, "y", ELEM_f32, 3 * N * PITCH);
+        new_kernel(&w, "unpack");
+        Block *outer = count(&w, &w.k->body, 3, 3, 1);
+        Block *inner = count(&w, count(&w, outer, 2, ROWS, 1), 0, COLUMNS, 1);
+        Block *t = tile(&w, inner, 0, 0, 1, N);
+        Scalar *value = scalar_binary(w.m, OP_add, load(&w, x, AT(&w, 0, 0, N, 1, 1)),
+                                      scalar_unary(w.m, OP_to_real, scalar_iv(w.m, 2)));
+        store(&w, t, y, AT(&w, 1, 0, 1, 1, PITCH, 2, apart, 3, N * PITCH), value);
+        fill(&w, x, 1);
+        run(&w, NULL);
+        for (int o = 0; o < 3; o++)
+            for (int j = 0; j < N; j++)
+                for (int r = 0; r < ROWS; r++)
+                    for (int c = 0; c < COLUMNS; c++) {
+                        float want = (float)load_get(w.loaded, x, c * N + j) + r;
+                        int at = (o * N + j) * PITCH + 1 + r * apart + c;
+                        ck_assert(load_get(w.loaded, y, at) == want);
+                    }
+        done(&w);
+    }
+}
+END_TEST
+
 // Points are in lockstep: every load of a tile's statements comes before its stores.
 START_TEST(lockstep) {
     World w = world_new(ELEM_f32, 2);
@@ -798,6 +826,7 @@ int main(void) {
     tcase_add_test(t, rows_along_lanes);
     tcase_add_test(t, packs_rows);
     tcase_add_test(t, stores_rows);
+    tcase_add_test(t, stores_rows_of_two_loops);
     tcase_add_test(t, lockstep);
     tcase_add_loop_test(t, lanes_reduction, 0, 4);
     tcase_add_test(t, draws);
