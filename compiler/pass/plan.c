@@ -341,6 +341,33 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
     return cycles * others + FETCH * code;
 }
 
+// Steps of a short innermost loop stand one after another (emit unrolls it). Where points of
+// the tile read at one step what their neighbours read at the next (a convolution's taps),
+// those elements stay in registers from step to step.
+static double kept_between_steps(const Planner *p, const Tile *tile) {
+    enum { SHORT = 8 };
+    const Nest *nest = p->nest;
+    const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
+    if (!nest->n_reduced || inner->extent.by || inner->extent.n > SHORT || inner->extent.n < 2)
+        return 0;
+    double kept = 0;
+    for (int i = 0; i < p->touches.n; i++) {
+        const Touch *t = &p->touches.at[i];
+        if (!t->is_inner || (tile->lanes >= 0 && touches_slot(t, &nest->slot[tile->lanes])))
+            continue;
+        int64_t step = llabs(t->walk.stride[fastest(inner)]);
+        for (int u = 0; u < 2 && step; u++) {
+            if (tile->unroll[u] < 0) continue;
+            bool moves_along = llabs(t->walk.stride[fastest(&nest->slot[tile->unroll[u]])]) == step;
+            bool moves_across = tile->unroll[1 - u] >= 0 &&
+                                touches_slot(t, &nest->slot[tile->unroll[1 - u]]);
+            double rows = moves_across ? (double)tile->times[1 - u] : 1;
+            if (moves_along) kept += (double)(tile->times[u] - 1) * rows;
+        }
+    }
+    return kept;
+}
+
 static bool fits_registers(const Planner *p, const Tile *tile) {
     double points = 1, vectors = registers_of(p, tile), streams = 0;
     for (int u = 0; u < 2; u++) points *= tile->unroll[u] >= 0 ? (double)tile->times[u] : 1;
@@ -348,7 +375,8 @@ static bool fits_registers(const Planner *p, const Tile *tile) {
         if (p->touches.at[i].is_inner && tile->lanes >= 0 &&
             touches_slot(&p->touches.at[i], &p->nest->slot[tile->lanes]))
             streams = vectors;
-    return points * vectors + streams + 1 <= p->machine.n_register;
+    double kept = kept_between_steps(p, tile);
+    return points * vectors + streams + (kept > 1 ? kept : 1) <= p->machine.n_register;
 }
 
 typedef struct Best {
