@@ -58,6 +58,14 @@ says define-changes-shape out '17'
 code 1 define-unknown "$nnc" -D nothing=17 --emit=graph "$digits"
 code 0 levels "$nnc" -O0 "$digits" -o digits0
 
+# Accumulators of a contraction stay in registers, whatever its epilogue keeps there.
+if [ "$(uname -m)" = x86_64 ]; then
+    "$nnc" --cpu=x86-64-v4 --emit=asm "$root/bench/w1.nn" > out 2> err
+    set -- $(awk -f "$root/tests/spills.awk" out)
+    check cli/loops-of-contractions "none found" [ "$1" -gt 4 ]
+    check cli/loops-without-spills "$2 of $1 loops store to the stack" [ "$2" = 0 ]
+fi
+
 # Without -o the program takes the file's name.
 cp "$digits" here.nn
 code 0 default-name "$nnc" here.nn

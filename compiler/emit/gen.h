@@ -115,6 +115,7 @@ typedef struct LoopLevel {
     V low;         // i64, valid in `pre`
     int64_t step;  // of one iteration of the emitted loop
     int64_t grain; // iv is always a multiple of it
+    int64_t trips; // iterations to expect
     BB pre, head;
     bool is_innermost;
     VEC(Pointer) pointers;

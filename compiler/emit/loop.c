@@ -61,6 +61,20 @@ static void forbid_unrolling(Code *g, V branch) {
     LLVMSetMetadata(branch, kind, LLVMMetadataAsValue(g->cx, id));
 }
 
+// What every register allocator goes by: without it a short loop around another counts as much
+// as the k loop of a contraction, and accumulators make room for constants.
+static void say_trips(Code *g, V branch, int64_t trips) {
+    enum { MOST = 1 << 20 };
+    if (trips > MOST) trips = MOST;
+    LLVMMetadataRef part[3] = {
+        LLVMMDStringInContext2(g->cx, "branch_weights", 14),
+        LLVMValueAsMetadata(LLVMConstInt(g->t_i32, (unsigned long long)(2 * trips - 1), 0)),
+        LLVMValueAsMetadata(LLVMConstInt(g->t_i32, 2, 0))};
+    unsigned kind = LLVMGetMDKindIDInContext(g->cx, "prof", 4);
+    LLVMMetadataRef weights = LLVMMDNodeInContext2(g->cx, part, 3);
+    LLVMSetMetadata(branch, kind, LLVMMetadataAsValue(g->cx, weights));
+}
+
 BB new_block(Gen *k, const char *what) {
     return LLVMAppendBasicBlockInContext(k->g->cx, k->g->fn, what);
 }
@@ -91,13 +105,31 @@ static int64_t grain_of(const Stmt *s, V low) {
     return common_divisor(s->loop.step, s->loop.low.d.by ? s->loop.low.multiple : s->loop.low.d.n);
 }
 
-static LoopLevel *open_loop(Gen *k, const Stmt *s, V low, int copies, CarriedTemps *carried) {
+// Whether the loop does what whole blocks left over.
+static bool is_rest(const Stmt *s) {
+    Bound low = s->loop.low, high = s->loop.high;
+    return low.multiple > 1 && low.multiple <= LANES && high.multiple <= 1 &&
+           low.d.by == high.d.by && low.d.n == high.d.n;
+}
+
+// At the largest extents; of what whole blocks left over, half a block.
+static int64_t expected_trips(const Stmt *s, V low, V high, int64_t step) {
+    int64_t from = 0, to;
+    const_int(low, &from);
+    if (!const_int(high, &to)) to = dim_max(s->loop.high.d);
+    if (is_rest(s)) from = to - s->loop.low.multiple / 2;
+    return to - from > step ? (to - from) / step : 1;
+}
+
+static LoopLevel *open_loop(Gen *k, const Stmt *s, V low, V high, int copies,
+                            CarriedTemps *carried) {
     Code *g = k->g;
     if (k->n_loop == MAX_LOOPS) BUG("emit: kernel %s nests too many loops", k->k->name);
     LoopLevel *l = &k->loop[k->n_loop++];
     *l = (LoopLevel){.var = s->loop.var, .low = low, .step = copies * s->loop.step};
     l->is_innermost = !has_loop(&s->loop.body);
     l->grain = grain_of(s, low);
+    l->trips = expected_trips(s, low, high, l->step);
     l->pre = LLVMGetInsertBlock(g->b);
     l->head = new_block(k, "loop");
     BB body = new_block(k, "body");
@@ -126,7 +158,9 @@ static BB close_loop(Gen *k, LoopLevel *l, V high, CarriedTemps *carried, BB don
     BB latch = LLVMGetInsertBlock(g->b);
     finish_pointers(k, l, latch);
     V goes_on = LLVMBuildICmp(g->b, LLVMIntSLT, next, high, "");
-    forbid_unrolling(g, LLVMBuildCondBr(g->b, goes_on, l->head, done));
+    V branch = LLVMBuildCondBr(g->b, goes_on, l->head, done);
+    forbid_unrolling(g, branch);
+    say_trips(g, branch, l->trips);
     LLVMAddIncoming(l->iv, &next, &latch, 1);
     for (int i = 0; i < carried->n; i++) {
         Carried *c = &carried->at[i];
@@ -167,7 +201,7 @@ static void emit_range(Gen *k, const Stmt *s, V low, V high, int copies, bool is
     else LLVMBuildCondBr(g->b, runs, pre, done);
     LLVMPositionBuilderAtEnd(g->b, pre);
     CarriedTemps carried = {0};
-    LoopLevel *l = open_loop(k, s, low, copies, &carried);
+    LoopLevel *l = open_loop(k, s, low, high, copies, &carried);
     emit_copies(k, s, k->n_loop - 1, copies);
     BB latch = close_loop(k, l, high, &carried, done);
     LLVMPositionBuilderAtEnd(g->b, done);
@@ -263,13 +297,6 @@ static int value_size(Gen *k, const Block *b) {
     return n;
 }
 
-// Whether the loop does what whole blocks left over.
-static bool is_rest(const Stmt *s) {
-    Bound low = s->loop.low, high = s->loop.high;
-    return low.multiple > 1 && low.multiple <= LANES && high.multiple <= 1 &&
-           low.d.by == high.d.by && low.d.n == high.d.n;
-}
-
 // How many copies of the body one iteration of the loop gets. On the k loop of a contraction
 // with a small tile four gain 1 to 2% and cost a third more time to compile; tiles of sixteen
 // vectors, pointwise loops and sums of long expressions gain nothing.
@@ -324,7 +351,7 @@ static void emit_whole_blocks(Gen *k, const Stmt *s, Stage *stage, V low, V high
     else LLVMBuildCondBr(g->b, LLVMBuildICmp(g->b, LLVMIntSLT, low, high, ""), pre, done);
     LLVMPositionBuilderAtEnd(g->b, pre);
     CarriedTemps carried = {0};
-    LoopLevel *l = open_loop(k, s, low, LANES, &carried);
+    LoopLevel *l = open_loop(k, s, low, high, LANES, &carried);
     l->is_innermost = false;
     k->var[s->loop.var] = (Var){VAR_loop, 0, k->n_loop - 1};
     touch(k, s->loop.var);
