@@ -279,8 +279,8 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
     double per_k = ops > 0.75 * inner_loads ? ops : 0.75 * inner_loads;
     if (per_k < latency) per_k = latency;
     if (p->body_cost == 0) per_k = 0.75 * inner_loads;
-    const double A_LOAD = 0.02, A_MISS = 1.4;  // what shows of them beside the arithmetic
-    per_k += A_LOAD * inner_loads + A_MISS * conflicts;
+    const double A_MISS = 1.4;  // what shows of one beside the arithmetic
+    per_k += A_MISS * conflicts;
     if (p->filtered && !selects) k_points *= p->share;
     return k_points * (per_k + 0.6) + outer + follower_cost(p, tile) * points * vectors + 6;
 }
@@ -381,7 +381,7 @@ static bool fits_registers(const Planner *p, const Tile *tile) {
 
 typedef struct Best {
     Tile tile;
-    double cycles;
+    double cycles, loads;  // loads: of one step, where each operand moves along one side
 } Best;
 
 // How much longer two threads take than half of one's time, where the tile leaves too few
@@ -422,7 +422,16 @@ static void consider(const Planner *p, const Tile *tile, double k_points, Best *
     if (!fits_registers(p, tile)) return;
     double cycles = nest_cycles(p, tile, k_points);
     cycles *= imbalance(p, tile, cycles) * runtime_lanes(p, tile) * edges(p, tile);
-    if (cycles < best->cycles * 0.999) *best = (Best){*tile, cycles};
+    // Among equals of a plain product, the one whose sides are the shortest.
+    const double NEAR = 0.001;
+    bool is_product = is_contraction(p->leader) && p->nest->n_reduced == 1;
+    double loads = tile->lanes >= 0 ? (double)vectors_of(tile->width) : 0, rows = 1;
+    for (int u = 0; u < 2; u++) rows *= tile->unroll[u] >= 0 ? (double)tile->times[u] : 1;
+    loads += rows;
+    bool is_better = cycles < best->cycles * (1 - NEAR);
+    bool is_equal = !is_better && cycles < best->cycles * (1 + NEAR);
+    if (is_better || (is_equal && is_product && loads < best->loads))
+        *best = (Best){*tile, cycles, loads};
 }
 
 // Without reuse of operands, more points in a tile only hide latency.
@@ -463,7 +472,7 @@ static void consider_unrolls(const Planner *p, Tile tile, double k_points, Best 
 }
 
 static Tile find_tile(const Planner *p, double k_points, double *cycles) {
-    Best best = {{-1, 1, {-1, -1}, {1, 1}}, INFINITY};
+    Best best = {{-1, 1, {-1, -1}, {1, 1}}, INFINITY, INFINITY};
     consider_unrolls(p, best.tile, k_points, &best);
     for (int lanes = 0; lanes < p->nest->n_parallel; lanes++) {
         int64_t extent = dim_max(p->nest->slot[lanes].extent);
