@@ -215,8 +215,9 @@ static void lower_block_loops(NestLower *n, int place, Block *block) {
         inside_blocks(n, block);
         return;
     }
-    int64_t size = nest->slot[place].block;
     Dim e = n->range[place].count;
+    int64_t size = nest->slot[place].block;
+    if (is_reduced(nest, place) && size >= e.n) size = 0;
     if (is_reduced(nest, place) && size && !n->resumes) {
         Buffer *partial = n->partial;
         n->partial = new_partial(n, block);
