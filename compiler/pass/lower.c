@@ -286,6 +286,7 @@ void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block) {
         n.value[i] = outer[i];
         n.is_walked[i] = true;
     }
+    n.strip = nest->is_leaf ? affine_const(0) : l->strip;
     if (n.row >= 0) n.row_base = nest->is_leaf ? l->block : outer[n.row];
     n.top = l->region->n_outer ? NULL : block;
     lower_nest_blocks(&n, block);
@@ -357,6 +358,25 @@ static void lower_single(Lower *l, const Region *region) {
     }
 }
 
+// The nests from `first` on that go strip by strip, or a single one; the next.
+static int lower_strips(Lower *l, const Region *region, int first, const Affine *outer,
+                        Block *block) {
+    l->strip = affine_const(0);
+    if (region->strip == region->block || region->nests.at[first]->is_leaf) {
+        lower_nest(l, region->nests.at[first], outer, block);
+        return first + 1;
+    }
+    Dim rows = dim_const(region->block);
+    int var = new_var(l, "s", rows);
+    Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(rows), region->strip,
+                         l->kernel->span);
+    l->strip = affine_slot(l->m, var);
+    for (; first < region->nests.n && !region->nests.at[first]->is_leaf; first++)
+        lower_nest(l, region->nests.at[first], outer, &loop->loop.body);
+    l->strip = affine_const(0);
+    return first;
+}
+
 // The nests under a loop over whole blocks of rows, or over the rows that are left.
 static void lower_rows(Lower *l, const Region *region, bool is_rest, Affine *outer, Block *block) {
     int last = region->n_outer - 1;
@@ -376,8 +396,7 @@ static void lower_rows(Lower *l, const Region *region, bool is_rest, Affine *out
     outer[last] = l->block = affine_slot(l->m, var);
     if (!rows.by && !is_rest) outer[last] = affine_scale(l->m, outer[last], region->block);
     l->region = region;
-    for (int i = 0; i < region->nests.n; i++)
-        lower_nest(l, region->nests.at[i], outer, &loop->loop.body);
+    for (int i = 0; i < region->nests.n;) i = lower_strips(l, region, i, outer, &loop->loop.body);
 }
 
 static void begin_region(Lower *l, const Region *region) {

@@ -14,6 +14,7 @@ typedef struct Lower {
     LoopFunction *fn;
     Kernel *kernel;
     const Region *region;
+    Affine strip;  // its first row in the block
     Affine block;  // number of the block of rows; constant extents only
     VEC(Name) var_name;
     VEC(Dim) var_extent;
@@ -34,6 +35,7 @@ typedef struct NestLower {
     bool is_walked[MAX_SLOTS];  // the slot moves on its own (is no slower part of a merged one)
     int row;                    // the last outer slot, or -1: `value`, if walked, counts from here
     Affine row_base;
+    Affine strip;               // the strip's first row in the block
     // The block under way (lower_block.c).
     Range range[MAX_SLOTS];     // by place in nest->slot
     bool resumes;               // the reduction may go on from an earlier block's partial result

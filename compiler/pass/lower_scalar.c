@@ -12,7 +12,8 @@ static Affine lower_in_block(NestLower *n, Affine a) {
     for (int i = 0; i < a.n; i++)
         if (n->is_walked[a.t[i].slot])
             out = affine_add(m, out, affine_scale(m, n->value[a.t[i].slot], a.t[i].c));
-    return out;
+    if (n->row < 0) return out;
+    return affine_add(m, out, affine_scale(m, n->strip, affine_coef(a, n->row)));
 }
 
 Affine lower_affine(NestLower *n, Affine a) {

@@ -594,7 +594,7 @@ double plan_nest(Schedule *s, const Region *region, Nest *nest, Arena *scratch) 
     memcpy(p.extent, leader->index.extent,
            sizeof(Dim) * (size_t)(leader->index.np + leader->index.nr));
     int first = region->n_outer;
-    if (region->block > 1 && !nest->is_leaf) p.extent[--first] = dim_const(region->block);
+    if (region->block > 1 && !nest->is_leaf) p.extent[--first] = dim_const(region->strip);
     find_touches(&p);
     OrderKind order = leader->index.order.kind;
     int np = leader->index.np, nr = leader->index.nr;

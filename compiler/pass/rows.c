@@ -11,8 +11,7 @@ bool are_rows_lanes(const Region *region, const Value *v) {
     return row_bytes(region, v) <= LANES * 4;
 }
 
-bool fits_block(const Region *region) {
-    const double SHORT_ROWS = 20 << 10;
+static double kept_bytes(const Region *region) {
     double bytes = 0;
     for (int i = 0; i < region->nests.n; i++) {
         const Nest *nest = region->nests.at[i];
@@ -20,7 +19,19 @@ bool fits_block(const Region *region) {
             if (nest->members.at[k].keep != KEEP_register)
                 bytes += row_bytes(region, nest->members.at[k].v) / (nest->is_leaf ? LANES : 1);
     }
-    return bytes <= SHORT_ROWS;
+    return bytes;
+}
+
+bool fits_block(const Region *region) {
+    const double SHORT_ROWS = 20 << 10;
+    return kept_bytes(region) <= SHORT_ROWS;
+}
+
+// What a block of wide rows leaves would not stay in the first cache from nest to nest.
+static int64_t strip_of(const Region *region) {
+    enum { STRIP = 4, WIDE_BLOCK = 24 << 10 };
+    if (region->block == 1) return 1;
+    return kept_bytes(region) * (double)region->block > WIDE_BLOCK ? STRIP : region->block;
 }
 
 bool is_leaf_of(const Read *r, const Index *x) {
@@ -42,7 +53,7 @@ static Region *rest_of(Schedule *s, const Region *region) {
     Arena *arena = s->m->arena;
     Region *rest = NEW(arena, Region);
     *rest = *region;
-    rest->block = 1;
+    rest->block = rest->strip = 1;
     rest->nests.at = NEW_ARRAY(arena, Nest *, region->nests.n);
     for (int i = 0; i < region->nests.n; i++)
         rest->nests.at[i] = arena_copy(arena, region->nests.at[i], sizeof(Nest));
@@ -58,6 +69,7 @@ void choose_blocks(Schedule *s, FunctionSchedule *fs) {
     for (int i = 0; i < fs->regions.n; i++) {
         Region *region = fs->regions.at[i];
         if (region->block < LANES) region->block = pays_by_blocks(region) ? LANES : 1;
+        region->strip = strip_of(region);
         if (region->block == 1) continue;
         Dim rows = region->outer[region->n_outer - 1];
         if (rows.by || rows.n % LANES) region->rest = rest_of(s, region);

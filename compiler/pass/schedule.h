@@ -65,6 +65,7 @@ typedef struct Region {
     // Rows: iterations of the last outer slot that go together (LANES, or 1). Inside, the row
     // in the block is one more parallel slot of every nest.
     int64_t block;
+    int64_t strip;          // rows of a block that go through the nests together, of wide ones
     struct Region *rest;    // the rows that whole blocks leave, one by one; NULL for none
     bool is_parallel;
     Map *replicas;          // Value * to Storage *, of the members that are; or NULL

@@ -52,6 +52,8 @@ void print_schedule(Text *out, const Schedule *s) {
                 print_dim(out, region->outer[d]);
             }
             if (region->block > 1) text_printf(out, " by %lld", (long long)region->block);
+            if (region->strip < region->block)
+                text_printf(out, " in strips of %lld", (long long)region->strip);
             if (region->n_outer) text_add(out, "]");
             if (region->cost) text_printf(out, "  # about %.3g us", region->cost * 1e-3);
             text_add(out, "\n");
