@@ -244,13 +244,77 @@ static bool is_first_of(const Gen *k, const uint64_t *set) {
     return true;
 }
 
-static void run_at_point(Gen *k, const Stmt *s) {
+// ---- stores that wait
+
+// A load waits for a masked store before it that touches the same 64 bytes, however far both are
+// on their way. Where rows that do not fill their last vector are changed in place, a point's
+// stores wait until the next point has loaded.
+typedef struct Waiting {
+    const Stmt *s;
+    Place place;
+    V value;
+} Waiting;
+
+typedef struct StoreQueue {
+    Waiting *at;
+    int first, n, most;
+} StoreQueue;
+
+static bool has_masked_lanes(const Gen *k) {
+    for (int i = 0; i < k->n_slot; i++)
+        if (k->slot[i].is_lanes && k->slot[i].size % k->g->lanes) return k->g->has_avx512;
+    return false;
+}
+
+static bool loads_from(Gen *k, const Stmt *s, const Buffer *b) {
+    uint64_t *set = NEW_ARRAY(k->arena, uint64_t, k->n_word);
+    if (s->kind == STMT_store) deps_of_store(k, s, set);
+    return has_bit(s->kind == STMT_store ? set : scalar_deps(k, s->set.value), buffer_bit(k, b));
+}
+
+// Is something loaded where a store of the run goes, and always before it?
+static bool loads_then_stores(Gen *k, Stmt *const *s, int n) {
+    bool loads = false;
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n && s[i]->kind == STMT_store; j++) {
+            if (!loads_from(k, s[j], s[i]->store.access.buffer)) continue;
+            if (j > i) return false;
+            loads = true;
+        }
+    return loads;
+}
+
+static StoreQueue queue_new(Gen *k, Stmt *const *s, int n) {
+    StoreQueue q = {0};
+    if (!has_masked_lanes(k) || !loads_then_stores(k, s, n)) return q;
+    for (int i = 0; i < n; i++) q.most += s[i]->kind == STMT_store;
+    q.at = NEW_ARRAY(k->arena, Waiting, q.most + 1);
+    return q;
+}
+
+static void store_first(Gen *k, StoreQueue *q) {
+    Waiting *w = &q->at[q->first];
+    emit_store(k, w->s->store.access.buffer, &w->place, w->value);
+    q->first = (q->first + 1) % (q->most + 1);
+    q->n--;
+}
+
+static void store_later(Gen *k, StoreQueue *q, Waiting w) {
+    if (!q->most) {
+        emit_store(k, w.s->store.access.buffer, &w.place, w.value);
+        return;
+    }
+    q->at[(q->first + q->n++) % (q->most + 1)] = w;
+    if (q->n > q->most) store_first(k, q);
+}
+
+static void run_at_point(Gen *k, const Stmt *s, StoreQueue *q) {
     debug_at(k->g, s->span);
     if (s->kind == STMT_store) {
         V value = emit_scalar(k, s->store.value);
         if (staged_store(k, s, value)) return;
         Place place = emit_place(k, &s->store.access, s->store.guard, s->store.n_guard);
-        emit_store(k, s->store.access.buffer, &place, value);
+        store_later(k, q, (Waiting){s, place, value});
         touch(k, buffer_bit(k, s->store.access.buffer));
         return;
     }
@@ -273,11 +337,13 @@ void emit_run(Gen *k, Stmt *const *s, int n) {
         if (s[i]->kind == STMT_set) memcpy(fresh, t->value, sizeof *fresh * (size_t)t->n_point);
         t->value = fresh;
     }
+    StoreQueue q = queue_new(k, s, n);
     first_point(k);
     do
         for (int i = 0; i < n; i++)
-            if (is_first_of(k, set[i])) run_at_point(k, s[i]);
+            if (is_first_of(k, set[i])) run_at_point(k, s[i], &q);
     while (next_point(k, all));
+    while (q.n) store_first(k, &q);
 }
 
 // ---- fetching

@@ -812,6 +812,35 @@ START_TEST(stores_are_seen) {
 }
 END_TEST
 
+// Rows that end in a masked vector and change in place: the next row is loaded before a masked
+// store that touches its first bytes.
+START_TEST(masked_stores_wait_for_loads) {
+    enum { ROWS = 5, N = 30 };
+    World w = world_new(ELEM_f32, 2);
+    w.c->opt.triple = "x86_64-linux-gnu";
+    w.c->opt.cpu = "x86-64-v4";
+    Buffer *x = buffer(&w, "x", ELEM_f32, ROWS * N);
+    new_kernel(&w, "update");
+    Block *t = tile(&w, &w.k->body, 0, ROWS, 1, N);
+    Affine at = AT(&w, 0, 0, N, 1, 1);
+    const Temp *next = let(&w, t, ELEM_f32, scalar_binary(w.m, OP_mul, load(&w, x, at), scalar_real(w.m, 3)));
+    store(&w, t, x, at, scalar_temp(w.m, next));
+    Code *code = code_new(w.c, w.p, &(EmitOptions){0});
+    const char *text = code_llvm(code, w.c->arena), *stored = strstr(text, "call void @llvm.masked.store");
+    int loads = 0;
+    for (const char *l = text; (l = strstr(l, "load <16 x float>")) && l < stored; l++) loads++;
+    ck_assert_int_eq(loads, 2);
+    code_free(code);
+    w.c->opt.triple = w.c->opt.cpu = NULL;
+    fill(&w, x, 1);
+    double before[ROWS * N];
+    for (int i = 0; i < ROWS * N; i++) before[i] = load_get(w.loaded, x, i);
+    run(&w, NULL);
+    for (int i = 0; i < ROWS * N; i++) ck_assert(load_get(w.loaded, x, i) == (float)before[i] * 3);
+    done(&w);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("emit");
     TCase *t = tcase_create("kernels");
@@ -833,6 +862,7 @@ int main(void) {
     tcase_add_test(t, batch_at_run_time);
     tcase_add_test(t, equal_kernels_share_code);
     tcase_add_test(t, stores_are_seen);
+    tcase_add_test(t, masked_stores_wait_for_loads);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
