@@ -21,6 +21,16 @@
 // has slept costs 15 to 60 microseconds to wake.
 enum { SPIN_NANOSECONDS = 1000 * 1000, SPINS_PER_LOOK = 256 };
 
+// A worker that keeps the calling thread waiting for so much longer than parts take has lost its
+// core to something else. Then the calling thread works alone for a while, for longer where that
+// has happened again soon after the last time.
+enum {
+    LATE_NANOSECONDS = 300 * 1000,
+    SHORTEST_REST = 4 * 1000 * 1000,
+    LONGEST_REST = 128 * 1000 * 1000,
+    SOON_NANOSECONDS = 50 * 1000 * 1000,
+};
+
 // A thread's share of a job, in equal parts. `next` holds the job's number above and, below, how
 // many parts nobody has taken yet: whoever lowers it has one, the share's own thread or one that
 // has finished its own share. So nobody waits for a thread that has not woken up or does something
@@ -46,6 +56,9 @@ struct NnPool {
     atomic_uint joiner_sleeps;
     atomic_bool is_over;
     _Alignas(128) uint32_t job;
+    int64_t rest;          // the last time alone, nanoseconds
+    int64_t alone_until;   // its end
+    bool is_alone;
     int threads;
     bool may_spin;
     Worker *worker;                  // [threads]; the first is the calling thread's place
@@ -136,7 +149,7 @@ static unsigned run_share(Share *s, char *scratch) {
 
 // First the thread's own share, then what others have left; shares in one part are left to the
 // calling thread.
-static void run_shares(NnPool *pool, int number, char *scratch) {
+static unsigned run_shares(NnPool *pool, int number, char *scratch) {
     unsigned n = run_share(&pool->share[number], scratch);
     bool helps = number == 0 || (n && pool->share[number].parts > 1);
     for (int i = 1; helps && i < pool->threads; i++)
@@ -145,15 +158,32 @@ static void run_shares(NnPool *pool, int number, char *scratch) {
     // sequentially consistent, so that one of the two sees the other.
     if (n && atomic_fetch_sub(&pool->left, n) == n && atomic_load(&pool->joiner_sleeps))
         futex_wake(&pool->left);
+    return n;
 }
 
-static void join(NnPool *pool) {
+static void note_wait(NnPool *pool, int64_t now, int64_t waited, int64_t part) {
+    if (waited < LATE_NANOSECONDS + 2 * part || !pool->may_spin) return;
+    bool again = now - pool->alone_until < SOON_NANOSECONDS;
+    pool->rest = !again ? SHORTEST_REST : pool->rest < LONGEST_REST ? 2 * pool->rest : LONGEST_REST;
+    pool->alone_until = now + pool->rest;
+    pool->is_alone = true;
+}
+
+// The calling thread has done so many parts since `begun` (0: a few microseconds ago).
+static void join(NnPool *pool, int64_t begun, unsigned parts) {
+    for (int i = 0; i < SPINS_PER_LOOK; i++) {
+        if (is_done(pool)) return;
+        pause_core();
+    }
+    int64_t start = nanoseconds();
     while (!spin_until(pool, is_done, pool)) {
         atomic_store(&pool->joiner_sleeps, 1);
         unsigned left = atomic_load(&pool->left);
         if (left) futex_wait(&pool->left, left);
         atomic_store(&pool->joiner_sleeps, 0);
     }
+    int64_t now = nanoseconds();
+    note_wait(pool, now, now - start, begun && parts ? (start - begun) / parts : 0);
 }
 
 // Who was woken for what others have done by then spins again: a thread that sleeps through one
@@ -216,12 +246,18 @@ void threads_stop(NnPool *pool) {
     free(pool);
 }
 
+static bool is_alone(NnPool *pool) {
+    if (pool->is_alone && nanoseconds() > pool->alone_until) pool->is_alone = false;
+    return pool->is_alone;
+}
+
 void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations, int parts) {
     NnPool *pool = context->pool;
-    if (!pool || iterations <= 1) {
+    if (!pool || iterations <= 1 || is_alone(pool)) {
         if (iterations > 0) kernel(context, 0, iterations);
         return;
     }
+    int64_t begun = parts > 1 ? nanoseconds() : 0;
     int threads = pool->threads, n = iterations < threads ? (int)iterations : threads;
     int64_t each = iterations / n, rest = iterations % n;  // the first `rest` get one more
     uint64_t next = (uint64_t)++pool->job << 32 | (uint32_t)parts;
@@ -237,6 +273,6 @@ void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations,
         if (i >= from) offer(s, next);
     }
     if (from) run_part(&pool->share[0], 0, context->scratch);
-    run_shares(pool, 0, context->scratch);
-    if (!is_done(pool)) join(pool);
+    unsigned done = run_shares(pool, 0, context->scratch);
+    if (!is_done(pool)) join(pool, begun, done);
 }

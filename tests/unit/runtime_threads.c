@@ -44,9 +44,11 @@ static void stop(Team *t) {
     free(t->seen);
 }
 
-// The range that thread k of so many has, as documented: equal parts, the first ones longer.
+// The range that thread k of so many has, as documented: equal parts, the first ones longer. All
+// of them at once where the machine has kept some thread from working.
 static void assert_parts(const Seen *seen, int n, int threads) {
     int begin = 0;
+    if (seen->begin[0] == 0 && seen->end[0] == n) return;
     for (int k = 0; k < threads && n > 1; k++) {
         int end = begin + n / threads + (k < n % threads);
         for (int i = begin; i < end; i++) {
@@ -137,6 +139,42 @@ START_TEST(wakes_for_what_takes_longer) {
 }
 END_TEST
 
+// The second half keeps the first waiting.
+static void come_late(const NnContext *c, int64_t begin, int64_t end) {
+    atomic_int *has_begun = (atomic_int *)c->arena;
+    (void)end;
+    if (begin) {
+        atomic_store(has_begun, 1);
+        usleep(20000);
+    } else {
+        double start = seconds_now();
+        while (!atomic_load(has_begun) && seconds_now() - start < 10) sched_yield();
+    }
+}
+
+static void note_first(const NnContext *c, int64_t begin, int64_t end) {
+    if (!begin) *(int64_t *)c->arena = end;
+}
+
+START_TEST(works_alone_after_a_late_thread) {
+    Team t = start(2);
+    atomic_int has_begun = 0;
+    int64_t end = 0;
+    double begun = seconds_now();
+    t.context.arena = (char *)&has_begun;
+    nn_parallel(come_late, &t.context, 2, 1);
+    ck_assert(seconds_now() - begun < 10);
+    t.context.arena = (char *)&end;
+    nn_parallel(note_first, &t.context, 2, 1);
+    if (threads_available() >= 2) ck_assert_int_eq(end, 2);
+    usleep(20000);  // and together again
+    nn_parallel(note_first, &t.context, 2, 1);
+    ck_assert_int_eq(end, 1);
+    t.context.arena = (char *)t.seen;
+    stop(&t);
+}
+END_TEST
+
 static void nested(const NnContext *c, int64_t begin, int64_t end) {
     (void)begin;
     (void)end;
@@ -191,6 +229,7 @@ int main(int argc, char **argv) {
     tcase_add_test(t, covers_every_iteration_once);
     tcase_add_test(t, parts_cover_every_iteration_once);
     tcase_add_test(t, wakes_for_what_takes_longer);
+    tcase_add_test(t, works_alone_after_a_late_thread);
     tcase_add_test(t, survives_many_jobs_and_pauses);
     tcase_add_test(t, kernels_run_alone_what_they_call_themselves);
     tcase_add_test(t, stops_asleep_and_awake);
