@@ -8,8 +8,8 @@
 // count, or depends on more than slots of known extents.
 double guards_share(const Guard *guard, int n, const Dim *extent, int n_slot);
 
-// A sum of products of which one factor is padding at many points leaves those points out:
-// before `order`, for a product by zero is no product, but a number all the same.
+// A sum of products of which one factor is padding at many points leaves those points out, by a
+// filter or by taking the sum apart: before `order`, for a product by zero is a number all the same.
 Value *skip_padding(Module *m, Value *v);
 
 #endif

@@ -165,11 +165,16 @@ bool is_packable(const Planner *p, const Touch *t, const Tile *tile) {
 // slot walks along them; per vector. 0 where none does.
 static double turned_cost(const Planner *p, const Touch *t, const Tile *tile) {
     const double A_SQUARE = 100;
+    bool by_rows = p->region->block > 1;
+    if (!by_rows && !t->is_store) return 0;
     if (t->walk.is_irregular || t->elem != 4 || (t->read && t->read->read->n_guard)) return 0;
     int n = p->nest->n_parallel + (t->is_inner ? p->nest->n_reduced : 0);
     for (int i = 0; i < n; i++) {
         const Slot *s = &p->nest->slot[i];
         if (i == tile->lanes || t->walk.stride[fastest(s)] != 1) continue;
+        bool is_tiled = (i == tile->unroll[0] && tile->times[0] > 1) ||
+                        (i == tile->unroll[1] && tile->times[1] > 1);
+        if (!by_rows && is_tiled) return 0;  // short rows: few elements of a square
         double e = (double)dim_max(s->extent);
         return A_SQUARE / (e < LANES ? e : LANES);
     }
@@ -181,7 +186,7 @@ static double lane_cost(const Planner *p, const Touch *t, const Tile *tile, doub
     int64_t stride = t->walk.stride[fastest(s)];
     bool in_irregular = t->walk.is_irregular && touches_slot(t, s);
     if (!in_irregular && (stride == 1 || stride == -1)) return 1;
-    if (p->region->block > 1 && turned_cost(p, t, tile) > 0) return turned_cost(p, t, tile);
+    if (turned_cost(p, t, tile) > 0) return turned_cost(p, t, tile);
     if (t->is_store) return SCATTER_COST;
     enum { SHUFFLED_STRIDE = 4 };  // of whole vectors the lanes are picked
     bool is_guarded = t->read && t->read->read->n_guard;

@@ -16,7 +16,7 @@ static bool crosses_rows(const Value *v, const Read *r) {
         if (s->div != 1 || s->gather || s->a.n > 1 || r->v->type.dim[i].by) return false;
         if (!s->a.n) continue;
         int slot = s->a.t[0].slot;
-        if (slot < lanes) return false;
+        if (slot == 0) return false;  // the samples'
         if (slot == lanes && across >= 0) return false;
         if (slot == lanes) across = i;
     }
@@ -24,18 +24,20 @@ static bool crosses_rows(const Value *v, const Read *r) {
            read_is_slot(r, across, lanes);
 }
 
-static bool is_worth_it(const Value *v) {
-    const Index *x = &v->index;
-    return x->np > 2 && box_points(x->extent + 1, x->np - 2) >= ENOUGH_USES;
+static bool is_worth_it(const Value *v, const Scalar *read) {
+    double uses = 1;
+    for (int i = 1; i < v->index.np - 1; i++)
+        if (!scalar_uses_slot(read, i)) uses *= (double)dim_max(v->index.extent[i]);
+    return uses >= ENOUGH_USES;
 }
 
 static Scalar *turned_read(Module *m, const Value *v, const Read *r) {
-    int rank = r->v->type.rank, n = 0, first = v->index.np - 1;
+    int rank = r->v->type.rank, n = 0, np = v->index.np, nr = v->index.nr;
     Dim dim[MAX_RANK];
     Affine from[MAX_RANK], at[MAX_RANK];
-    // Slot -1 stands for none; the lanes' comes last.
-    for (int slot = -1; slot <= v->index.nr; slot++) {
-        int wanted = slot < 0 ? -1 : slot == v->index.nr ? first : first + 1 + slot;
+    // Slot -1 stands for none; then the reduced ones, then the parallel ones, the lanes' last.
+    for (int k = -1; k < nr + np; k++) {
+        int wanted = k < 0 ? -1 : k < nr ? np + k : k - nr;
         for (int i = 0; i < rank; i++) {
             const Affine a = r->sub[i].a;
             if ((a.n ? a.t[0].slot : -1) != wanted) continue;
@@ -50,13 +52,13 @@ static Scalar *turned_read(Module *m, const Value *v, const Read *r) {
 
 static Scalar *turn_scalar(void *context, Module *m, Scalar *s) {
     const Value *v = context;
-    if (s->op != OP_read || !crosses_rows(v, s->read)) return s;
+    if (s->op != OP_read || !crosses_rows(v, s->read) || !is_worth_it(v, s)) return s;
     return turned_read(m, v, s->read);
 }
 
 static Value *turn_value(void *context, Module *m, Value *v) {
     (void)context;
-    if (!is_contraction(v) || !is_worth_it(v)) return v;
+    if (!is_contraction(v)) return v;
     Index index = v->index;
     index.body = scalar_rewrite(m, index.body, turn_scalar, v);
     return index.body == v->index.body ? v : build_index(m, &index, v->span, v->hint);
