@@ -17,11 +17,12 @@ static double work_of(const Nest *nest, Arena *scratch) {
     return work;
 }
 
-// Pointwise, and with enough to do at each point that memory has time.
+static const double busy = 30;  // operations at a point: so many that memory has time
+
+// In a block of rows, the pointwise nest that computes the most.
 static Nest *busiest(const Region *region, Arena *scratch) {
-    const double BUSY = 30;  // operations at a point
     Nest *best = NULL;
-    double most = BUSY;
+    double most = busy;
     for (int i = 0; i < region->nests.n; i++) {
         Nest *nest = region->nests.at[i];
         if (nest->is_leaf || nest->members.at[0].v->index.nr) continue;
@@ -29,6 +30,21 @@ static Nest *busiest(const Region *region, Arena *scratch) {
         if (work <= most) continue;
         best = nest;
         most = work;
+    }
+    return best;
+}
+
+// In a sample, the contraction with the most points: so many times it can ask.
+static Nest *largest_contraction(const Region *region) {
+    Nest *best = NULL;
+    double most = 0;
+    for (int i = 0; i < region->nests.n; i++) {
+        const Value *leader = region->nests.at[i]->members.at[0].v;
+        const Index *x = &leader->index;
+        if (!is_contraction(leader) || box_points(x->extent + x->np, x->nr) < busy) continue;
+        if (box_points(x->extent, x->np) <= most) continue;
+        best = region->nests.at[i];
+        most = box_points(x->extent, x->np);
     }
     return best;
 }
@@ -41,7 +57,7 @@ static bool has_box(const Value *v, const Index *x) {
 }
 
 // Large tensors over the nest's box, in memory.
-static void add_ahead(Schedule *s, Nest *nest, Value *v) {
+static void add_ahead(Schedule *s, const Region *region, Nest *nest, Value *v) {
     const double SMALL = 1 << 20;  // may still lie in a near cache
     const Storage *storage = storage_of(s, v);
     if (!storage || storage->buffer->kind != BUFFER_arena || v->op == VAL_reshape) return;
@@ -49,17 +65,21 @@ static void add_ahead(Schedule *s, Nest *nest, Value *v) {
     if ((double)type_count(&v->type) * elem_size[v->type.elem] < SMALL) return;
     for (int i = 0; i < nest->ahead.n; i++)
         if (nest->ahead.at[i] == v) return;
+    // What comes stays beside what is there.
+    int64_t cache = s->m->c->opt.machine.l2 ? s->m->c->opt.machine.l2 : 1 << 20;
+    int64_t bytes = storage->stride[region->n_outer - 1] * region->block * elem_size[v->type.elem];
+    if (bytes * (nest->ahead.n + 1) * 2 > cache) return;
     vec_push(s->m->arena, &nest->ahead, v);
 }
 
 void choose_ahead(Schedule *s, Region *region, Arena *scratch) {
-    if (region->block == 1 || !region->n_outer) return;
-    Nest *nest = busiest(region, scratch);
+    if (!region->n_outer) return;
+    Nest *nest = region->block > 1 ? busiest(region, scratch) : largest_contraction(region);
     for (int i = 0; nest && i < region->nests.n; i++)
         for (int k = 0; k < region->nests.at[i]->members.n; k++) {
             Value *v = region->nests.at[i]->members.at[k].v;
             Values operands = value_operands(v, scratch);
-            for (int o = 0; o < operands.n; o++) add_ahead(s, nest, operands.at[o]);
-            add_ahead(s, nest, v);
+            for (int o = 0; o < operands.n; o++) add_ahead(s, region, nest, operands.at[o]);
+            add_ahead(s, region, nest, v);
         }
 }

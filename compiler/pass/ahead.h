@@ -1,4 +1,5 @@
-// Ahead: what a region by blocks of rows fetches for its next block, while it computes.
+// Ahead: what a region fetches for its next block of rows or its next sample, while it
+// computes.
 #ifndef NNC_PASS_AHEAD_H
 #define NNC_PASS_AHEAD_H
 
