@@ -22,6 +22,16 @@ double box_points(const Dim *extent, int n) {
     return points;
 }
 
+Reads index_reads(const Value *v, Arena *arena) {
+    Reads all = scalar_reads(v->index.body, arena);
+    for (int i = 0; i < v->index.n_where; i++) {
+        if (!v->index.where[i].s) continue;
+        Reads more = scalar_reads(v->index.where[i].s, arena);
+        for (int k = 0; k < more.n; k++) vec_push(arena, &all, more.at[k]);
+    }
+    return all;
+}
+
 static bool varies(const Scalar *s, int slot) {
     return scalar_uses_slot(s, slot);
 }

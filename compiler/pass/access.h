@@ -14,6 +14,9 @@ bool read_is_identity(const Read *r, int np);
 // How many leading axes are slot 0, slot 1, ...
 int read_prefix(const Read *r);
 
+// The reads in an index's body and filters.
+Reads index_reads(const Value *v, Arena *arena);
+
 // A sum of products whose factors both vary over the result, and of which some operand is
 // used again along some parallel slot.
 bool is_contraction(const Value *v);

@@ -10,6 +10,7 @@
 
 #include "ir/share.h"
 #include "pass/fuse.h"
+#include "pass/reuse.h"
 #include "pass/rows.h"
 
 typedef struct Group {
@@ -277,13 +278,7 @@ static int nest_place(const Group *group, const Nest *nest) {
 }
 
 static Reads reads_of(Grouping *g, Value *v) {
-    Reads all = scalar_reads(v->index.body, g->scratch);
-    for (int i = 0; i < v->index.n_where; i++) {
-        if (!v->index.where[i].s) continue;
-        Reads more = scalar_reads(v->index.where[i].s, g->scratch);
-        for (int k = 0; k < more.n; k++) vec_push(g->scratch, &all, more.at[k]);
-    }
-    return all;
+    return index_reads(v, g->scratch);
 }
 
 // Is some reader of the old value of what v updates in this group, other than at the same
@@ -336,51 +331,13 @@ static bool can_join_nest(Grouping *g, Value *v, Group *group, Nest *nest) {
     return true;
 }
 
-// A contraction inside outer loops must still use its operands again and again in there;
-// a dense layer's, for one row, would stream all its weights.
-static bool keeps_reuse(Grouping *g, Value *v, int n_outer) {
-    enum { ENOUGH_REUSE = 16 };
-    if (!is_contraction(v)) return true;
-    int n = v->index.np + v->index.nr;
-    double inner = box_points(v->index.extent + n_outer, n - n_outer);
-    Dim extent[MAX_SLOTS];
-    for (int s = 0; s < n; s++) extent[s] = s < n_outer ? dim_const(1) : v->index.extent[s];
-    Reads reads = reads_of(g, v);
-    for (int i = 0; i < reads.n; i++) {
-        const Read *r = reads.at[i]->read;
-        double touched = 1;
-        for (int a = 0; a < r->v->type.rank; a++) {
-            int64_t low, high, all = dim_max(r->v->type.dim[a]);
-            affine_range(r->sub[a].a, extent, &low, &high);
-            int64_t span = r->sub[a].gather ? all : (high - low) / r->sub[a].div + 1;
-            touched *= (double)(span < all ? span : all);
-        }
-        if (inner < ENOUGH_REUSE * touched) return false;
-    }
-    return true;
-}
-
-// In a block of rows, operands that all rows share are used once for each: they must stay in
-// the first cache. The others are used no less than outside.
-static bool keeps_reuse_in_block(Grouping *g, Value *v, int n_outer) {
-    const double SMALL_OPERAND = 16 << 10;
-    if (!is_contraction(v)) return true;
-    Reads reads = reads_of(g, v);
-    for (int i = 0; i < reads.n; i++) {
-        const Type *t = &reads.at[i]->read->v->type;
-        bool is_shared = !scalar_uses_slot(reads.at[i], n_outer - 1);
-        if (is_shared && (double)type_count(t) * elem_size[t->elem] > SMALL_OPERAND) return false;
-    }
-    return true;
-}
-
-typedef bool KeepsReuse(Grouping *g, Value *v, int n_outer);
+typedef bool KeepsReuse(const Value *v, int n_outer, Arena *scratch);
 
 static bool all_keep(Grouping *g, const Region *region, Value *v, int depth, KeepsReuse *keeps) {
-    if (!keeps(g, v, depth)) return false;
+    if (!keeps(v, depth, g->scratch)) return false;
     for (int i = 0; i < region->nests.n; i++) {
         const Nest *nest = region->nests.at[i];
-        if (!nest->is_leaf && !keeps(g, nest->members.at[0].v, depth)) return false;
+        if (!nest->is_leaf && !keeps(nest->members.at[0].v, depth, g->scratch)) return false;
     }
     return true;
 }

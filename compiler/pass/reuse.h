@@ -1,0 +1,15 @@
+// Reuse: may a contraction stand inside outer loops? True for what is no contraction.
+#ifndef NNC_PASS_REUSE_H
+#define NNC_PASS_REUSE_H
+
+#include "ir/ir.h"
+
+// A contraction inside outer loops must still use its operands again and again in there;
+// a dense layer's, for one row, would stream all its weights.
+bool keeps_reuse(const Value *v, int n_outer, Arena *scratch);
+
+// In a block of rows, operands that all rows share are used once for each: they must stay in
+// the first cache. The others are used no less than outside.
+bool keeps_reuse_in_block(const Value *v, int n_outer, Arena *scratch);
+
+#endif
