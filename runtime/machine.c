@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "runtime/progress.h"
+
 enum { PAGE = 4096 };
 
 // Threads' scratches begin a page and a half apart from equal places, so that they don't
@@ -19,6 +21,7 @@ void machine_start(Machine *m, Mem *mem, const NnProgram *program, const Manifes
     *m = (Machine){.program = program, .manifest = manifest};
     m->hyper = mem_array(mem, (size_t)manifest->n_hyper, sizeof *m->hyper);
     for (int i = 0; i < manifest->n_hyper; i++) m->hyper[i] = manifest->hyper[i].value;
+    m->pace = mem_array(mem, (size_t)manifest->n_entry, sizeof *m->pace);
 
     size_t arena = ((size_t)program->arena_bytes + PAGE - 1) & ~(size_t)(PAGE - 1), scratch;
     int64_t stride = scratch_stride(program->scratch_bytes);
@@ -88,10 +91,23 @@ void machine_step(const NnContext *context, const NnStep *s) {
     else s->kernel(context, 0, iterations);
 }
 
+static void run_steps(const NnContext *context, const NnEntryPoint *code) {
+    for (int64_t i = 0; i < code->n_step; i++) machine_step(context, &code->step[i]);
+}
+
 void machine_run(Machine *m, const Entry *entry, int64_t rows) {
     machine_ready(m, entry, rows);
-    for (int64_t i = 0; i < entry->code->n_step; i++)
-        machine_step(&m->context, &entry->code->step[i]);
+    if (!m->context.pool) {
+        run_steps(&m->context, entry->code);
+        return;
+    }
+    Pace *pace = &m->pace[entry - m->manifest->entry];
+    double start = seconds_now();
+    NnContext context = m->context;
+    if (pace_is_alone(pace, rows, start)) context.pool = NULL;
+    run_steps(&context, entry->code);
+    double end = seconds_now();
+    pace_note(pace, rows, end - start, end);
 }
 
 double machine_result(const Machine *m, const Entry *entry, const char *name) {

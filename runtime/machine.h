@@ -5,6 +5,7 @@
 
 #include "runtime/figures.h"
 #include "runtime/manifest.h"
+#include "runtime/pace.h"
 #include "runtime/threads.h"
 
 // What `run.*` and `valid.*` inputs read.
@@ -20,6 +21,7 @@ typedef struct Machine {
     double *hyper;  // in the manifest's order
     Clock clock;
     NnContext context;
+    Pace *pace;     // of each entry point
     char *memory;
     size_t memory_bytes;
 } Machine;
