@@ -16,12 +16,14 @@ typedef struct TakeOver {
     FunctionSchedule *fs;
     Arena *scratch;
     Map *old_of;  // Value * to Old *
+    Map *joined;  // Buffer * of joins whose pieces are written straight into them
     VEC(Old *) olds;
 } TakeOver;
 
 static bool is_own_memory(const TakeOver *t, const Member *m) {
-    return m->keep == KEEP_stored && !map_has(t->fs->target_of, m->v) &&
-           !storage_of(t->s, m->v)->buffer->is_kept;
+    if (m->keep != KEEP_stored || map_has(t->fs->target_of, m->v)) return false;
+    const Buffer *buffer = storage_of(t->s, m->v)->buffer;
+    return !buffer->is_kept && !map_has(t->joined, buffer);
 }
 
 static void note_reads(TakeOver *t, const Value *reader, int region) {
@@ -100,13 +102,99 @@ static void take_some(TakeOver *t, int at, int writer, const Member *m) {
     }
 }
 
-void take_over(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
-    TakeOver t = {.s = s, .fs = fs, .scratch = scratch, .old_of = map_new(scratch)};
-    find_last_readers(&t);
-    for (int r = 0; r < fs->regions.n; r++)
-        for (int n = 0; n < fs->regions.at[r]->nests.n; n++) {
-            const Nest *nest = fs->regions.at[r]->nests.at[n];
+static void take_over(TakeOver *t) {
+    find_last_readers(t);
+    for (int r = 0; r < t->fs->regions.n; r++)
+        for (int n = 0; n < t->fs->regions.at[r]->nests.n; n++) {
+            const Nest *nest = t->fs->regions.at[r]->nests.at[n];
             for (int k = 0; k < nest->members.n && !nest->is_leaf; k++)
-                take_some(&t, r, n, &nest->members.at[k]);
+                take_some(t, r, n, &nest->members.at[k]);
         }
+}
+
+// ---- joins
+
+Storage storage_of_piece(const Storage *join, const Value *v, const Piece *piece) {
+    Storage part = *join;
+    part.start += piece->start * join->stride[v->join.axis];
+    part.stride[v->join.axis] *= piece->step;
+    return part;
+}
+
+bool is_in_join(Schedule *s, const Value *join, const Piece *piece) {
+    return storage_of(s, piece->v)->buffer == storage_of(s, (Value *)join)->buffer;
+}
+
+static int64_t points_covered(const Value *join) {
+    int64_t n = 0;
+    for (int i = 0; i < join->join.n; i++)
+        n += dim_max(join->join.piece[i].v->type.dim[join->join.axis]);
+    return n;
+}
+
+static void note_fixed(TakeOver *t, Map *fixed, const Value *reader) {
+    Values operands = value_operands(reader, t->scratch);
+    for (int i = 0; i < operands.n; i++)
+        if (storage_root(operands.at[i]) != operands.at[i])
+            map_set(fixed, storage_root(operands.at[i]), operands.at[i]);
+    Map *seen = map_get(fixed, t->fs);  // pieces so far
+    for (int i = 0; reader->op == VAL_join && i < reader->join.n; i++) {
+        Value *v = reader->join.piece[i].v;
+        if (map_has(seen, v)) map_set(fixed, v, v);
+        map_set(seen, v, v);
+    }
+}
+
+// Values that must lie in rows of their own: results, what is seen through a reshape, pieces of
+// several joins, updates in place, and what is not stored.
+static Map *find_fixed(TakeOver *t) {
+    Map *fixed = map_new(t->scratch);
+    map_set(fixed, t->fs, map_new(t->scratch));
+    for (int i = 0; i < t->fs->fn->results.n; i++) {
+        Value *root = storage_root(t->fs->fn->results.at[i].v);
+        map_set(fixed, root, root);
+    }
+    for (int r = 0; r < t->fs->regions.n; r++)
+        for (int n = 0; n < t->fs->regions.at[r]->nests.n; n++) {
+            const Nest *nest = t->fs->regions.at[r]->nests.at[n];
+            for (int k = 0; k < nest->members.n; k++) {
+                const Member *m = &nest->members.at[k];
+                bool may_move = (m->v->op == VAL_index || m->v->op == VAL_join) && !m->is_replica &&
+                                is_own_memory(t, m);
+                if (!may_move) map_set(fixed, m->v, m->v);
+                note_fixed(t, fixed, m->v);
+            }
+        }
+    return fixed;
+}
+
+// Storing every other element of the rows would scatter.
+static bool keeps_rows(const Value *join, const Piece *piece) {
+    return piece->step == 1 || join->join.axis < join->type.rank - 1;
+}
+
+// Joins of joins from the outside in.
+static void write_into_joins(TakeOver *t) {
+    Map *fixed = find_fixed(t);
+    for (int r = t->fs->regions.n - 1; r >= 0; r--) {
+        Value *join = t->fs->regions.at[r]->nests.at[0]->members.at[0].v;
+        if (join->op != VAL_join || map_has(t->fs->target_of, join)) continue;
+        if (points_covered(join) < dim_max(join->type.dim[join->join.axis])) continue;
+        const Storage *storage = storage_of(t->s, join);
+        for (int i = 0; i < join->join.n; i++) {
+            const Piece *piece = &join->join.piece[i];
+            bool is_nest = piece->v->op == VAL_index || piece->v->op == VAL_join;
+            if (!is_nest || map_has(fixed, piece->v) || !keeps_rows(join, piece))
+                continue;
+            *storage_of(t->s, piece->v) = storage_of_piece(storage, join, piece);
+            map_set(t->joined, storage->buffer, join);
+        }
+    }
+}
+
+void place_in_place(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
+    TakeOver t = {.s = s, .fs = fs, .scratch = scratch, .old_of = map_new(scratch),
+                  .joined = map_new(scratch)};
+    write_into_joins(&t);
+    take_over(&t);
 }

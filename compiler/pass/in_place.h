@@ -1,11 +1,16 @@
 // In place: a stored value takes over the memory of one that is read for the last time in the
-// region that computes it.
+// region that computes it; pieces of a join are computed straight into it.
 #ifndef NNC_PASS_IN_PLACE_H
 #define NNC_PASS_IN_PLACE_H
 
 #include "pass/schedule.h"
 
 // After members have storage, before reshapes of them do.
-void take_over(Schedule *s, FunctionSchedule *fs, Arena *scratch);
+void place_in_place(Schedule *s, FunctionSchedule *fs, Arena *scratch);
+
+// The part of a join's memory that a piece of it is.
+Storage storage_of_piece(const Storage *join, const Value *v, const Piece *piece);
+// Is the piece written straight into the join?
+bool is_in_join(Schedule *s, const Value *join, const Piece *piece);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pass/access.h"
+#include "pass/in_place.h"
 #include "pass/pass.h"
 #include "pass/ahead.h"
 #include "pass/plan.h"
@@ -459,10 +460,9 @@ static void lower_join(Lower *l, Value *v, Arena *scratch) {
         lower_fill(l, v, scalar_const(m, v->type.elem, v->join.fill), scratch);
     for (int i = 0; i < v->join.n; i++) {
         const Piece *piece = &v->join.piece[i];
+        if (is_in_join(l->s, v, piece)) continue;
         Storage *part = NEW(m->arena, Storage);
-        *part = *storage;
-        part->start += piece->start * storage->stride[v->join.axis];
-        part->stride[v->join.axis] *= piece->step;
+        *part = storage_of_piece(storage, v, piece);
         Index index = {.np = v->type.rank, .extent = piece->v->type.dim,
                        .body = scalar_read_identity(m, piece->v)};
         lower_fresh(l, index, piece->v->type, part, v, scratch);

@@ -84,7 +84,7 @@ static void begin_storage(Schedule *s, FunctionSchedule *fs, const Map *leaves) 
 static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
     Layouts *layouts = layouts_new(fs, scratch);
     for (int i = 0; i < fs->regions.n; i++) place_members(s, fs, fs->regions.at[i], layouts);
-    take_over(s, fs, scratch);
+    place_in_place(s, fs, scratch);
     // What is read or returned through reshapes.
     for (int i = 0; i < fs->regions.n; i++)
         for (int n = 0; n < fs->regions.at[i]->nests.n; n++) {
