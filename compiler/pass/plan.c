@@ -411,11 +411,12 @@ static double runtime_lanes(const Planner *p, const Tile *tile) {
 }
 
 // Every slot that whole tiles do not cover doubles the code; a tile that fits is worth a bit.
+// What panels leave over along the lanes is one thread's.
 static double edges(const Planner *p, const Tile *tile) {
-    const double AN_EDGE = 1.008;
+    const double AN_EDGE = 1.008, A_REST = 1.016;
     double factor = 1;
     if (tile->lanes >= 0 && dim_max(p->nest->slot[tile->lanes].extent) % tile->width)
-        factor *= AN_EDGE;
+        factor *= p->region->n_outer ? AN_EDGE : A_REST;
     for (int u = 0; u < 2; u++)
         if (tile->unroll[u] >= 0 &&
             dim_max(p->nest->slot[tile->unroll[u]].extent) % tile->times[u])
