@@ -14,6 +14,7 @@
 #include "ir/build.h"
 #include "ir/rewrite.h"
 #include "pass/access.h"
+#include "pass/chain.h"
 #include "pass/padding.h"
 #include "pass/pass.h"
 
@@ -124,7 +125,7 @@ static Value *order_value(void *context, Module *m, Value *v) {
     v = skip_padding(m, v);
     Index x = v->index;
     x.order = order_of(v, context);
-    return build_index(m, &x, v->span, v->hint);
+    return shorten_chain(m, build_index(m, &x, v->span, v->hint));
 }
 
 void pass_order(Pass *p) {
