@@ -26,6 +26,7 @@ extern const PassInfo pipeline[];  // ends with a NULL name
 // Before the arithmetic is frozen.
 void pass_grad(Pass *p);      // replaces grad values by the graph that computes them
 void pass_simplify(Pass *p);  // algebra, factoring, merging of adjoints, dead values; drops stop
+void pass_moments(Pass *p);   // variances over samples from each sample's own
 void pass_expand(Pass *p);    // exp, log, tanh ... as polynomials
 void pass_fma(Pass *p);       // forms fma and mac
 void pass_order(Pass *p);     // gives every rounded reduction its order; freezes the module

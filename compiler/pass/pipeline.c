@@ -11,6 +11,7 @@
 const PassInfo pipeline[] = {
     {"grad", "replace derivatives by the graph that computes them", pass_grad},
     {"simplify", "algebra, factoring, dead values", pass_simplify},
+    {"moments", "variances over samples from each sample's own", pass_moments},
     {"expand", "exp, log, tanh and their kin as polynomials", pass_expand},
     {"fma", "form multiply-adds", pass_fma},
     {"order", "give every rounded reduction its order; freeze the arithmetic", pass_order},
