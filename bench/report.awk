@@ -33,7 +33,12 @@ file == "times" {
 file == "programs" { program[++n_program] = $0; next }
 file == "torch_memory" { torch_rss[$1] = $2; next }
 file == "reasons.tsv" { if ($0 !~ /^#/ && NF >= 4) reason[$1, $2, $3] = $4; next }
-file == "kernels" { kernel[++n_kernel] = $0; next }
+file == "kernels" {
+    kernel[++n_kernel] = $0
+    split($2, part, " ")
+    if ($2 ~ / all$/) limit_share[$1] = part[5] "%"
+    next
+}
 
 # Median, least and largest of what one setting measured.
 function summary(key, who, setting,    i, j, n, v, x) {
@@ -95,10 +100,11 @@ function print_steps(    i, p, w, t, own, own_text, torch, torch_text, numpy, nu
     print "\n## Steps\n"
     print "Milliseconds. GFLOP/s are the program's floating-point operations (`nnc --emit=cost`, a"
     print "multiply-add is two) over its time, and their share of the machine's multiply-adds at the same"
-    print "number of threads. W8 is 1000 times the median step" (about["loss"] != "" ? "; its loss after 1000 steps is " sprintf("%.4f", about["loss"]) : "") "."
+    print "number of threads; of its limits: what its kernels' limits (below) allow over the step's time in"
+    print "a profile on one thread. W8 is 1000 times the median step" (about["loss"] != "" ? "; its loss after 1000 steps is " sprintf("%.4f", about["loss"]) : "") "."
     print ""
-    print "| workload | threads | nnc | PyTorch | NumPy | ratio to the best | GFLOP/s | of the peak | setting of the best |"
-    print "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
+    print "| workload | threads | nnc | PyTorch | NumPy | ratio to the best | GFLOP/s | of the peak | of its limits | setting of the best |"
+    print "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
     for (i = 1; i <= n_place; i++) {
         split(place[i], p, FS); w = p[1]; t = p[2]
         if (w ~ /^w9:/) continue
@@ -109,9 +115,10 @@ function print_steps(    i, p, w, t, own, own_text, torch, torch_text, numpy, nu
         numpy = fastest(place[i], "numpy"); numpy_text = spread(numpy, scale)
         least = torch
         if (numpy && (!least || numpy < least)) { least = numpy; who = best }
-        printf "| %s | %s | %s | %s | %s | %s | %.1f | %.0f%% | %s |\n", title[w], t, own_text, torch_text,
+        printf "| %s | %s | %s | %s | %s | %s | %.1f | %.0f%% | %s | %s |\n", title[w], t, own_text, torch_text,
             numpy_text, least ? sprintf("**%.2f**", least / own) : "-", gflops[place[i]] / own,
-            100 * gflops[place[i]] / own / peak[t], least ? who : "-"
+            100 * gflops[place[i]] / own / peak[t], t == 1 && w in limit_share ? limit_share[w] : "-",
+            least ? who : "-"
     }
     for (w in least_mb) for (t = 1; t <= 2; t++) if ((w, t) in own_ms)
         printf "\n%s, %s thread%s: the least traffic (%.1f MB) at %.1f GB/s, %.0f%% of L3's bandwidth and %.0f%% of memory's.\n",

@@ -140,6 +140,11 @@ static double flops_of(const Scalar *s) {
     return !rounds || s->op == OP_to_real ? 0 : s->op == OP_fma ? 2 : 1;
 }
 
+// Of a draw, its share of the multiplications of seven rounds: other units do the rest meanwhile.
+static double ops_of(const Scalar *s) {
+    return s->op == OP_rand ? 7 : op_vector_cost(s->op);
+}
+
 static void count_scalar(Count *c, Scalar *s) {
     if (is_counted(c, s)) return;
     if (s->op == OP_load) {
@@ -153,7 +158,7 @@ static void count_scalar(Count *c, Scalar *s) {
     if (!op_info[s->op].arity) return;
     double n = times(c, scalar_places(c, s));
     c->work.flops += n * flops_of(s);
-    c->work.ops += n * op_vector_cost(s->op);
+    c->work.ops += n * ops_of(s);
     for (int i = 0; i < op_info[s->op].arity; i++) count_scalar(c, s->arg[i]);
 }
 
