@@ -267,6 +267,7 @@ void lower_slots(NestLower *n, int place, Block *block) {
         lower_tile(n, block);
         return;
     }
+    if (lower_in_parts(n, place, block)) return;
     Dim e = n->range[place].count;
     int64_t t = n->nest->slot[place].tile;
     if (e.by) {

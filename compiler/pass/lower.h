@@ -43,6 +43,9 @@ typedef struct NestLower {
     Affine reduced_before;      // positive after the first block
     Buffer *partial;            // where its partial results lie; NULL for the leader's own memory
     Buffer *panel;              // the packed operand, or NULL
+    // Slots whose loops are cut, by graph slot: the least and the greatest value (lower_cut.c).
+    bool is_cut[MAX_SLOTS];
+    int64_t low[MAX_SLOTS], high[MAX_SLOTS];
     // The tile under construction.
     int64_t size[MAX_SLOTS];    // by place in nest->slot; 1 for no tile variable
     int tile_var[MAX_SLOTS];
@@ -52,6 +55,12 @@ typedef struct NestLower {
     const Guard *where;         // attached to every load of the leader's body
     int n_where;
 } NestLower;
+
+// The slot's loop in parts, in each of which the guards on the slot hold or fail throughout;
+// false where there is nothing to cut.
+bool lower_in_parts(NestLower *n, int place, Block *block);
+// Is it known in this part whether e >= 0 holds?
+bool is_decided(const NestLower *n, Affine e, bool *holds);
 
 int new_var(Lower *l, const char *name, Dim extent);
 Temp *new_temp(Lower *l, Elem elem, const char *name);

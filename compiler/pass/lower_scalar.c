@@ -82,6 +82,19 @@ Access lower_access(NestLower *n, Value *v, const Subscript *sub) {
     return a;
 }
 
+// The guards that are not known to hold here; false where one is known to fail.
+static bool open_guards(const NestLower *n, const Read *r, Guard *out, int *count) {
+    *count = 0;
+    for (int i = 0; i < r->n_guard; i++) {
+        const Guard *g = &r->guard[i];
+        bool holds = false;
+        bool is_known = !g->s && !g->mod && is_decided(n, g->e, &holds);
+        if (is_known && !holds) return false;
+        if (!is_known) out[(*count)++] = *g;
+    }
+    return true;
+}
+
 static Scalar *lower_read(NestLower *n, Scalar *s) {
     Module *m = n->l->m;
     const Read *r = s->read;
@@ -92,16 +105,31 @@ static Scalar *lower_read(NestLower *n, Scalar *s) {
         return scalar_temp(m, t);
     }
     if (s == n->nest->packed && n->panel) return load_panel(n);
+    int n_guard;
+    Guard *open = NEW_ARRAY(m->arena, Guard, r->n_guard);
+    if (!open_guards(n, r, open, &n_guard)) return lower_scalar(n, r->otherwise);
     Access a = lower_access(n, r->v, r->sub);
     note_read(n->l, a.buffer);
-    int count = r->n_guard + n->n_where;
+    int count = n_guard + n->n_where;
     if (!count) return scalar_load(m, &a, NULL, 0, NULL);
     Guard *all = NEW_ARRAY(m->arena, Guard, count);
-    memcpy(all, lower_guards(n, r->guard, r->n_guard), sizeof *all * (size_t)r->n_guard);
-    for (int i = 0; i < n->n_where; i++) all[r->n_guard + i] = n->where[i];
+    memcpy(all, lower_guards(n, open, n_guard), sizeof *all * (size_t)n_guard);
+    for (int i = 0; i < n->n_where; i++) all[n_guard + i] = n->where[i];
     Scalar *otherwise = r->otherwise ? lower_scalar(n, r->otherwise)
                                      : scalar_const(m, r->v->type.elem, 0);
     return scalar_load(m, &a, all, count, otherwise);
+}
+
+// A comparison of slots that this part of a cut loop decides; or NULL.
+static Scalar *decided(NestLower *n, Scalar *s) {
+    Module *m = n->l->m;
+    Affine a, b;
+    bool holds;
+    if ((s->op != OP_le && s->op != OP_lt) || s->arg[0]->elem != ELEM_i32) return NULL;
+    if (!scalar_as_affine(m, s->arg[0], &a) || !scalar_as_affine(m, s->arg[1], &b)) return NULL;
+    Affine difference = affine_add(m, b, affine_scale(m, a, -1));
+    if (s->op == OP_lt) difference = affine_add_const(difference, -1);
+    return is_decided(n, difference, &holds) ? scalar_bool(m, holds) : NULL;
 }
 
 static Scalar *lower_memo(NestLower *n, Scalar *s, Map *memo) {
@@ -123,7 +151,7 @@ static Scalar *lower_memo(NestLower *n, Scalar *s, Map *memo) {
                          ? scalar_affine(m, lower_affine(n, place))
                          : lower_memo(n, s->arg[0], memo);
         out = scalar_rand(m, s->site, at);
-    } else {
+    } else if ((out = decided(n, s)) == NULL) {
         Scalar *arg[MAX_ARGS] = {0};
         for (int i = 0; i < op_info[s->op].arity; i++) arg[i] = lower_memo(n, s->arg[i], memo);
         out = scalar_op(m, s->op, arg[0], arg[1], arg[2]);
