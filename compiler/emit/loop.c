@@ -425,6 +425,23 @@ static const Stmt *only_tile(const Stmt *s) {
     return b->n == 1 && b->at[0]->kind == STMT_tile && !has_loop(b) ? b->at[0] : NULL;
 }
 
+// A loop around one tile with loops inside becomes a tile around them where that gathers what the
+// tile stores along the loop into rows.
+static bool emit_rows_in_tile(Gen *k, const Stmt *s, V low, V high) {
+    const Block *b = &s->loop.body;
+    if (b->n != 1 || b->at[0]->kind != STMT_tile || !has_loop(b) || k->stage) return false;
+    const Stmt *tile = b->at[0];
+    Stmt *inner = NEW(k->arena, Stmt);
+    *inner = *s;
+    inner->loop.body = tile->tile.body;
+    Stage stage;
+    open_tile(k, tile);
+    bool has_rows = plan_stage(k, inner, &stage);
+    if (has_rows) emit_staged_loop(k, inner, &stage, low, high);
+    close_tile(k, tile);
+    return has_rows;
+}
+
 static void emit_loop_in_tile(Gen *k, const Stmt *s, const Stmt *tile, V low, V high) {
     Stmt *inner = NEW(k->arena, Stmt);
     *inner = *s;
@@ -513,7 +530,7 @@ void emit_for(Gen *k, const Stmt *s) {
     V low = emit_bound(k, s->loop.low), high = emit_bound(k, s->loop.high);
     bool is_outermost = k->n_loop == 0 && k->k->is_parallel;
     if (!is_outermost) {
-        if (emit_joined_rows(k, s)) return;
+        if (emit_joined_rows(k, s) || emit_rows_in_tile(k, s, low, high)) return;
         const Stmt *tile = only_tile(s);
         if (tile) emit_loop_in_tile(k, s, tile, low, high);
         else emit_loop(k, s, low, high);

@@ -123,7 +123,8 @@ static void transpose(Code *g, V row[LANES]) {
     for (unsigned i = 0; i < LANES; i++) row[i] = LLVMBuildExtractValue(g->b, call, i, "");
 }
 
-// Rows behind the last are read there again, and not written at all.
+// Rows behind the last are read at the first again, and written there not at all: a store of no
+// lanes to a page that is not there takes very long.
 static void define_part(Code *g, V fn) {
     T t = vector_type(LLVMFloatTypeInContext(g->cx));
     V p[8], row[LANES];
@@ -138,7 +139,8 @@ static void define_part(Code *g, V fn) {
     for (int i = 0; i < LANES; i++) {
         V is_there = LLVMBuildICmp(g->b, LLVMIntSLT, const_i64(g, i), p[6], "");
         V mask = LLVMBuildSelect(g->b, is_there, out, LLVMConstNull(LLVMTypeOf(out)), "");
-        masked_store(g, row[i], row_at(g, p[4], p[5], const_i64(g, i)), mask, 4);
+        V at = LLVMBuildSelect(g->b, is_there, row_at(g, p[4], p[5], const_i64(g, i)), p[4], "");
+        masked_store(g, row[i], at, mask, 4);
     }
 }
 
@@ -324,6 +326,10 @@ static int stores_into(const Block *b, const Buffer *buffer) {
 static bool loads_from(Gen *k, const Block *b, const Buffer *buffer) {
     for (int i = 0; i < b->n; i++) {
         const Stmt *s = b->at[i];
+        if (s->kind == STMT_for) {
+            if (loads_from(k, &s->loop.body, buffer)) return true;
+            continue;
+        }
         const Scalar *value = s->kind == STMT_store ? s->store.value : s->set.value;
         if (has_bit(scalar_deps(k, value), buffer_bit(k, buffer))) return true;
     }
@@ -353,13 +359,31 @@ static void find_row_store(Gen *k, const Block *b, const Stmt *s, int var, Stage
     out->n_square += n;
 }
 
+// Loops of lets and sets, at any depth.
+static bool only_computes(const Block *b) {
+    for (int i = 0; i < b->n; i++) {
+        const Stmt *s = b->at[i];
+        if (s->kind == STMT_for ? !only_computes(&s->loop.body)
+                                : s->kind != STMT_let && s->kind != STMT_set)
+            return false;
+    }
+    return true;
+}
+
+// Around loops, of the stores alone.
 bool plan_stage(Gen *k, const Stmt *s, Stage *out) {
     memset(out, 0, sizeof *out);
     out->outer = -1;
     if (k->stage || s->loop.step != 1 || open_lanes(k) < 0) return false;
+    bool has_loops = false;
     for (int i = 0; i < s->loop.body.n; i++) {
         const Stmt *x = s->loop.body.at[i];
-        if (x->kind == STMT_for || x->kind == STMT_tile || x->kind >= STMT_fetch) return false;
+        if (x->kind == STMT_tile || x->kind >= STMT_fetch) return false;
+        if (x->kind == STMT_for && !only_computes(&x->loop.body)) return false;
+        has_loops |= x->kind == STMT_for;
+    }
+    for (int i = 0; i < s->loop.body.n && !has_loops; i++) {
+        const Stmt *x = s->loop.body.at[i];
         k->visit++;
         find_rows(k, x->kind == STMT_store ? x->store.value : x->set.value, s->loop.var, out);
     }

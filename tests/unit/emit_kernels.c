@@ -616,6 +616,34 @@ START_TEST(stores_rows_of_two_loops) {
 }
 END_TEST
 
+// A tile with a loop inside: what it stores along the loop around it becomes rows as well.
+START_TEST(stores_rows_of_sums) {
+    enum { COLUMNS = 20, N = 6, PITCH = 23, K = 9 };
+    World w = world_new(ELEM_f32, 2);
+    Buffer *x = buffer(&w, "x", ELEM_f32, K * N), *f = buffer(&w, "f", ELEM_f32, COLUMNS * K);
+    Buffer *y = buffer(&w, "y", ELEM_f32, N * PITCH);
+    new_kernel(&w, "sums");
+    Block *t = tile(&w, count(&w, &w.k->body, 0, COLUMNS, 1), 0, 0, 1, N);
+    const Temp *acc = let(&w, t, ELEM_f32, scalar_real(w.m, 0));
+    Block *k = count(&w, t, 2, K, 1);
+    set(&w, k, acc, scalar_op(w.m, OP_fma, load(&w, x, AT(&w, 0, 2, N, 1, 1)),
+                              load(&w, f, AT(&w, 0, 0, K, 2, 1)), scalar_temp(w.m, acc)));
+    store(&w, t, y, AT(&w, 1, 0, 1, 1, PITCH), scalar_temp(w.m, acc));
+    fill(&w, x, 1), fill(&w, f, 2);
+    run(&w, NULL);
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < COLUMNS; j++) {
+            float want = 0;
+            for (int n = 0; n < K; n++)
+                want = fmaf((float)load_get(w.loaded, x, n * N + i),
+                            (float)load_get(w.loaded, f, j * K + n), want);
+            ck_assert(load_get(w.loaded, y, i * PITCH + j + 1) == want);
+        }
+    ck_assert(load_get(w.loaded, y, COLUMNS + 1) == 0);
+    done(&w);
+}
+END_TEST
+
 // Points are in lockstep: every load of a tile's statements comes before its stores.
 START_TEST(lockstep) {
     World w = world_new(ELEM_f32, 2);
@@ -856,6 +884,7 @@ int main(void) {
     tcase_add_test(t, packs_rows);
     tcase_add_test(t, stores_rows);
     tcase_add_test(t, stores_rows_of_two_loops);
+    tcase_add_test(t, stores_rows_of_sums);
     tcase_add_test(t, lockstep);
     tcase_add_loop_test(t, lanes_reduction, 0, 4);
     tcase_add_test(t, draws);
