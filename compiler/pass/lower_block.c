@@ -109,6 +109,21 @@ Scalar *load_panel(NestLower *n) {
     return scalar_load(n->l->m, &a, NULL, 0, NULL);
 }
 
+// A later row comes nearer while this one is copied: rows far apart are no stream to the
+// processor.
+static void fetch_row(NestLower *n, Block *block) {
+    enum { ROWS_AHEAD = 16 };
+    const Read *r = n->nest->packed->read;
+    int last = n->nest->n_parallel + n->nest->n_reduced - 1;
+    Affine at = n->value[fastest(&n->nest->slot[last])];
+    set_slot_value(n, last, affine_add_const(at, ROWS_AHEAD));
+    Stmt *s = NEW(n->l->m->arena, Stmt);
+    s->kind = STMT_fetch;
+    s->fetch.access = lower_access(n, r->v, r->sub);
+    add_stmt(n->l, block, s);
+    set_slot_value(n, last, at);
+}
+
 // One panel, or a loop over panels of `width` lanes.
 static void pack_panels(NestLower *n, Block *block, int lanes, Bound low, Bound high, int64_t width,
                         bool is_loop, int64_t at) {
@@ -142,6 +157,7 @@ static void pack_panels(NestLower *n, Block *block, int lanes, Bound low, Bound 
     n->temp = map_new(m->arena);
     Access from = lower_access(n, r->v, r->sub), to = panel_access(n);
     note_read(l, from.buffer);
+    if (width > 1 && affine_coef(from.at, n->tile_var[lanes]) == 1) fetch_row(n, block);
     add_store(l, block, &to, NULL, 0, scalar_load(m, &from, NULL, 0, NULL));
 }
 
