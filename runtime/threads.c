@@ -134,9 +134,11 @@ static void run_part(const Share *s, int part, char *scratch) {
     NnContext context = *s->context;
     context.scratch = scratch;
     context.pool = NULL;  // a kernel that calls nn_parallel itself runs it alone
-    int64_t count = s->end - s->begin;
-    int64_t begin = s->begin + count * part / s->parts;
-    int64_t end = s->begin + count * (part + 1) / s->parts;
+    int64_t begin = s->begin, end = s->end, count = end - begin;
+    if (s->parts > 1) {
+        begin = s->begin + count * part / s->parts;
+        end = s->begin + count * (part + 1) / s->parts;
+    }
     if (begin < end) s->kernel(&context, begin, end);
 }
 
@@ -191,7 +193,7 @@ static void join(NnPool *pool, int64_t begun, unsigned parts) {
 static void wait_for_parts(NnPool *pool, Share *s) {
     while (!spin_until(pool, has_parts, s)) {
         atomic_store(&s->is_asleep, 1);
-        if (!has_parts(s)) futex_wait(&s->is_asleep, 1);
+        if ((uint32_t)atomic_load(&s->next) == 0) futex_wait(&s->is_asleep, 1);
         atomic_store(&s->is_asleep, 0);
     }
 }
@@ -220,6 +222,21 @@ static void start_worker(Worker *w) {
     if (error) fail("cannot start thread %d: %s", w->number + 1, strerror(error));
 }
 
+// One thread for each core: every worker has a core, and none is where the calling thread is now.
+// Else the system, when it has more to run than cores, puts two of them on one.
+static void keep_apart(NnPool *pool) {
+    cpu_set_t set, one;
+    if (pool->threads != threads_available() || sched_getaffinity(0, sizeof set, &set)) return;
+    int here = sched_getcpu(), number = 1;
+    if (here < 0 || !CPU_ISSET(here, &set)) return;
+    for (int cpu = 0; cpu < CPU_SETSIZE && number < pool->threads; cpu++) {
+        if (cpu == here || !CPU_ISSET(cpu, &set)) continue;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        pthread_setaffinity_np(pool->worker[number++].thread, sizeof one, &one);
+    }
+}
+
 NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes) {
     if (threads <= 1) return NULL;
     size_t bytes = sizeof(NnPool) + (size_t)threads * sizeof(Share);
@@ -234,6 +251,7 @@ NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes) {
         worker[i] = (Worker){.pool = pool, .number = i, .scratch = scratch + i * scratch_bytes};
         start_worker(&worker[i]);
     }
+    keep_apart(pool);
     return pool;
 }
 
@@ -273,6 +291,7 @@ void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations,
         if (i >= from) offer(s, next);
     }
     if (from) run_part(&pool->share[0], 0, context->scratch);
+    if (is_done(pool)) return;
     unsigned done = run_shares(pool, 0, context->scratch);
     if (!is_done(pool)) join(pool, begun, done);
 }
