@@ -222,6 +222,48 @@ START_TEST(a_draw_is_a_word_of_its_counter) {
 }
 END_TEST
 
+enum { DRAWS = 1 << 16 };
+
+// Of two sequences of draws, the second perhaps the first one shifted; 0 expected, in units of
+// its standard deviation.
+static double correlation(const double *x, const double *y, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += (x[i] - 0.5) * (y[i] - 0.5) * 12;
+    return fabs(sum) / sqrt(n);
+}
+
+static void draw(double *x, uint32_t seed, uint32_t site, uint32_t step) {
+    for (uint32_t i = 0; i < DRAWS; i++) x[i] = eval_rand(seed, site, step, i);
+}
+
+START_TEST(draws_are_uniform_and_independent) {
+    enum { BINS = 64 };
+    static double x[DRAWS], y[DRAWS];
+    draw(x, 7, 3, 2);
+    double sum = 0, squares = 0, chi = 0;
+    int count[BINS] = {0};
+    for (int i = 0; i < DRAWS; i++) {
+        ck_assert(x[i] >= 0 && x[i] < 1);
+        sum += x[i] - 0.5;
+        squares += (x[i] - 0.5) * (x[i] - 0.5);
+        count[(int)(x[i] * BINS)]++;
+    }
+    ck_assert(fabs(sum) < 4 * sqrt(DRAWS / 12.0));
+    ck_assert(fabs(squares - DRAWS / 12.0) < 4 * sqrt(DRAWS / 180.0));
+    for (int b = 0; b < BINS; b++)
+        chi += (count[b] - DRAWS / BINS) * (double)(count[b] - DRAWS / BINS) * BINS / DRAWS;
+    ck_assert(chi < BINS - 1 + 4 * sqrt(2.0 * (BINS - 1)));
+    static const int lag[] = {1, 2, 15, 16, 17, 32, 48, 63, 64, 65, 768};  // words, blocks, rows
+    for (size_t i = 0; i < sizeof lag / sizeof *lag; i++)
+        ck_assert(correlation(x, x + lag[i], DRAWS - lag[i]) < 4);
+    static const uint32_t other[][3] = {{8, 3, 2}, {7, 4, 2}, {7, 3, 3}, {3, 7, 2}};
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        draw(y, other[i][0], other[i][1], other[i][2]);
+        ck_assert(correlation(x, y, DRAWS) < 4);
+    }
+}
+END_TEST
+
 START_TEST(run_time_extents) {
     Module *m = module_of("f32[batch]", "%0 = index [i<batch, j<2] %x[i]");
     const Tensor *t = evaluate(m, EVAL_exact, LIST(1, 2, 3));
@@ -245,6 +287,7 @@ int main(void) {
     tcase_add_test(t, orders_bit_by_bit);
     tcase_add_test(t, lanes_over_a_long_row);
     tcase_add_test(t, philox_known_answers);
+    tcase_add_test(t, draws_are_uniform_and_independent);
     tcase_add_test(t, a_draw_is_a_word_of_its_counter);
     tcase_add_test(t, run_time_extents);
     suite_add_tcase(suite, t);
