@@ -64,6 +64,8 @@ if [ "$(uname -m)" = x86_64 ]; then
     set -- $(awk -f "$root/tests/spills.awk" out)
     check cli/loops-of-contractions "none found" [ "$1" -gt 4 ]
     check cli/loops-without-spills "$2 of $1 loops store to the stack" [ "$2" = 0 ]
+    "$nnc" --cpu=sapphirerapids --emit=asm "$root/bench/w2.nn" > out 2> err
+    check cli/wide-vectors-by-name "no multiply-add of 64 bytes" grep -q 'vfmadd.*zmm' out
 fi
 
 # Without -o the program takes the file's name.

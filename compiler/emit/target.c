@@ -36,17 +36,23 @@ bool is_x86(const Code *g) {
     return !strncmp(g->triple, "x86_64", 6);
 }
 
-// Processors by name whose features LLVM's C interface does not tell: those without fused
-// multiply-add, all older than 2013.
-static bool is_old(const char *cpu) {
-    static const char *const old[] = {
-        "x86-64", "x86-64-v2", "generic", "core2", "penryn", "nehalem", "westmere",
-        "sandybridge", "ivybridge", "bonnell", "silvermont", "goldmont", "goldmont-plus",
-        "tremont", "btver1", "btver2", "k8", "amdfam10", NULL};
-    for (int i = 0; old[i]; i++)
-        if (!strcmp(cpu, old[i])) return true;
+// LLVM's C interface does not tell what features a processor has that is given by name.
+static bool is_among(const char *cpu, const char *const *names) {
+    for (int i = 0; names[i]; i++)
+        if (!strcmp(cpu, names[i])) return true;
     return false;
 }
+
+static const char *const without_fma[] = {  // all older than 2013
+    "x86-64", "x86-64-v2", "generic", "core2", "penryn", "nehalem", "westmere", "sandybridge",
+    "ivybridge", "bonnell", "silvermont", "goldmont", "goldmont-plus", "tremont", "btver1",
+    "btver2", "k8", "amdfam10", NULL};
+
+static const char *const with_avx512[] = {
+    "x86-64-v4", "skylake-avx512", "skx", "cascadelake", "cooperlake", "cannonlake",
+    "icelake-client", "icelake-server", "tigerlake", "rocketlake", "sapphirerapids",
+    "emeraldrapids", "graniterapids", "graniterapids-d", "diamondrapids", "znver4", "znver5",
+    NULL};
 
 static bool has_feature(const Code *g, const char *feature) {
     size_t n = strlen(feature);
@@ -62,9 +68,10 @@ static void choose_cpu(Code *g) {
            : arena_printf(g->arena, "%s", o->cpu && strcmp(o->cpu, "native") ? o->cpu
                                           : is_x86(g) ? "x86-64" : "generic");
     g->features = is_native_cpu ? take(g->arena, LLVMGetHostCPUFeatures()) : "";
-    g->has_fma = !is_x86(g) || (is_native_cpu ? has_feature(g, "+fma") : !is_old(g->cpu));
+    g->has_fma = !is_x86(g) || (is_native_cpu ? has_feature(g, "+fma")
+                                              : !is_among(g->cpu, without_fma));
     g->has_avx512 = is_x86(g) && (is_native_cpu ? has_feature(g, "+avx512f")
-                                                : !strcmp(g->cpu, "x86-64-v4"));
+                                                : is_among(g->cpu, with_avx512));
 }
 
 static LLVMCodeGenOptLevel code_level(int opt_level) {
