@@ -33,7 +33,8 @@ static V odd_lanes(Code *g, V even) {
 }
 
 static State start_state(Code *g, V counter, V step) {
-    V zero = splat_to(g, const_i32(g, 0), counter), x[4] = {counter, zero, splat_to(g, step, counter), zero};
+    V zero = splat_to(g, const_i32(g, 0), counter), wide = splat_to(g, step, counter);
+    V x[4] = {counter, zero, wide, zero};
     State s = {has_half_products(g, counter) ? 2 : 1};
     for (int i = 0; i < 4; i++) s.x[0][i] = x[i];
     if (s.n_part == 1) return s;

@@ -122,7 +122,8 @@ static int depth_of_rows(const Nest *nest) {
     const Value *leader = nest->members.at[0].v;
     if (leader->op != VAL_index || leader->index.nr) return 0;
     for (int depth = leader->index.np - 1; depth > 0; depth--)
-        if (box_points(leader->index.extent + depth, leader->index.np - depth) >= SHORT_ROW) return depth;
+        if (box_points(leader->index.extent + depth, leader->index.np - depth) >= SHORT_ROW)
+            return depth;
     return 0;
 }
 

@@ -73,7 +73,8 @@ static bool reads_before(const TakeOver *t, const Region *region, int nest, int 
         const Read *r = reads.at[i]->read;
         if (storage_root(r->v) != old) continue;
         if (r->v != old || read_prefix(r) < region->n_outer) return false;
-        if (nest == writer && (reader->index.nr || !read_is_identity(r, reader->index.np))) return false;
+        bool at_point = !reader->index.nr && read_is_identity(r, reader->index.np);
+        if (nest == writer && !at_point) return false;
     }
     return true;
 }
