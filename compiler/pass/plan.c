@@ -394,15 +394,15 @@ typedef struct Best {
 static double imbalance(const Planner *p, const Tile *tile, double cycles) {
     const double WORTH_SPLITTING = 60000;  // cycles
     if (p->region->n_outer || cycles < WORTH_SPLITTING) return 1;
-    double most = 1;  // iterations of the loop with the most
+    double most = 1, rest = 0;  // whole tiles of the loop with the most, and what they leave over
     for (int i = 0; i < p->nest->n_parallel; i++) {
         double size = i == tile->lanes ? (double)tile->width : 1;
         for (int u = 0; u < 2; u++)
             if (i == tile->unroll[u]) size = (double)tile->times[u];
-        double n = ceil((double)dim_max(p->nest->slot[i].extent) / size);
-        if (n > most) most = n;
+        double tiles = (double)dim_max(p->nest->slot[i].extent) / size;
+        if (ceil(tiles) > ceil(most + rest)) most = floor(tiles), rest = tiles - most;
     }
-    return 0.5 + 0.5 * (2 * ceil(most / 2) / most);
+    return 0.5 + 0.5 * ((2 * ceil(most / 2) + 2 * rest) / (most + rest));
 }
 
 // Lanes along the run-time batch leave single rows to scalar code, and small batches altogether.
