@@ -7,15 +7,26 @@ static Scalar *is_nan(Module *m, Scalar *x) {
     return scalar_binary(m, OP_ne, x, x);
 }
 
-// Does `body` beat the running extreme? NaN wins, and the first of equals stays.
-static Scalar *beats(Module *m, RedKind red, Scalar *so_far, Scalar *body) {
+static Scalar *is_better(Module *m, RedKind red, Scalar *so_far, Scalar *body) {
     bool is_max = red == RED_max || red == RED_argmax;
-    Scalar *better = is_max ? scalar_binary(m, OP_lt, so_far, body)
-                            : scalar_binary(m, OP_lt, body, so_far);
+    return is_max ? scalar_binary(m, OP_lt, so_far, body) : scalar_binary(m, OP_lt, body, so_far);
+}
+
+// Does `body` beat the running extreme of an argmax or argmin? NaN wins, the first of equals stays.
+static Scalar *beats(Module *m, RedKind red, Scalar *so_far, Scalar *body) {
+    Scalar *better = is_better(m, red, so_far, body);
     if (!elem_is_real(body->elem)) return better;
     Scalar *wins = scalar_binary(m, OP_or, better, is_nan(m, body));
-    if (red == RED_max || red == RED_min) return wins;
     return scalar_binary(m, OP_and, wins, scalar_unary(m, OP_not, is_nan(m, so_far)));
+}
+
+// The same for the extreme alone. Whether `body` is NaN does not wait for the chain; asked the
+// other way round, LLVM would make one longer condition of both.
+static Scalar *extreme(Module *m, RedKind red, Scalar *so_far, Scalar *body) {
+    if (!elem_is_real(body->elem))
+        return scalar_select(m, is_better(m, red, so_far, body), body, so_far);
+    Scalar *next = scalar_binary(m, red == RED_max ? OP_max : OP_min, body, so_far);
+    return scalar_select(m, scalar_binary(m, OP_eq, body, body), next, body);
 }
 
 Scalar *reduce_step(Module *m, RedKind red, Scalar *so_far, Scalar *body) {
@@ -28,7 +39,7 @@ Scalar *reduce_step(Module *m, RedKind red, Scalar *so_far, Scalar *body) {
         case RED_any: return scalar_binary(m, OP_or, so_far, body);
         case RED_all: return scalar_binary(m, OP_and, so_far, body);
         case RED_max:
-        case RED_min: return scalar_select(m, beats(m, red, so_far, body), body, so_far);
+        case RED_min: return extreme(m, red, so_far, body);
         default: BUG("lower: no step for %s", red_name[red]);
     }
 }
