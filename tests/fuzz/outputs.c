@@ -50,7 +50,7 @@ int64_t first_difference(const Tensor *a, const Tensor *b, double tolerance, int
         double x = a->at[i], y = b->at[i];
         if (tolerance > 0 ? x == y : same_bits(x, y)) continue;
         if (isnan(x) && isnan(y)) continue;
-        double allowed = tolerance * (fmax(fabs(x), fabs(y)) + 0.1 * largest + 1e-3);
+        double allowed = tolerance * (fmax(fabs(x), fabs(y)) + 0.1 * largest + 1e-2);
         if (tolerance > 0 && isfinite(x) && isfinite(y) && fabs(x - y) <= allowed) continue;
         return i;
     }
