@@ -48,6 +48,9 @@ bool touches_slot(const Touch *t, const Slot *s);
 // Does the read move along the tile's lanes and the reduced slots alone, by constant strides?
 bool is_packable(const Planner *p, const Touch *t, const Tile *tile);
 
+// tile.c: the cheapest tile; *cycles is what one run of the nest is reckoned to take.
+Tile find_tile(const Planner *p, double k_points, double *cycles);
+
 // panel.c: blocks of slots, and the operand that is copied block by block.
 void choose_panels(Planner *p, double k_points);
 // Loads of one step of the reduction that find their line gone from L1, because the rows of a
