@@ -200,7 +200,7 @@ product_time() {  # WORKLOAD THREADS SECONDS LIBRARY [CORE]
     esac
     [ "${5-default}" = default ] || core="OPENBLAS_CORETYPE=$5 BLIS_ARCH_TYPE=skx"
     # shellcheck disable=SC2046,SC2086
-    alone env OMP_NUM_THREADS="$2" BLIS_NUM_THREADS="$2" $core "$work/products" "$path" $kind \
+    alone env OMP_NUM_THREADS="$2" BLIS_NUM_THREADS="$2" OMP_PROC_BIND=true $core "$work/products" "$path" $kind \
         $(echo "$1" | cut -d : -f 2-5 | tr : ' ') "$3"
 }
 
