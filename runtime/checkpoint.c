@@ -295,7 +295,10 @@ static void load_session(Run *run, const Safetensors *st) {
         int64_t *count = (int64_t *)((char *)s + count_field[i].offset);
         *count = meta_count(st, count_field[i].key, INT64_C(1) << 53);
     }
-    s->is_over = meta_count(st, "over", 2) && !said[SAID_length];
+    // A run that has ended goes on where another length is asked for.
+    bool is_other = s->epochs != meta_count(st, "epochs", INT64_C(1) << 53) ||
+                     s->steps != meta_count(st, "steps", INT64_C(1) << 53);
+    s->is_over = meta_count(st, "over", 2) && !is_other;
     s->best_loss = meta_number(st, "best_loss");
     meta_figures(st, "train", &s->train);
     meta_figures(st, "valid", &s->valid);

@@ -62,6 +62,9 @@ check train/resume "checkpoints differ: $(tail -n 1 resume.out)" cmp "$(last thr
 
 # Stopped by a signal in the middle: exit code 75, and the same bits in the end.
 ./digits train --data "$digits_csv" --epochs 400 --ckpt whole --quiet > whole.out 2>&1
+cp "$(last whole)" over.safetensors
+./digits train --data "$digits_csv" --epochs 400 --ckpt whole --resume --quiet > over.out 2>&1
+check train/over-stays-over "trains on: $(tail -n 1 over.out)" cmp over.safetensors "$(last whole)"
 ./digits train --data "$digits_csv" --epochs 400 --ckpt stopped --quiet > stopped.out 2>&1 &
 pid=$!
 sleep 0.4
