@@ -46,7 +46,9 @@ done < "$root/tests/grad/definitions"
 "$build/agree" --suite=grad/agree *.nn
 
 # No definition with a gradient is left out.
-cat "$root"/compiler/std/activations.nn "$root"/compiler/std/layers.nn "$root"/compiler/std/losses.nn |
+cd "$root/compiler/std" || exit 1
+cat activations.nn dense.nn convolution.nn pooling.nn normalization.nn noise.nn embedding.nn shape.nn \
+    augmentation.nn linear_algebra.nn losses.nn penalties.nn |
     sed -n 's/^\(fn\|layer\|loss\) \([a-z_0-9]*\).*/\2/p' | while read -r name; do
     check "grad/has-$name" "no line in tests/grad/definitions" \
         grep -q "^$name[ .:]" "$root/tests/grad/definitions"
