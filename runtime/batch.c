@@ -34,16 +34,31 @@ static void gather(char *to, const Column *c, const Split *split, const int64_t 
     }
 }
 
+// The numbers of the samples.
+static void number_samples(int32_t *to, const Split *split, const int64_t *order, int64_t begin,
+                           int64_t rows) {
+    for (int64_t i = begin; i < begin + rows; i++) {
+        *to++ = (int32_t)(split->data->first + split->row[order ? order[i] : i]);
+    }
+}
+
 void batch_fill(Machine *m, const Entry *entry, const Split *split, const int64_t *order,
                 int64_t begin, int64_t rows) {
     for (int i = 0; i < entry->n_input; i++) {
         const Tensor *t = entry->input[i];
-        if (t->kind != TENSOR_input) continue;
-        const Column *c = column_for(split->data, t);
         char *to = machine_data(m, t);
-        int64_t filled = t->by_batch ? rows : 1;
-        gather(to, c, split, order, begin, filled);
-        size_t used = (size_t)(filled * c->row_bytes);
+        size_t used;
+        if (tensor_is_sample(t)) {
+            number_samples((int32_t *)to, split, order, begin, rows);
+            used = (size_t)rows * sizeof(int32_t);
+        } else if (t->kind == TENSOR_input) {
+            const Column *c = column_for(split->data, t);
+            int64_t filled = t->by_batch ? rows : 1;
+            gather(to, c, split, order, begin, filled);
+            used = (size_t)(filled * c->row_bytes);
+        } else {
+            continue;
+        }
         memset(to + used, 0, (size_t)tensor_bytes(t) - used);
     }
 }

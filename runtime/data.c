@@ -31,6 +31,10 @@ static const char *look_at(Mem *mem, DataFrom from, const char *path) {
     return input_find(mem, "", path);
 }
 
+static bool needs_files(const DataBlock *block) {
+    return block->from != FROM_generated;
+}
+
 // What follows NAME= in --data, where NAME is the block's.
 static const char *strip_name(const char *from, const DataBlock *block) {
     const char *equals = strchr(from, '=');
@@ -56,6 +60,7 @@ static const char *find_in(Mem *mem, const DataBlock *block, const char *from) {
 
 const char *data_find(Mem *mem, const Manifest *m, const char *from) {
     const DataBlock *block = &m->data;
+    if (!needs_files(block)) return block->name;
     if (from) return find_in(mem, block, strip_name(from, block));
     if (block->path[0] == '/') return look_at(mem, block->from, block->path);
     const char *root[] = {NULL, program_folder(mem), m->source_dir};
@@ -103,17 +108,23 @@ void data_load(Data *d, Mem *mem, const Manifest *m, const char *from) {
     const DataBlock *block = &m->data;
     *d = (Data){0};
     if (block->from == FROM_none) fail("this program has no data block");
+    if (from && !needs_files(block)) {
+        fail("--data %s: the data %s are generated, from no file", from, block->name);
+    }
     const char *path = data_find(mem, m, from);
     if (!path) fail_missing(m, from);
     d->pool = dataset_of_fields(mem, block);
     d->held_out = dataset_of_fields(mem, block);
-    if (block->from == FROM_csv) {
+    if (block->from == FROM_generated) {
+        d->pool.rows = block->rows;
+    } else if (block->from == FROM_csv) {
         csv_read(&d->pool, path);
     } else {
         read_idx_pair(&d->pool, mem, path, idx_file[0]);
         bool has_test = !block->split[SPLIT_test].is_declared && has_test_pair(mem, path);
         if (has_test) read_idx_pair(&d->held_out, mem, path, idx_file[1]);
     }
+    d->held_out.first = d->pool.rows;
     split_rows(d, mem, block, path);
 }
 

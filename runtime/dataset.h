@@ -15,6 +15,7 @@ typedef struct Column {
 
 typedef struct Dataset {
     int64_t rows, room;
+    int64_t first;  // number of the first row, as run.sample gives it
     int n;
     Column *column;
 } Dataset;

@@ -71,6 +71,7 @@ static double hyper_value(const Machine *m, const Tensor *t) {
 static void set_inputs(Machine *m, const Entry *entry, int64_t rows) {
     for (int i = 0; i < entry->n_input; i++) {
         const Tensor *t = entry->input[i];
+        if (tensor_is_sample(t)) continue;  // batch_fill gives it
         if (t->kind == TENSOR_run) {
             elem_store(t->elem, machine_data(m, t), 0, run_value(m, t->name, rows));
         } else if (t->kind == TENSOR_hyper) {

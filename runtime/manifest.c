@@ -9,6 +9,9 @@ const char *const split_name[N_SPLIT] = {"train", "valid", "test"};
 static const char *const kind_name[N_TENSOR_KIND] = {"param", "state", "input",
                                                      "hyper", "run",   "result"};
 
+static const char *const format_name[] = {"csv", "idx", "generated"};
+enum { N_FORMAT = sizeof format_name / sizeof *format_name };
+
 // What is wrong here was wrong when the program was compiled.
 static _Noreturn void broken(const char *what, const char *name) {
     fail("this program's manifest: %s%s%s", what, name ? " " : "", name ? name : "");
@@ -176,8 +179,9 @@ static void read_data(Mem *mem, Manifest *m, const Json *json) {
     d->name = need_text(json, "name");
     d->path = need_text(json, "path");
     const char *from = need_text(json, "from");
-    d->from = strcmp(from, "csv") == 0 ? FROM_csv : strcmp(from, "idx") == 0 ? FROM_idx : FROM_none;
+    d->from = (DataFrom)(find_name(format_name, N_FORMAT, from) + 1);
     if (d->from == FROM_none) broken("no reader for data from", from);
+    if (d->from == FROM_generated) d->rows = need_integer(json, "rows");
     d->seed = (uint64_t)json_number(json_get(json, "seed"), 1);
     const Json *fields = json_get(json, "fields"), *split = json_get(json, "split");
     d->field = mem_array(mem, (size_t)count_of(fields), sizeof *d->field);

@@ -52,11 +52,12 @@ typedef struct SplitRule {
     int64_t rows;  // a number of them where share is 0
 } SplitRule;
 
-typedef enum DataFrom { FROM_none, FROM_csv, FROM_idx } DataFrom;
+typedef enum DataFrom { FROM_none, FROM_csv, FROM_idx, FROM_generated } DataFrom;
 
 typedef struct DataBlock {
     const char *name, *path;
     DataFrom from;
+    int64_t rows;  // generated
     uint64_t seed;
     int n_field;
     Field *field;

@@ -43,6 +43,11 @@ static inline int64_t tensor_row_count(const Tensor *t) {
     return t->by_batch ? t->count / t->dim[0] : t->count;
 }
 
+// Is it run.sample, the number of each row's sample?
+static inline bool tensor_is_sample(const Tensor *t) {
+    return t->kind == TENSOR_run && t->by_batch;
+}
+
 static inline bool elem_is_real(Elem e) {
     return e >= ELEM_f32;
 }

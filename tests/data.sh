@@ -116,3 +116,22 @@ for flag in --epochs=-1 --threads=x --threads=0 --seed=1.5 --lr=fast --nothing=1
     got=$?
     check "data/flag$flag" "exit code $got: $(first err)" [ $got = 1 -o $got = 2 ]
 done
+
+# ---- the numbers of samples: `index` is a row's place, in every split and however shuffled
+show() {  # NAME SPLIT: the figures of an evaluation
+    ./"$1" eval --split "$2" 2>&1
+}
+for name in numbers generated; do
+    "$nnc" "$root/tests/data/$name.nn" -o $name > nnc.out 2>&1 || fail data/$name "$(first nnc.out)"
+done
+{ echo number,a,b,c; i=0; while [ $i -lt 40 ]; do echo "$i,1,2,3"; i=$((i + 1)); done; } > numbers.csv
+./numbers train --quiet > out 2> err || fail data/numbers-train "$(first err)"
+for split in train:20 valid:12 test:8; do
+    rows=${split#*:} split=${split%:*}
+    show numbers $split > out
+    check data/index-in-$split "$(first out)" grep -qx "$split: loss 0, worst 0, spread 0 ($rows rows)" out
+done
+./generated train --quiet > out 2> err || fail data/generated-train "$(first err)"
+show generated train > out
+check data/generated "$(first out)" grep -qx 'train: loss 20, middle 20, odd 0.4878 (41 rows)' out
+refuses generated-from-a-file 'generated, from no file' ./generated train --data numbers.csv

@@ -294,6 +294,7 @@ static void print_data(Manifest *m) {
     text_field(out, "from", spec->format);
     text_add(out, ", ");
     text_field(out, "path", spec->path);
+    if (spec->rows) text_printf(out, ", \"rows\": %lld", (long long)spec->rows);
     text_printf(out, ", \"seed\": %lld,\n    \"fields\": [", (long long)spec->split_seed);
     bool is_first = true;
     for (int i = 0; i < spec->fields.n; i++) {

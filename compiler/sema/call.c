@@ -259,11 +259,11 @@ Exp *apply_pipe(Sema *s, Exp *f, Exp *x, Span x_span, Span at, Span callee) {
 
 Exp *call(Sema *s, const Node *n) {
     const Node *callee = n->kid[0];
-    if (s->field && callee->kind == NODE_name &&
+    if (s->being.node && callee->kind == NODE_name &&
         (is_word(callee->name, "columns") || is_word(callee->name, "column")))
         return read_columns(s, n);
     Exp *f = expr(s, callee);
-    if (s->field && is_error(f)) return f;  // its arguments may have been columns
+    if (s->being.node && is_error(f)) return f;  // its arguments may have been columns
     if (f->kind == EXP_builtin) return call_builtin(s, f->builtin, n);
     Args args = eval_args(s, n->kid[1]);
     return apply(s, f, args, n->span, callee->span);

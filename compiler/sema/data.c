@@ -14,19 +14,42 @@ static const Node *string_arg(Sema *s, const Node *call) {
     return NULL;
 }
 
+// generated(10000): so many rows without a file.
+static void read_generated(Sema *s, const Node *call) {
+    const Node *args = call->kid[1];
+    int64_t rows = 0;
+    s->spec->format = call->kid[0]->name;
+    s->spec->path = "";
+    s->spec->rows = 1;
+    if (args->n != 1) {
+        fail(s, call->span, "`generated` takes the number of rows: `generated(10000)`");
+    } else if (need_int(s, args->kid[0], &rows) && (rows < 1 || rows > INT32_MAX)) {
+        fail(s, args->kid[0]->span, "the number of rows lies from 1 to %d", INT32_MAX);
+    } else if (rows) {
+        s->spec->rows = rows;
+    }
+}
+
 static void read_from(Sema *s, const Node *entry) {
     const Node *call = entry->kid[0];
     const Node *callee = call->kind == NODE_call ? call->kid[0] : NULL;
-    static const char *const known[] = {"csv", "idx"};
+    static const char *const known[] = {"csv", "idx", "generated"};
+    enum { N_FORMAT = sizeof known / sizeof *known };
     if (entry_args(entry) != 1 || !callee || callee->kind != NODE_name) {
-        fail(s, entry->span, "`from` takes `csv(\"PATH\")` or `idx(\"PATH\")`");
+        fail(s, entry->span, "`from` takes `csv(\"PATH\")` or another format with its path");
         return;
     }
-    if (!is_word(callee->name, "csv") && !is_word(callee->name, "idx")) {
+    bool is_known = false;
+    for (int i = 0; i < N_FORMAT; i++) is_known |= is_word(callee->name, known[i]);
+    if (!is_known) {
         Diag *d = sema_error(s, callee->span, "unknown format `%s`", callee->name);
-        const char *best = nearest(callee->name, known, 2);
+        const char *best = nearest(callee->name, known, N_FORMAT);
         diag_help(d, best ? "did you mean `%s`?" : "the formats are %s",
-                  best ? best : "csv and idx");
+                  best ? best : "csv, idx and generated");
+        return;
+    }
+    if (is_word(callee->name, "generated")) {
+        read_generated(s, call);
         return;
     }
     const Node *path = string_arg(s, call);
@@ -136,33 +159,42 @@ static Type batched(Sema *s, const Type *row, Elem elem, int64_t below) {
 
 // The first input of a field has the field's name.
 static Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below) {
-    const Node *field = s->field;
-    const char *id = ++s->n_field_input == 1
+    const Node *field = s->being.node;
+    const char *id = ++s->being.n_input == 1
                          ? field->name
-                         : arena_printf(s->arena, "%s.%d", field->name, s->n_field_input);
+                         : arena_printf(s->arena, "%s.%d", field->name, s->being.n_input);
     spec.name = sema_name(s, id);
-    spec.type = batched(s, &s->field_type, elem, below);
+    spec.type = batched(s, &s->being.type, elem, below);
     spec.classes = below;
     spec.span = field->span;
     bool is_known = false;
     for (int i = 0; i < s->spec->fields.n; i++) is_known |= s->spec->fields.at[i].name == spec.name;
     if (!is_known) vec_push(s->arena, &s->spec->fields, spec);
     Value *v = build_input(s->entry->fn, id, spec.type, field->span);
-    for (int i = 0; i < s->field_type.rank; i++) set_origin(s, v, i + 1, s->field_from[i]);
+    for (int i = 0; i < s->being.type.rank; i++) set_origin(s, v, i + 1, s->being.from[i]);
     return exp_stored(s, v);
+}
+
+// The sample's number.
+static Exp *sample_number(Sema *s) {
+    Type row = type_scalar(ELEM_i32);
+    int64_t rows = s->spec->rows;
+    Type t = batched(s, &row, ELEM_i32, rows);
+    return exp_stored(s, build_input(s->entry->fn, "run.sample", t, s->being.node->span));
 }
 
 Exp *field_part(Sema *s, Name id) {
     bool is_images = is_word(id, "images"), is_labels = is_word(id, "labels");
-    if (!s->field || (!is_images && !is_labels)) return NULL;
+    if (s->being.node && !s->frame->def && is_word(id, "index")) return sample_number(s);
+    if (!s->being.node || (!is_images && !is_labels)) return NULL;
     if (!s->spec->format) return exp_error;
     if (!is_word(s->spec->format, "idx")) return NULL;
     FieldSpec spec = {.part = id};
     if (is_images) return field_input(s, spec, ELEM_u8, 0);
-    if (s->field_type.rank || !s->field_type.below)
-        return fail(s, s->field->span, "labels are classes: `%s: class(10) = labels`",
-                    s->field->name);
-    return field_input(s, spec, ELEM_i32, s->field_type.below);
+    if (s->being.type.rank || !s->being.type.below)
+        return fail(s, s->being.node->span, "labels are classes: `%s: class(10) = labels`",
+                    s->being.node->name);
+    return field_input(s, spec, ELEM_i32, s->being.type.below);
 }
 
 typedef struct Columns {
@@ -205,47 +237,67 @@ Exp *read_columns(Sema *s, const Node *call) {
     if (!is_word(s->spec->format, "csv"))
         return fail(s, call->span, "`%s` reads a CSV file", call->kid[0]->name);
     for (int i = 0; i < args->n; i++) add_column(s, &c, args->kid[i]);
-    int64_t places = type_count(&s->field_type);
+    int64_t places = type_count(&s->being.type);
     if (c.at.n != places)
         return fail(s, call->span, "%d column%s for a field of %lld number%s", c.at.n,
                     c.at.n == 1 ? "" : "s", (long long)places, places == 1 ? "" : "s");
     FieldSpec spec = {.column = c.at.at, .n_column = c.at.n};
-    int64_t below = s->field_type.below;
+    int64_t below = s->being.type.below;
     return field_input(s, spec, below ? ELEM_i32 : s->m->real, below);
+}
+
+// A field's expression is written for a row: what has fewer axes than it is the same all over the
+// row, so its other axes come last, behind ones.
+Exp *align_rows(Sema *s, Exp *e, int rank) {
+    if (!s->being.node || s->frame->def || !is_tensor(e)) return e;
+    Shape own = exp_axes(s, e), wide = {0};
+    if (own.rank == 0 || own.rank >= rank || own.axis[0].dim.by != s->batch) return e;
+    Scalar *body = exp_at(s, e, &own);
+    wide.axis[wide.rank++] = own.axis[0];
+    while (wide.rank <= rank - own.rank)
+        wide.axis[wide.rank++] = axis_new(s, dim_const(1), (Span){0});
+    for (int i = 1; i < own.rank; i++) wide.axis[wide.rank++] = own.axis[i];
+    return exp_body(s, body, &wide);
 }
 
 // ---- a field in an entry point: its expression over the inputs
 
 static Exp *elaborate_field(Sema *s, const Node *field) {
     Span from[MAX_RANK + 1] = {0};
-    if (!eval_type(s, field->kid[0], &s->field_type, from)) return exp_error;
-    if (s->field_type.rank >= MAX_RANK)
+    if (!eval_type(s, field->kid[0], &s->being.type, from)) return exp_error;
+    if (s->being.type.rank >= MAX_RANK)
         return fail(s, field->kid[0]->span, "too many axes: the most is %d besides the batch",
                     MAX_RANK - 1);
-    memcpy(s->field_from, from, sizeof s->field_from);
+    memcpy(s->being.from, from, sizeof s->being.from);
     Exp *e = expr_plain(s, field->kid[1]);
-    Type whole = batched(s, &s->field_type, s->field_type.elem, s->field_type.below);
+    e = align_rows(s, e, s->being.type.rank + 1);
+    Type whole = batched(s, &s->being.type, s->being.type.elem, s->being.type.below);
     e = fit_type(s, e, &whole, NULL, field->kid[1]->span, field->name);
     if (is_error(e)) return e;
     int64_t below = whole.below, count = below ? class_count(s, e) : 0;
     if (below && (!count || count > below))
         return fail(s, field->kid[1]->span, "this may lie outside of class(%lld)",
                     (long long)below);
-    for (int i = 0; i < s->field_type.rank; i++) set_origin(s, e->stored.v, i + 1, from[i]);
+    for (int i = 0; i < s->being.type.rank; i++) set_origin(s, e->stored.v, i + 1, from[i]);
     return e;
 }
 
+// A field may use others.
 Exp *field_value(Sema *s, const Node *field) {
     if (field->kind != NODE_field) return exp_error;  // its entry is broken
-    const Node *outside = s->field;
+    if (s->depth >= MAX_CALLS)
+        return fail(s, field->name_span, "the field `%s` is defined by itself", field->name);
+    FieldBeing outside = s->being;
     Frame *caller = s->frame;
-    s->field = field;
-    s->n_field_input = 0;
+    s->depth++;
+    s->being = (FieldBeing){.node = field};
     Frame *f = frame_push(s, NULL, field->span);
     f->site = arena_printf(s->arena, "data.%s", field->name);
+    make_fields(s);
     Exp *e = elaborate_field(s, field);
     s->frame = caller;
-    s->field = outside;
+    s->depth--;
+    s->being = outside;
     return e;
 }
 

@@ -210,6 +210,14 @@ typedef struct HyperInfo {
     bool is_defined;  // by -D
 } HyperInfo;
 
+// A field while its expression is elaborated.
+typedef struct FieldBeing {
+    const Node *node;  // NULL outside of fields
+    int n_input;       // inputs so far
+    Type type;         // of a row
+    Span from[MAX_RANK + 1];
+} FieldBeing;
+
 // The entry point that is being built.
 typedef struct Entry {
     Function *fn;
@@ -253,10 +261,7 @@ struct Sema {
     bool is_alone;      // what is run serves its own errors alone
     bool names_lost;    // to a declaration that is broken: an unknown name says nothing
     bool calls_lost;    // to an error: parameters are missing
-    const Node *field;  // of the data block, while its expression is elaborated
-    int n_field_input;  // inputs of that field so far
-    Type field_type;    // of a row of that field
-    Span field_from[MAX_RANK + 1];
+    FieldBeing being;   // the field of the data block whose expression is elaborated
     VEC(const Node *) missing;  // dimensions without a size
     jmp_buf *restart;           // taken where a hyper turns out to fix a shape
 };
@@ -322,7 +327,8 @@ void slots_used(Sema *s, Scalar *x, bool *used);               // used[slot], ro
 const Affine *slots_at_zero(Sema *s, const int *slot, int n);  // a substitution
 const Dim *slot_extents(Sema *s);                              // by slot
 // The common shape of terms that broadcast from the right; false after an error.
-bool broadcast(Sema *s, Span at, Exp *const *e, const Span *span, int n, Shape *out);
+// In a field of the data block, terms by row are aligned first (see align_rows).
+bool broadcast(Sema *s, Span at, Exp **e, const Span *span, int n, Shape *out);
 
 // The tensor as a Value over its outer slots and its own axes.
 Exp *exp_store(Sema *s, Exp *e, Span at, Name hint);
@@ -441,6 +447,7 @@ void read_data(Sema *s);
 void make_fields(Sema *s);
 Exp *field_value(Sema *s, const Node *field);
 Exp *field_part(Sema *s, Name id);  // `images`, `labels` in a field; NULL elsewhere
+Exp *align_rows(Sema *s, Exp *e, int rank);
 Exp *read_columns(Sema *s, const Node *call);
 Exp *run_input(Sema *s, const char *name, Elem elem);
 void read_train(Sema *s);

@@ -50,8 +50,9 @@ typedef struct LayerSpec {  // a row of --emit=summary
 
 typedef struct ModelSpec {
     Name model, data;         // data: NULL where there is no train block
-    const char *format;       // "csv", "idx"
+    const char *format;       // "csv", "idx", "generated"
     const char *path;
+    int64_t rows;             // generated
     int64_t split_seed;
     int64_t batch, epochs, steps;
     VEC(FieldSpec) fields;

@@ -148,9 +148,9 @@ static Exp *select_terms(Sema *s, Exp *c, Exp *a, Exp *b, const Node *n, Name hi
     Shape shape;
     if (is_error(a) || is_error(b)) return exp_error;
     if (!broadcast(s, n->span, e, span, 3, &shape)) return exp_error;
-    Scalar *x = exp_at(s, a, &shape), *y = exp_at(s, b, &shape);
+    Scalar *x = exp_at(s, e[1], &shape), *y = exp_at(s, e[2], &shape);
     if (x->elem != y->elem) as_numbers(s, &x, &y, false);
-    Exp *chosen = exp_body(s, scalar_select(s->m, exp_at(s, c, &shape), x, y), &shape);
+    Exp *chosen = exp_body(s, scalar_select(s->m, exp_at(s, e[0], &shape), x, y), &shape);
     return exp_bind(s, chosen, n->span, hint);
 }
 

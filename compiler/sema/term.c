@@ -351,9 +351,19 @@ static void report_sizes(Sema *s, Span at, Axis a, Axis b, Span a_span, Span b_s
     if (b.from.file) diag_note(d, b.from, "%s comes from here", dim_text(s, b.dim));
 }
 
-bool broadcast(Sema *s, Span at, Exp *const *e, const Span *span, int n, Shape *out) {
+static int most_axes(Sema *s, Exp *const *e, int n) {
+    int most = 0;
+    for (int i = 0; i < n; i++) {
+        Shape own = exp_shape(s, e[i]);
+        if (own.rank > most) most = own.rank;
+    }
+    return most;
+}
+
+bool broadcast(Sema *s, Span at, Exp **e, const Span *span, int n, Shape *out) {
     Span from[MAX_SLOTS] = {0};  // the operand that gave each axis, counted from the right
     *out = (Shape){0};
+    for (int i = 0; i < n; i++) e[i] = align_rows(s, e[i], most_axes(s, e, n));
     for (int i = 0; i < n; i++) {
         Shape own = exp_shape(s, e[i]);
         if (own.rank > out->rank) {
