@@ -175,8 +175,6 @@ static const Builtin builtins[] = {
     {"grad", 2, 2, OP_const, NULL, run_grad},
     {"len", 1, 1, OP_const, NULL, run_len},
     {"total", 1, 1, OP_const, NULL, run_absent},
-    {"solve", 2, 2, OP_const, NULL, run_absent},
-    {"cholesky", 1, 1, OP_const, NULL, run_absent},
     {"sort", 1, 1, OP_const, NULL, run_absent},
     {"topk", 2, 2, OP_const, NULL, run_absent},
 };

@@ -20,6 +20,15 @@ def at(x, i, otherwise=0.0):
     return x[i] if 0 <= i < len(x) else otherwise
 
 
+# A matrix whose pivots have to be looked for: its diagonal is zero.
+def square(n):
+    return ("a[i < %d, j < %d] = if i == j then 0 else mod(7 * i + 3 * j * j, 11) - 4.5; " % (n, n))
+
+
+def SQUARE(n):
+    return np.array([[0 if i == j else (7 * i + 3 * j * j) % 11 - 4.5 for j in range(n)] for i in range(n)])
+
+
 img = "m[n, i < 3, j < 4] = x[n, (i, j)]"
 cases = [
     ("identity", 12, "return x", lambda x, k: x),
@@ -93,6 +102,17 @@ cases = [
      lambda x, k: x > 0),
     ("first winner", 12, "s = sum[n] ((max[i] max(x[n, i], -5)) - (max[i] (x[n, i] * 0))); return grad(s, x)",
      lambda x, k: np.arange(12) == x.argmax()),
+    ("solve a vector", 4, square(4) + "b[i < 4] = i - 1.5; s = solve(a, b); z[n, i < 4] = x[n, i + 1]; return z * s",
+     lambda x, k: np.linalg.solve(SQUARE(4), np.arange(4) - 1.5) * x[1:5]),
+    ("solve a matrix", 12, square(12) + "b[i, n] = x[n, i]; s = solve(a, b); y[n, i] = s[i, n]; return y",
+     lambda x, k: np.linalg.solve(SQUARE(12), x)),
+    ("solve one", 1, "a: [1, 1] = -4; b[i < 1, n] = x[n, i]; s = solve(a, b); y[n, i] = s[i, n]; return y",
+     lambda x, k: x[:1] / -4),
+    ("inverse", 5, square(5) + "r = inverse(a); z[n, i < 5] = x[n, i + 1]; return z @ transpose(r)",
+     lambda x, k: np.linalg.inv(SQUARE(5)) @ x[1:6]),
+    ("cholesky", 9, "a[i < 9, j < 9] = (sum[n] x[n, i + 1] * x[n, j + 1]) + (if i == j then i + 1 else 0); "
+     "z[n, i < 9] = x[n, i + 1]; return z @ cholesky(a)",
+     lambda x, k: np.linalg.cholesky((X.T @ X)[1:10, 1:10] + np.diag(np.arange(9) + 1)).T @ x[1:10]),
 ]
 print("# name\tresults\tbody\tvalues, row by row; made by values.py")
 for name, count, body, f in cases:
