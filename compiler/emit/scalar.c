@@ -469,7 +469,7 @@ typedef V EmitFn(Code *g, const Operation *o);
 #define emit_op_mac NULL
 
 static EmitFn *const emit_fn[N_OP] = {
-#define OP(name, arity, rule, traits, levels) emit_op_##name,
+#define OP(name, arity, rule, traits, levels, weight, cost) emit_op_##name,
 #include "ir/ops.def"
 #undef OP
 };

@@ -231,7 +231,7 @@ typedef double EvalFn(const Case *c);
 // eval_rand is the public name of a draw.
 #define eval_rand eval_rand_op
 static EvalFn *const eval_fn[N_OP] = {
-#define OP(name, arity, rule, traits, levels) eval_##name,
+#define OP(name, arity, rule, traits, levels, weight, cost) eval_##name,
 #include "ir/ops.def"
 #undef OP
 };

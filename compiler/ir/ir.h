@@ -70,7 +70,7 @@ int64_t type_count(const Type *t);               // elements at the largest exte
 // ---- scalars
 
 typedef enum Op {
-#define OP(name, arity, rule, traits, levels) OP_##name,
+#define OP(name, arity, rule, traits, levels, weight, cost) OP_##name,
 #include "ir/ops.def"
 #undef OP
     N_OP
@@ -86,7 +86,7 @@ enum { LEVEL_G = 1, LEVEL_F = 2, LEVEL_L = 4 };
 
 typedef struct OpInfo {
     const char *name;
-    uint8_t arity, rule, traits, levels;
+    uint8_t arity, rule, traits, levels, weight, cost;
 } OpInfo;
 
 extern const OpInfo op_info[N_OP];

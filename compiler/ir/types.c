@@ -23,7 +23,7 @@ enum {
 };
 
 const OpInfo op_info[N_OP] = {
-#define OP(name, arity, rule, traits, levels) {#name, arity, RULE_##rule, traits, levels},
+#define OP(name, arity, rule, traits, levels, weight, cost) {#name, arity, RULE_##rule, traits, levels, weight, cost},
 #include "ir/ops.def"
 #undef OP
 };

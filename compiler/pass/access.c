@@ -60,24 +60,12 @@ bool lacks_lanes(const Value *v) {
            box_points(x->extent, x->np) < LANES && box_points(x->extent + x->np, x->nr) >= LANES;
 }
 
-double op_vector_cost(Op op) {
-    switch (op) {
-        case OP_div:
-        case OP_sqrt:
-        case OP_mod:
-        case OP_idiv: return 8;
-        case OP_rand: return DRAW_COST;
-        default: return 1;
-    }
-}
-
 static double cost_of(Scalar *s, Map *seen) {
     if (map_has(seen, s)) return 0;
     map_set(seen, s, s);
-    double cost = op_info[s->op].arity || s->op == OP_rand ? op_vector_cost(s->op) : 0;
+    double cost = s->op == OP_read ? 0.5 : op_info[s->op].cost;
     for (int i = 0; i < op_info[s->op].arity; i++) cost += cost_of(s->arg[i], seen);
     if (s->op == OP_read) {
-        cost += 0.5;
         for (int i = 0; i < s->read->v->type.rank; i++)
             if (s->read->sub[i].gather) cost += 4 + cost_of(s->read->sub[i].gather, seen);
         cost += 0.5 * s->read->n_guard;

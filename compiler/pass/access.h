@@ -24,12 +24,12 @@ bool is_contraction(const Value *v);
 // A chain to few results: its only lanes are the points of its body.
 bool lacks_lanes(const Value *v);
 
+// What is split by samples: from so many on where their number is known when compiled (the batch
+// always is), and with leaves of one sample each where a sample has so many points.
+enum { MANY_SAMPLES = 64, LARGE_SAMPLE = 64 };
+
 // Points of a box (parallel and reduced) at the largest extents.
 double box_points(const Dim *extent, int n);
-
-// What an operation costs, in vector additions.
-double op_vector_cost(Op op);
-enum { DRAW_COST = 30 };  // of a vector of draws
 
 // A rough count of what one evaluation of s costs, in vector operations.
 double scalar_cost(Scalar *s, Arena *scratch);

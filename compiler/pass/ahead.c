@@ -3,13 +3,6 @@
 #include "pass/access.h"
 #include "pass/storage.h"
 
-bool is_member(const Region *region, const Value *v) {
-    for (int i = 0; i < region->nests.n; i++)
-        for (int k = 0; k < region->nests.at[i]->members.n; k++)
-            if (region->nests.at[i]->members.at[k].v == v) return true;
-    return false;
-}
-
 static double work_of(const Nest *nest, Arena *scratch) {
     double work = 0;
     for (int i = 0; i < nest->members.n; i++)

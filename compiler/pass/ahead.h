@@ -5,8 +5,6 @@
 
 #include "pass/schedule.h"
 
-bool is_member(const Region *region, const Value *v);
-
 // Fills nest->ahead of the nest that computes the most. After storage is placed.
 void choose_ahead(Schedule *s, Region *region, Arena *scratch);
 

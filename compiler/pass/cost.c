@@ -35,22 +35,6 @@ unsigned scalar_slots(Algebra *a, Scalar *s) {
     return set;
 }
 
-// In additions of a vector processor, roughly (performance.md).
-static double op_cost(Op op) {
-    if (op_info[op].traits & TRAIT_COSTLY) return 20;
-    switch (op) {
-        case OP_const:
-        case OP_iv:
-        case OP_stop: return 0;
-        case OP_div:
-        case OP_sqrt: return 5;
-        case OP_idiv:
-        case OP_mod: return 6;
-        case OP_rand: return 12;
-        default: return 1;
-    }
-}
-
 typedef struct Count {
     Algebra *a;
     Map *seen;
@@ -64,7 +48,7 @@ static void count_cost(Count *c, Scalar *s) {
     bool is_outer = scalar_slots(c->a, s) != c->whole;
     // A divisor that varies less is inverted once (expand.c), and then multiplies.
     bool is_product = s->op == OP_div && scalar_slots(c->a, s->arg[1]) != scalar_slots(c->a, s);
-    c->cost += (is_product ? 1 : op_cost(s->op)) * (is_outer ? 0.3 : 1);
+    c->cost += (is_product ? 1 : op_info[s->op].weight) * (is_outer ? 0.3 : 1);
     if (s->op == OP_read) {
         if (s->read->n_guard) c->cost += 1;
         if (s->read->otherwise) count_cost(c, s->read->otherwise);

@@ -262,7 +262,7 @@ static void derive_select(Derive *d, Scalar *y, Scalar *dy) {
 #define derive_mantissa NULL
 
 static DeriveFn *const derive_fn[N_OP] = {
-#define OP(name, arity, rule, traits, levels) [OP_##name] = derive_##name,
+#define OP(name, arity, rule, traits, levels, weight, cost) [OP_##name] = derive_##name,
 #include "ir/ops.def"
 #undef OP
 };

@@ -6,7 +6,6 @@
 #include "pass/access.h"
 #include "pass/in_place.h"
 #include "pass/pass.h"
-#include "pass/ahead.h"
 #include "pass/plan.h"
 
 // ---- one nest
@@ -32,6 +31,13 @@ Access store_access(NestLower *n, Value *v) {
     for (int i = 0; i < v->type.rank; i++)
         sub[i] = (Subscript){affine_slot(n->l->m, i), 1, NULL};
     return lower_access(n, v, sub);
+}
+
+static bool is_member(const Region *region, const Value *v) {
+    for (int i = 0; i < region->nests.n; i++)
+        for (int k = 0; k < region->nests.at[i]->members.n; k++)
+            if (region->nests.at[i]->members.at[k].v == v) return true;
+    return false;
 }
 
 // A block of rows further on than the point.

@@ -11,8 +11,6 @@
 #include "pass/access.h"
 #include "pass/pass.h"
 
-enum { LARGE_SAMPLE = 64, MANY_SAMPLES = 64 };
-
 typedef struct Deviation {
     Scalar *x, *c;
 } Deviation;

@@ -18,7 +18,7 @@
 #include "pass/padding.h"
 #include "pass/pass.h"
 
-enum { SHORT = 16, LARGE_SAMPLE = 64, SAMPLES_PER_LEAF = 16, MANY_SAMPLES = 64 };
+enum { SHORT = 16, SAMPLES_PER_LEAF = 16 };
 
 static bool is_rounded(const Index *x) {
     return (x->red == RED_sum || x->red == RED_prod) && elem_is_real(x->body->elem);

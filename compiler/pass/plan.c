@@ -57,7 +57,7 @@ static void add_scalar_touches(Planner *p, Scalar *s, bool is_inner, int n_slot,
                 t.depends |= 1u << place.t[i].slot;
             }
             vec_push(p->scratch, &p->touches, t);
-            if (!is_inner) p->draw_cost += DRAW_COST;
+            if (!is_inner) p->draw_cost += op_info[OP_rand].cost;
             return;
         }
     }

@@ -34,7 +34,7 @@ static bool is_plain(Scalar *s, double *left) {
             if (r->guard[i].s) return false;
         return !r->n_guard || is_plain(r->otherwise, left);
     }
-    if (op_info[s->op].arity) *left -= elem_is_real(s->elem) ? op_vector_cost(s->op) : INTEGER;
+    if (op_info[s->op].arity) *left -= elem_is_real(s->elem) ? op_info[s->op].cost : INTEGER;
     for (int i = 0; i < op_info[s->op].arity; i++)
         if (!is_plain(s->arg[i], left)) return false;
     return *left >= 0;

@@ -92,7 +92,7 @@ static bool draws_at_once(const Planner *p, const Touch *t, const Tile *tile) {
 static double follower_cost(const Planner *p, const Tile *tile) {
     double cost = p->follower_cost;
     for (int i = 0; i < p->touches.n; i++)
-        if (draws_at_once(p, &p->touches.at[i], tile)) cost -= DRAW_COST * 0.75;
+        if (draws_at_once(p, &p->touches.at[i], tile)) cost -= op_info[OP_rand].cost * 0.75;
     return cost;
 }
 

@@ -142,7 +142,7 @@ static double flops_of(const Scalar *s) {
 
 // Of a draw, its share of the multiplications of seven rounds: other units do the rest meanwhile.
 static double ops_of(const Scalar *s) {
-    return s->op == OP_rand ? 7 : op_vector_cost(s->op);
+    return s->op == OP_rand ? 7 : op_info[s->op].cost;
 }
 
 static void count_scalar(Count *c, Scalar *s) {
