@@ -1,10 +1,11 @@
-#include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/vec.h"
+
+#include "suite.h"
 
 static Arena *a;
 static void setup(void) {
@@ -82,9 +83,5 @@ int main(void) {
     tcase_add_test(t, free_takes_null);
     Suite *s = suite_create("arena");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

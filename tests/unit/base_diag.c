@@ -1,8 +1,8 @@
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/diag.h"
+
+#include "suite.h"
 
 static Arena *a;
 static Sources *sources;
@@ -273,9 +273,5 @@ int main(void) {
     tcase_add_test(t, thousands_are_counted_not_shown);
     Suite *s = suite_create("diagnostics");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -1,7 +1,7 @@
-#include <check.h>
-
 #include "base/map.h"
 #include "base/name.h"
+
+#include "suite.h"
 
 static Arena *a;
 static void setup(void) {
@@ -65,9 +65,5 @@ int main(void) {
     tcase_add_test(t, equal_names_are_one_pointer);
     Suite *s = suite_create("map and names");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

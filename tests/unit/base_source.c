@@ -1,11 +1,11 @@
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/source.h"
+
+#include "suite.h"
 
 static Arena *a;
 static void setup(void) {
@@ -94,9 +94,5 @@ int main(void) {
     tcase_add_test(t, what_cannot_be_read_says_why);
     Suite *s = suite_create("source");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -1,10 +1,10 @@
-#include <check.h>
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+
+#include "suite.h"
 
 static Arena *a;
 static void setup(void) {
@@ -72,9 +72,5 @@ int main(void) {
     tcase_add_test(t, reals_read_back);
     Suite *s = suite_create("text");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

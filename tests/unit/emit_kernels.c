@@ -1,42 +1,17 @@
 // Hand-built loops, compiled, loaded and held bit for bit against plain C or the evaluator.
-#include <check.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "loops_test.h"
 
 #include "emit/load.h"
-#include "ir/build.h"
-#include "ir/eval.h"
 
 enum { MAX_VAR = 16 };
 
-typedef struct World {
-    Compiler *c;
-    Module *m;
-    Program *p;
-    LoopFunction *f;
-    Kernel *k;
-    int n_temp;
-    int64_t at;  // bytes placed
-    Loaded *loaded;
-} World;
-
-static World world_new(Elem real, int opt_level) {
-    Arena *a = arena_new();
-    Compiler *c = NEW(a, Compiler);
-    c->arena = a;
-    c->names = names_new(a);
-    c->sources = sources_new(a);
-    c->diags = diags_new(a, c->sources);
-    c->opt.opt_level = opt_level;
-    World w = {.c = c, .m = module_new(c, name(c->names, "test"), real)};
-    w.m->is_frozen = true;
-    w.p = NEW(a, Program);
-    w.p->m = w.m;
+static World program_new(Elem real, int opt_level) {
+    World w = world_new(real);
+    w.c->opt.opt_level = opt_level;
     w.p->scratch_bytes = 4096;
-    w.f = NEW(a, LoopFunction);
-    w.f->name = name(c->names, "run");
-    vec_push(a, &w.p->fns, w.f);
+    new_function(&w, "run");
     return w;
 }
 
@@ -65,73 +40,11 @@ static Buffer *buffer(World *w, const char *label, Elem e, int64_t count) {
     return b;
 }
 
-static Stmt *add(World *w, Block *b, StmtKind kind) {
-    Stmt *s = NEW(w->c->arena, Stmt);
-    s->kind = kind;
-    vec_push(w->c->arena, b, s);
-    return s;
-}
-
-static Block *loop(World *w, Block *b, int var, Dim low, Dim high, int64_t step) {
-    Stmt *s = add(w, b, STMT_for);
-    s->loop.var = var;
-    s->loop.low = (Bound){low, 1};
-    s->loop.high = (Bound){high, 1};
-    s->loop.step = step;
-    return &s->loop.body;
-}
-
-static Block *count(World *w, Block *b, int var, int64_t n, int64_t step) {
-    return loop(w, b, var, dim_const(0), dim_const(n), step);
-}
-
 static Block *tile(World *w, Block *b, int p, int64_t points, int q, int64_t lanes) {
     Stmt *s = add(w, b, STMT_tile);
     if (points) s->tile.var[s->tile.n++] = (TileVar){p, points, false};
     if (lanes) s->tile.var[s->tile.n++] = (TileVar){q, lanes, true};
     return &s->tile.body;
-}
-
-static const Temp *let(World *w, Block *b, Elem e, Scalar *value) {
-    Temp *t = NEW(w->c->arena, Temp);
-    *t = (Temp){w->n_temp++, e, name(w->c->names, "t")};
-    Stmt *s = add(w, b, STMT_let);
-    s->set.temp = t;
-    s->set.value = value;
-    return t;
-}
-
-static void set(World *w, Block *b, const Temp *t, Scalar *value) {
-    Stmt *s = add(w, b, STMT_set);
-    s->set.temp = t;
-    s->set.value = value;
-}
-
-// at: terms as pairs slot, c; ends with -1.
-static Affine affine(World *w, int64_t k, const int *terms) {
-    Affine a = affine_const(k);
-    for (; *terms >= 0; terms += 2)
-        a = affine_add(w->m, a, affine_scale(w->m, affine_slot(w->m, terms[0]), terms[1]));
-    return a;
-}
-
-#define AT(w, k, ...) affine(w, k, (const int[]){__VA_ARGS__, -1})
-
-static Scalar *load(World *w, Buffer *b, Affine at) {
-    Access a = {b, at};
-    return scalar_load(w->m, &a, NULL, 0, NULL);
-}
-
-static Scalar *load_if(World *w, Buffer *b, Affine at, const Guard *g, int n, Scalar *otherwise) {
-    Access a = {b, at};
-    return scalar_load(w->m, &a, g, n, otherwise);
-}
-
-static Stmt *store(World *w, Block *b, Buffer *to, Affine at, Scalar *value) {
-    Stmt *s = add(w, b, STMT_store);
-    s->store.access = (Access){to, at};
-    s->store.value = value;
-    return s;
 }
 
 static void run(World *w, const int64_t *extent) {
@@ -182,7 +95,7 @@ static double sample(Elem e, int i) {
 
 // lanes: of the tiles; 0 for single numbers.
 static void check_op(OpTest t, int lanes, int level, const char *cpu) {
-    World w = world_new(t.elem == ELEM_f64 || t.from[0] == ELEM_f64 ? ELEM_f64 : ELEM_f32, level);
+    World w = program_new(t.elem == ELEM_f64 || t.from[0] == ELEM_f64 ? ELEM_f64 : ELEM_f32, level);
     w.c->opt.cpu = cpu;
     int n = op_info[t.op].arity;
     Buffer *in[MAX_ARGS], *out = buffer(&w, "out", t.elem, N_CASE * N_CASE);
@@ -300,7 +213,7 @@ static void dense_tile(World *w, Block *b, const Dense *d, int64_t row, int64_t 
 }
 
 static void check_dense(Elem real, int level, int64_t rows, int64_t in, int64_t out) {
-    World w = world_new(real, level);
+    World w = program_new(real, level);
     Dense d = {.rows = rows, .in = in, .out = out};
     d.x = buffer(&w, "x", real, rows * in);
     d.weight = buffer(&w, "w", real, in * out);
@@ -310,9 +223,9 @@ static void check_dense(Elem real, int level, int64_t rows, int64_t in, int64_t 
     int64_t full = rows / 6 * 6, wide = out / 64 * 64;
     Block *n = count(&w, &w.k->body, 0, full, 6);
     if (wide) dense_tile(&w, count(&w, n, 1, wide, 64), &d, 0, 0, 6, 64);
-    Block *u = loop(&w, n, 1, dim_const(wide), dim_const(wide + 1), 1);
+    Block *u = loop(&w, n, 1, bound(dim_const(wide)), bound(dim_const(wide + 1)), 1);
     if (out > wide) dense_tile(&w, u, &d, 0, 0, 6, out - wide);
-    Block *rest = loop(&w, &w.k->body, 0, dim_const(full), dim_const(rows), 1);
+    Block *rest = loop(&w, &w.k->body, 0, bound(dim_const(full)), bound(dim_const(rows)), 1);
     Block *all = count(&w, rest, 1, 1, 1);
     dense_tile(&w, all, &d, 0, 0, 1, out);
     fill(&w, d.x, 1), fill(&w, d.weight, 2), fill(&w, d.bias, 3);
@@ -350,7 +263,7 @@ END_TEST
 START_TEST(guarded_loads) {
     enum { N = 50 };
     for (int shift = -3; shift <= 3; shift++) {
-        World w = world_new(ELEM_f32, 2);
+        World w = program_new(ELEM_f32, 2);
         Buffer *x = buffer(&w, "x", ELEM_f32, N), *y = buffer(&w, "y", ELEM_f32, N);
         Buffer *z = buffer(&w, "z", ELEM_f32, 4 * N);
         new_kernel(&w, "shift");
@@ -384,7 +297,7 @@ START_TEST(guarded_loads) {
 END_TEST
 
 START_TEST(guarded_stores) {
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *y = buffer(&w, "y", ELEM_f32, 80);
     new_kernel(&w, "fill");
     store(&w, tile(&w, &w.k->body, 0, 0, 0, 80), y, affine_slot(w.m, 0), scalar_real(w.m, 1));
@@ -408,7 +321,7 @@ END_TEST
 
 START_TEST(gathers_and_strides) {
     enum { N = 40 };
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *x = buffer(&w, "x", ELEM_f32, 3 * 100), *at = buffer(&w, "at", ELEM_u8, N);
     Buffer *y = buffer(&w, "y", ELEM_f32, N), *z = buffer(&w, "z", ELEM_f32, 3 * N);
     Buffer *row = buffer(&w, "row", ELEM_f32, N);
@@ -440,7 +353,7 @@ END_TEST
 
 START_TEST(scatter_adds_in_order) {
     enum { N = 60 };
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *at = buffer(&w, "at", ELEM_u8, N), *x = buffer(&w, "x", ELEM_f32, N);
     Buffer *y = buffer(&w, "y", ELEM_f32, 100);
     new_kernel(&w, "scatter");
@@ -466,7 +379,7 @@ START_TEST(small_strides) {
     static const int lanes[] = {1, 4, 5, 16, 20, 37};
     for (int stride = 2; stride <= 6; stride++)
         for (int i = 0; i < 6; i++) {
-            World w = world_new(ELEM_f32, 2);
+            World w = program_new(ELEM_f32, 2);
             int n = lanes[i];
             Buffer *x = buffer(&w, "x", ELEM_f32, stride * n + 3), *y = buffer(&w, "y", ELEM_f32, n);
             Buffer *u = buffer(&w, "u", ELEM_u8, stride * n + 3), *v = buffer(&w, "v", ELEM_u8, n);
@@ -488,14 +401,14 @@ END_TEST
 // Rows along the lanes: y[q, p] = sum over k of x[q, k] * f[k, p], for a known or a run-time
 // number of k.
 static void check_rows(int64_t rows, int64_t columns, int64_t ks, int level, bool at_run_time) {
-    World w = world_new(ELEM_f32, level);
+    World w = program_new(ELEM_f32, level);
     Extent *extent = module_extent(w.m, "batch", ks);
     Buffer *x = buffer(&w, "x", ELEM_f32, rows * (ks + 3)), *f = buffer(&w, "f", ELEM_f32, ks * columns);
     Buffer *y = buffer(&w, "y", ELEM_f32, rows * (columns + 2)), *top = buffer(&w, "top", ELEM_i32, rows);
     new_kernel(&w, "rows");
     Block *t = tile(&w, &w.k->body, 0, columns, 1, rows);
     const Temp *acc = let(&w, t, ELEM_f32, scalar_real(w.m, 0));
-    Block *k = loop(&w, t, 2, dim_const(0), at_run_time ? dim_of(extent) : dim_const(ks), 1);
+    Block *k = loop(&w, t, 2, bound(dim_const(0)), bound(at_run_time ? dim_of(extent) : dim_const(ks)), 1);
     Scalar *a = load(&w, x, AT(&w, 1, 1, (int)ks + 3, 2, 1));
     Scalar *b = load(&w, f, AT(&w, 0, 2, (int)columns, 0, 1));
     set(&w, k, acc, scalar_op(w.m, OP_fma, a, b, scalar_temp(w.m, acc)));
@@ -541,7 +454,7 @@ END_TEST
 // A loop of one tile copies a transposed panel.
 START_TEST(packs_rows) {
     enum { LANES_N = 48, K = 37, PITCH = 41 };
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *x = buffer(&w, "x", ELEM_f32, LANES_N * PITCH), *y = buffer(&w, "y", ELEM_f32, LANES_N * K);
     new_kernel(&w, "pack");
     Block *r = count(&w, &w.k->body, 0, K, 1);
@@ -562,12 +475,12 @@ START_TEST(stores_rows) {
     for (int i = 0; i < 6; i++) {
         enum { LANES_N = 21, PITCH = 41 };
         int n = lengths[i % 3];
-        World w = world_new(ELEM_f32, 2);
+        World w = program_new(ELEM_f32, 2);
         Extent *extent = module_extent(w.m, "batch", n);
         Buffer *x = buffer(&w, "x", ELEM_f32, n * LANES_N), *y = buffer(&w, "y", ELEM_f32, 3 * LANES_N * PITCH);
         new_kernel(&w, "unpack");
         Block *outer = count(&w, &w.k->body, 3, 3, 1);
-        Block *r = loop(&w, outer, 0, dim_const(0), i < 3 ? dim_const(n) : dim_of(extent), 1);
+        Block *r = loop(&w, outer, 0, bound(dim_const(0)), bound(i < 3 ? dim_const(n) : dim_of(extent)), 1);
         Block *t = tile(&w, r, 0, 0, 1, LANES_N);
         Scalar *value = scalar_binary(w.m, OP_add, load(&w, x, AT(&w, 0, 0, LANES_N, 1, 1)),
                                       scalar_unary(w.m, OP_to_real, scalar_iv(w.m, 3)));
@@ -592,7 +505,7 @@ END_TEST
 START_TEST(stores_rows_of_two_loops) {
     enum { ROWS = 2, COLUMNS = 6, N = 14, PITCH = 20 };
     for (int apart = COLUMNS; apart <= COLUMNS + 2; apart++) {
-        World w = world_new(ELEM_f32, 2);
+        World w = program_new(ELEM_f32, 2);
         Buffer *x = buffer(&w, "x", ELEM_f32, COLUMNS * N), *y = buffer(&w, "y", ELEM_f32, 3 * N * PITCH);
         new_kernel(&w, "unpack");
         Block *outer = count(&w, &w.k->body, 3, 3, 1);
@@ -619,7 +532,7 @@ END_TEST
 // A tile with a loop inside: what it stores along the loop around it becomes rows as well.
 START_TEST(stores_rows_of_sums) {
     enum { COLUMNS = 20, N = 6, PITCH = 23, K = 9 };
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *x = buffer(&w, "x", ELEM_f32, K * N), *f = buffer(&w, "f", ELEM_f32, COLUMNS * K);
     Buffer *y = buffer(&w, "y", ELEM_f32, N * PITCH);
     new_kernel(&w, "sums");
@@ -646,7 +559,7 @@ END_TEST
 
 // Points are in lockstep: every load of a tile's statements comes before its stores.
 START_TEST(lockstep) {
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *x = buffer(&w, "x", ELEM_f32, 5 * 16);
     new_kernel(&w, "shift");
     Block *t = tile(&w, &w.k->body, 0, 4, 1, 16);
@@ -666,7 +579,7 @@ START_TEST(lanes_reduction) {
     static const RedKind kinds[] = {RED_sum, RED_prod, RED_max, RED_min};
     enum { ROWS = 3, N = 53 };
     RedKind red = kinds[_i];
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *x = buffer(&w, "x", ELEM_f32, ROWS * N), *y = buffer(&w, "y", ELEM_f32, ROWS);
     new_kernel(&w, "rows");
     Block *row = count(&w, &w.k->body, 0, ROWS, 1);
@@ -712,7 +625,7 @@ END_TEST
 
 START_TEST(draws) {
     enum { ROWS = 3, N = 150, LIMITS = 7 };
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *even = buffer(&w, "even", ELEM_f32, ROWS * 128), *odd = buffer(&w, "odd", ELEM_f32, ROWS * N);
     Buffer *one = buffer(&w, "one", ELEM_f32, N);
     new_kernel(&w, "even");
@@ -758,20 +671,20 @@ END_TEST
 
 START_TEST(batch_at_run_time) {
     enum { MAX = 40, N = 20 };
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Extent *batch = module_extent(w.m, "batch", MAX);
     Buffer *x = buffer(&w, "x", ELEM_f32, MAX * N), *y = buffer(&w, "y", ELEM_f32, MAX * N);
     Buffer *sum = buffer(&w, "sum", ELEM_f32, N);
     new_kernel(&w, "twice");
     w.k->is_parallel = true;
-    Block *row = loop(&w, &w.k->body, 0, dim_const(0), dim_of(batch), 1);
+    Block *row = loop(&w, &w.k->body, 0, bound(dim_const(0)), bound(dim_of(batch)), 1);
     Affine at = AT(&w, 0, 0, N, 1, 1);
     Scalar *twice = scalar_binary(w.m, OP_mul, load(&w, x, at), scalar_real(w.m, 2));
     store(&w, tile(&w, row, 0, 0, 1, N), y, at, twice);
     new_kernel(&w, "sum");
     Block *t = tile(&w, &w.k->body, 0, 0, 1, N);
     const Temp *acc = let(&w, t, ELEM_f32, scalar_real(w.m, 0));
-    Block *k = loop(&w, t, 0, dim_const(0), dim_of(batch), 1);
+    Block *k = loop(&w, t, 0, bound(dim_const(0)), bound(dim_of(batch)), 1);
     set(&w, k, acc, scalar_binary(w.m, OP_add, scalar_temp(w.m, acc), load(&w, y, at)));
     store(&w, t, sum, affine_slot(w.m, 1), scalar_temp(w.m, acc));
     w.loaded = load_program(w.c, w.p);
@@ -794,7 +707,7 @@ START_TEST(batch_at_run_time) {
 END_TEST
 
 START_TEST(equal_kernels_share_code) {
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *x[3];
     for (int i = 0; i < 3; i++) x[i] = buffer(&w, "x", ELEM_f32, 32);
     for (int i = 0; i < 2; i++) {
@@ -820,7 +733,7 @@ END_TEST
 // A value read before and after its buffer is stored is read twice; updates in a loop that
 // runs inside a tile are carried.
 START_TEST(stores_are_seen) {
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     Buffer *x = buffer(&w, "x", ELEM_f32, 20), *y = buffer(&w, "y", ELEM_f32, 20);
     new_kernel(&w, "again");
     Block *t = tile(&w, &w.k->body, 0, 0, 0, 20);
@@ -844,7 +757,7 @@ END_TEST
 // store that touches its first bytes.
 START_TEST(masked_stores_wait_for_loads) {
     enum { ROWS = 5, N = 30 };
-    World w = world_new(ELEM_f32, 2);
+    World w = program_new(ELEM_f32, 2);
     w.c->opt.triple = "x86_64-linux-gnu";
     w.c->opt.cpu = "x86-64-v4";
     Buffer *x = buffer(&w, "x", ELEM_f32, ROWS * N);
@@ -893,9 +806,5 @@ int main(void) {
     tcase_add_test(t, stores_are_seen);
     tcase_add_test(t, masked_stores_wait_for_loads);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -2,8 +2,6 @@
 #ifndef IR_TEST_H
 #define IR_TEST_H
 
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "ir/build.h"
@@ -12,6 +10,7 @@
 #include "ir/read.h"
 #include "ir/rewrite.h"
 #include "ir/verify.h"
+#include "suite.h"
 
 static inline Compiler *test_compiler(void) {
     Arena *a = arena_new();
@@ -76,14 +75,6 @@ static inline void expect_tensor(const Tensor *t, int n, const double *x) {
     ck_assert_int_eq(tensor_count(t), n);
     for (int i = 0; i < n; i++)
         ck_assert_msg(t->at[i] == x[i], "element %d: %.17g, expected %.17g", i, t->at[i], x[i]);
-}
-
-static inline int run_suite(Suite *suite) {
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 #endif

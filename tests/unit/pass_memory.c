@@ -1,35 +1,7 @@
 // The memory plan: lives, sharing, alignment, the report.
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
+#include "loops_test.h"
 
-#include "ir/build.h"
 #include "pass/memory.h"
-
-typedef struct World {
-    Compiler *c;
-    Module *m;
-    Program *p;
-    LoopFunction *f;
-} World;
-
-static World world_new(void) {
-    Arena *a = arena_new();
-    Compiler *c = NEW(a, Compiler);
-    c->arena = a;
-    c->names = names_new(a);
-    c->sources = sources_new(a);
-    c->diags = diags_new(a, c->sources);
-    World w = {.c = c, .m = module_new(c, name(c->names, "test"), ELEM_f32), .p = NEW(a, Program)};
-    w.p->m = w.m;
-    return w;
-}
-
-static void new_function(World *w, const char *label) {
-    w->f = NEW(w->c->arena, LoopFunction);
-    w->f->name = name(w->c->names, label);
-    vec_push(w->c->arena, &w->p->fns, w->f);
-}
 
 static Buffer *buffer(World *w, const char *label, BufferKind kind, int64_t bytes, bool is_kept) {
     Buffer *b = NEW(w->c->arena, Buffer);
@@ -44,17 +16,12 @@ static void copy(World *w, Buffer *from, Buffer *to) {
     Kernel *k = NEW(a, Kernel);
     k->id = w->f->kernels.n;
     k->name = name(w->c->names, "copy");
-    Access in = {.buffer = from}, out = {.buffer = to};
-    Stmt *s = NEW(a, Stmt);
-    s->kind = STMT_store;
-    s->store.access = out;
-    s->store.value = scalar_load(w->m, &in, NULL, 0, NULL);
-    vec_push(a, &k->body, s);
+    store(w, &k->body, to, affine_const(0), load(w, from, affine_const(0)));
     vec_push(a, &w->f->kernels, k);
 }
 
 START_TEST(temporaries_share_bytes) {
-    World w = world_new();
+    World w = world_new(ELEM_f32);
     new_function(&w, "run");
     Buffer *in = buffer(&w, "in", BUFFER_arena, 1000, true), *t[6];
     for (int i = 0; i < 6; i++)
@@ -68,12 +35,12 @@ START_TEST(temporaries_share_bytes) {
     Text *report = text_new(w.c->arena);
     print_memory(report, w.p);
     ck_assert_ptr_nonnull(strstr(report->at, "peak of run: 2048 bytes of temporaries"));
-    arena_free(w.c->arena);
+    test_free(w.m);
 }
 END_TEST
 
 START_TEST(functions_share_their_temporaries) {
-    World w = world_new();
+    World w = world_new(ELEM_f32);
     Buffer *kept = buffer(&w, "kept", BUFFER_arena, 64, true);
     Buffer *both = buffer(&w, "both", BUFFER_arena, 64, false);
     Buffer *a = buffer(&w, "a", BUFFER_arena, 640, false), *b = buffer(&w, "b", BUFFER_arena, 320, false);
@@ -87,12 +54,12 @@ START_TEST(functions_share_their_temporaries) {
     ck_assert_ptr_null(verify_memory(w.p));
     ck_assert_int_eq(w.p->arena_bytes, 64 + 64 + 640 + MEMORY_SLACK);
     ck_assert_int_eq(a->offset, b->offset);
-    arena_free(w.c->arena);
+    test_free(w.m);
 }
 END_TEST
 
 START_TEST(scratch_lives_in_a_kernel) {
-    World w = world_new();
+    World w = world_new(ELEM_f32);
     new_function(&w, "run");
     Buffer *in = buffer(&w, "in", BUFFER_arena, 64, true);
     Buffer *s = buffer(&w, "s", BUFFER_scratch, 100, false), *t = buffer(&w, "t", BUFFER_scratch, 60, false);
@@ -103,12 +70,12 @@ START_TEST(scratch_lives_in_a_kernel) {
     plan_memory(w.p);
     ck_assert_ptr_null(verify_memory(w.p));
     ck_assert_int_eq(w.p->scratch_bytes, 128 + 64 + MEMORY_SLACK);
-    arena_free(w.c->arena);
+    test_free(w.m);
 }
 END_TEST
 
 START_TEST(an_input_has_one_place) {
-    World w = world_new();
+    World w = world_new(ELEM_f32);
     Dim n = dim_const(10);
     Buffer *b[2];
     for (int i = 0; i < 2; i++) {
@@ -123,7 +90,7 @@ START_TEST(an_input_has_one_place) {
     ck_assert_ptr_null(verify_memory(w.p));
     ck_assert_int_eq(b[0]->offset, b[1]->offset);
     ck_assert_int_eq(w.p->arena_bytes, 3 * 64 + MEMORY_SLACK);
-    arena_free(w.c->arena);
+    test_free(w.m);
 }
 END_TEST
 
@@ -135,9 +102,5 @@ int main(void) {
     tcase_add_test(t, scratch_lives_in_a_kernel);
     tcase_add_test(t, an_input_has_one_place);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

@@ -1,82 +1,12 @@
 // What kernels compute and touch, counted from hand-built loops.
-#include <check.h>
-#include <stdlib.h>
-#include <string.h>
+#include "loops_test.h"
 
-#include "ir/build.h"
 #include "pass/work.h"
-
-typedef struct World {
-    Compiler *c;
-    Module *m;
-    Kernel *k;
-    int n_temp;
-} World;
-
-static World world_new(void) {
-    Arena *a = arena_new();
-    Compiler *c = NEW(a, Compiler);
-    c->arena = a;
-    c->names = names_new(a);
-    c->sources = sources_new(a);
-    c->diags = diags_new(a, c->sources);
-    World w = {.c = c, .m = module_new(c, name(c->names, "test"), ELEM_f32)};
-    w.m->is_frozen = true;
-    w.k = NEW(a, Kernel);
-    return w;
-}
 
 static Buffer *buffer(World *w, BufferKind kind, int64_t count) {
     Buffer *b = NEW(w->c->arena, Buffer);
     *b = (Buffer){.name = name(w->c->names, "b"), .kind = kind, .elem = ELEM_f32, .count = count};
     return b;
-}
-
-static Stmt *add(World *w, Block *b, StmtKind kind) {
-    Stmt *s = NEW(w->c->arena, Stmt);
-    s->kind = kind;
-    vec_push(w->c->arena, b, s);
-    return s;
-}
-
-static Block *loop(World *w, Block *b, int var, Bound low, Bound high, int64_t step) {
-    Stmt *s = add(w, b, STMT_for);
-    s->loop.var = var, s->loop.low = low, s->loop.high = high, s->loop.step = step;
-    return &s->loop.body;
-}
-
-static Block *count(World *w, Block *b, int var, int64_t n, int64_t step) {
-    return loop(w, b, var, (Bound){dim_const(0), 1}, (Bound){dim_const(n), 1}, step);
-}
-
-static const Temp *temp(World *w, Block *b, StmtKind kind, const Temp *t, Scalar *value) {
-    if (!t) {
-        Temp *new = NEW(w->c->arena, Temp);
-        *new = (Temp){w->n_temp++, ELEM_f32, name(w->c->names, "t")};
-        t = new;
-    }
-    Stmt *s = add(w, b, kind);
-    s->set.temp = t, s->set.value = value;
-    return t;
-}
-
-// at: terms as pairs slot, c; ends with -1.
-static Affine affine(World *w, const int *terms) {
-    Affine a = affine_const(0);
-    for (; *terms >= 0; terms += 2)
-        a = affine_add(w->m, a, affine_scale(w->m, affine_slot(w->m, terms[0]), terms[1]));
-    return a;
-}
-#define AT(w, ...) affine(w, (const int[]){__VA_ARGS__, -1})
-
-static Scalar *load(World *w, Buffer *b, Affine at) {
-    return scalar_load(w->m, &(Access){.buffer = b, .at = at}, NULL, 0, NULL);
-}
-
-static void store(World *w, Block *b, Buffer *to, Affine at, Scalar *value) {
-    Stmt *s = add(w, b, STMT_store);
-    s->store.access = (Access){.buffer = to, .at = at};
-    s->store.value = value;
 }
 
 static Scalar *op(World *w, Op o, Scalar *a, Scalar *b, Scalar *c) {
@@ -85,7 +15,7 @@ static Scalar *op(World *w, Op o, Scalar *a, Scalar *b, Scalar *c) {
 
 // c[8, 32] = max(a[8, 20] @ b[20, 32] + d[32], 0) by tiles of 4 x 16.
 START_TEST(a_product_counts_two_for_each_multiply_add) {
-    World w = world_new();
+    World w = world_new(ELEM_f32);
     Buffer *a = buffer(&w, BUFFER_arena, 8 * 20), *b = buffer(&w, BUFFER_arena, 20 * 32);
     Buffer *c = buffer(&w, BUFFER_arena, 8 * 32), *d = buffer(&w, BUFFER_arena, 32);
     enum { I, J, P, Q, R };
@@ -95,16 +25,16 @@ START_TEST(a_product_counts_two_for_each_multiply_add) {
     tile->tile.var[1] = (TileVar){Q, 16, true};
     tile->tile.n = 2;
     Block *body = &tile->tile.body;
-    const Temp *acc = temp(&w, body, STMT_let, NULL, scalar_real(w.m, 0));
-    Scalar *x = load(&w, a, AT(&w, I, 20, P, 20, R, 1)), *y = load(&w, b, AT(&w, J, 1, Q, 1, R, 32));
-    temp(&w, count(&w, body, R, 20, 1), STMT_set, acc, op(&w, OP_fma, x, y, scalar_temp(w.m, acc)));
-    Scalar *sum = op(&w, OP_add, scalar_temp(w.m, acc), load(&w, d, AT(&w, J, 1, Q, 1)), NULL);
-    store(&w, body, c, AT(&w, I, 32, P, 32, J, 1, Q, 1), op(&w, OP_max, sum, scalar_real(w.m, 0), NULL));
+    const Temp *acc = let(&w, body, ELEM_f32, scalar_real(w.m, 0));
+    Scalar *x = load(&w, a, AT(&w, 0, I, 20, P, 20, R, 1)), *y = load(&w, b, AT(&w, 0, J, 1, Q, 1, R, 32));
+    set(&w, count(&w, body, R, 20, 1), acc, op(&w, OP_fma, x, y, scalar_temp(w.m, acc)));
+    Scalar *sum = op(&w, OP_add, scalar_temp(w.m, acc), load(&w, d, AT(&w, 0, J, 1, Q, 1)), NULL);
+    store(&w, body, c, AT(&w, 0, I, 32, P, 32, J, 1, Q, 1), op(&w, OP_max, sum, scalar_real(w.m, 0), NULL));
     Work work = kernel_work(w.k);
     ck_assert_double_eq(work.flops, 2 * 8 * 20 * 32 + 8 * 32);
     ck_assert_double_eq(work.ops, 8 * 20 * 32 + 2 * 8 * 32);
     ck_assert_double_eq(work.bytes, 4 * (8 * 20 + 20 * 32 + 8 * 32 + 32));
-    arena_free(w.c->arena);
+    test_free(w.m);
 }
 END_TEST
 
@@ -112,17 +42,17 @@ END_TEST
 // only where it stands outside.
 START_TEST(what_does_not_vary_counts_once) {
     for (int is_inner = 0; is_inner < 2; is_inner++) {
-        World w = world_new();
+        World w = world_new(ELEM_f32);
         Buffer *x = buffer(&w, BUFFER_arena, 10), *y = buffer(&w, BUFFER_arena, 70);
         enum { N, U };
         Block *body = is_inner ? count(&w, count(&w, &w.k->body, U, 7, 1), N, 10, 1)
                                : count(&w, count(&w, &w.k->body, N, 10, 1), U, 7, 1);
-        Scalar *v = load(&w, x, AT(&w, N, 1)), *square = op(&w, OP_mul, v, v, NULL);
-        store(&w, body, y, AT(&w, N, 7, U, 1), op(&w, OP_mul, square, square, NULL));
+        Scalar *v = load(&w, x, AT(&w, 0, N, 1)), *square = op(&w, OP_mul, v, v, NULL);
+        store(&w, body, y, AT(&w, 0, N, 7, U, 1), op(&w, OP_mul, square, square, NULL));
         Work work = kernel_work(w.k);
         ck_assert_double_eq(work.flops, is_inner ? 140 : 20);
         ck_assert_double_eq(work.bytes, 4 * (10 + 70));
-        arena_free(w.c->arena);
+        test_free(w.m);
     }
 }
 END_TEST
@@ -130,7 +60,7 @@ END_TEST
 // Whole blocks of the largest batch, and nothing for a rest that it does not have; what is read
 // after it was written, and what lies in scratch, is not traffic.
 START_TEST(counts_at_the_largest_extents) {
-    World w = world_new();
+    World w = world_new(ELEM_f32);
     const Extent batch = {.name = name(w.c->names, "batch"), .max = 64};
     Buffer *x = buffer(&w, BUFFER_arena, 64), *y = buffer(&w, BUFFER_arena, 64);
     Buffer *s = buffer(&w, BUFFER_scratch, 64);
@@ -138,33 +68,33 @@ START_TEST(counts_at_the_largest_extents) {
     for (int rest = 0; rest < 2; rest++) {
         Bound low = rest ? (Bound){n, 16} : (Bound){dim_const(0), 1}, high = {n, rest ? 1 : 16};
         Block *b = loop(&w, &w.k->body, rest, low, high, 1);
-        Affine at = AT(&w, rest, 1);
+        Affine at = AT(&w, 0, rest, 1);
         store(&w, b, y, at, op(&w, OP_add, load(&w, x, at), scalar_real(w.m, 1), NULL));
         store(&w, b, s, at, op(&w, OP_add, load(&w, y, at), scalar_real(w.m, 1), NULL));
     }
     Work work = kernel_work(w.k);
     ck_assert_double_eq(work.flops, 128);
     ck_assert_double_eq(work.bytes, 4 * 128);
-    arena_free(w.c->arena);
+    test_free(w.m);
 }
 END_TEST
 
 // A filter of three taps over eight points: the two taps that fall outside are left out.
 START_TEST(guards_of_loops_leave_points_out) {
-    World w = world_new();
+    World w = world_new(ELEM_f32);
     Buffer *x = buffer(&w, BUFFER_arena, 8), *y = buffer(&w, BUFFER_arena, 8);
     enum { N, A, R };
     Block *body = count(&w, count(&w, &w.k->body, N, 8, 1), A, 3, 1);
     Block *inner = count(&w, body, R, 1, 1);
-    Affine at = affine_add_const(AT(&w, N, 1, A, 1), -1);
+    Affine at = affine_add_const(AT(&w, 0, N, 1, A, 1), -1);
     Affine from_end = affine_add_const(affine_scale(w.m, at, -1), 7);
     Guard guard[2] = {{.e = at, .s = NULL}, {.e = from_end, .s = NULL}};
     body->at[0]->loop.guard = guard;
     body->at[0]->loop.n_guard = 2;
-    store(&w, inner, y, AT(&w, N, 1), op(&w, OP_mul, load(&w, x, at), load(&w, x, at), NULL));
+    store(&w, inner, y, AT(&w, 0, N, 1), op(&w, OP_mul, load(&w, x, at), load(&w, x, at), NULL));
     Work work = kernel_work(w.k);
     ck_assert_double_eq_tol(work.flops, 8 * 3 - 2, 1e-9);
-    arena_free(w.c->arena);
+    test_free(w.m);
 }
 END_TEST
 
@@ -176,9 +106,5 @@ int main(void) {
     tcase_add_test(t, counts_at_the_largest_extents);
     tcase_add_test(t, guards_of_loops_leave_points_out);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed > 0;
+    return run_suite(s);
 }

@@ -6,7 +6,6 @@
 
 #include "runtime/run.h"  // before Check, which has a macro of the name fail
 
-#include <check.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "suite.h"
 
 // ---- files, in a temporary folder of the test's process
 
@@ -342,12 +343,4 @@ static inline Outcome run_well(const char *line) {
 }
 
 // Runs the tests of a suite; the exit code of main.
-static inline int run_suite(Suite *s) {
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed > 0;
-}
-
 #endif

@@ -1,8 +1,7 @@
 // The pace of short entry points: both ways are tried, the faster one is taken for a while.
 #include "runtime/pace.h"
 
-#include <check.h>
-#include <stdlib.h>
+#include "suite.h"
 
 typedef struct World {
     Pace pace;
@@ -69,9 +68,5 @@ int main(void) {
     tcase_add_test(t, long_ones_are_never_alone);
     tcase_add_test(t, other_numbers_of_rows_count_for_nothing);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(s);
 }

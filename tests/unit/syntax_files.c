@@ -1,12 +1,12 @@
 // tests/syntax/NAME.nn: parses without an error, or gives exactly the rendering in NAME.err;
 // NAME.ast and NAME.tokens hold the printed tree and tokens. With BLESS=1 in the environment
 // the files that exist are rewritten.
-#include <check.h>
 #include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "syntax/tree.h"
+
+#include "suite.h"
 
 static const char folder[] = "tests/syntax";
 
@@ -112,12 +112,5 @@ int main(void) {
     tcase_add_test(t, test_every_kind_is_printed);
     Suite *s = suite_create("syntax files");
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    for (int i = 0; i < n_file; i++) free(entry[i]);
-    free(entry);
-    free(files);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -1,11 +1,11 @@
 // Damaged programs: whatever is deleted from, doubled in or put into a valid program, the
 // parser returns a well-formed tree or errors that can be shown. The mutations are a fixed
 // sequence; the sanitizers' build makes the most of it.
-#include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "syntax/tree.h"
+
+#include "suite.h"
 
 enum { N_MUTATION = 1000, MAX_TEXT = 1 << 15, MAX_TREE_DEPTH = 500 };
 
@@ -171,9 +171,5 @@ int main(void) {
     tcase_add_test(t, deep_programs_do_no_harm);
     Suite *s = suite_create("damaged programs");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -1,7 +1,8 @@
-#include <check.h>
 #include <string.h>
 
 #include "syntax/tree.h"
+
+#include "suite.h"
 
 static Compiler c;
 static void setup(void) {
@@ -195,9 +196,5 @@ int main(void) {
     tcase_add_test(t, a_zero_byte_is_no_text);
     Suite *s = suite_create("syntax tree");
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return run_suite(s);
 }
