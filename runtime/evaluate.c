@@ -21,7 +21,7 @@ Figures run_evaluate(Run *run, const Split *split, int64_t limit) {
     for (int64_t begin = 0; begin < rows; begin += batch) {
         int64_t n = rows - begin < batch ? rows - begin : batch;
         batch_fill(m, entry, split, NULL, begin, n);
-        machine_run(m, entry, n);
+        machine_run_batch(m, entry, begin / batch, n);
         figures_add(&f, entry, m->context.arena, n);
     }
     return f;

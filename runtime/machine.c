@@ -82,7 +82,7 @@ static void set_inputs(Machine *m, const Entry *entry, int64_t rows) {
 
 void machine_ready(Machine *m, const Entry *entry, int64_t rows) {
     for (int i = 0; i < NN_EXTENTS; i++) m->context.extent[i] = i == 0 ? rows : 0;
-    m->context.step = (uint32_t)m->clock.step;
+    m->context.step = m->clock.draws ? m->clock.draws : (uint32_t)m->clock.step;
     set_inputs(m, entry, rows);
 }
 
@@ -109,6 +109,12 @@ void machine_run(Machine *m, const Entry *entry, int64_t rows) {
     run_steps(&context, entry->code);
     double end = seconds_now();
     pace_note(pace, rows, end - start, end);
+}
+
+void machine_run_batch(Machine *m, const Entry *entry, int64_t batch, int64_t rows) {
+    m->clock.draws = UINT32_C(1) << 31 | (uint32_t)batch;  // no step comes so far
+    machine_run(m, entry, rows);
+    m->clock.draws = 0;
 }
 
 double machine_result(const Machine *m, const Entry *entry, const char *name) {

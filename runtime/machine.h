@@ -12,6 +12,7 @@
 typedef struct Clock {
     int64_t step, epoch;    // this update, from 1; this epoch, from 0
     int64_t steps, epochs;  // totals
+    uint32_t draws;         // not 0: random draws are those of this number instead of step's
     const Figures *valid;   // the last validation, or null before the first
 } Clock;
 
@@ -35,7 +36,11 @@ void machine_stop(Machine *m);
 // clock's step.
 void machine_run(Machine *m, const Entry *entry, int64_t rows);
 
-// The same in parts: what the entry's kernels read of the clock, the hypers and the number of
+// The same for batch number `batch` of rows that are not trained on: each batch has draws of its
+// own, the same at every step.
+void machine_run_batch(Machine *m, const Entry *entry, int64_t batch, int64_t rows);
+
+// machine_run in parts: what the entry's kernels read of the clock, the hypers and the number of
 // rows; then each of its kernels.
 void machine_ready(Machine *m, const Entry *entry, int64_t rows);
 void machine_step(const NnContext *context, const NnStep *step);

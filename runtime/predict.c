@@ -100,7 +100,7 @@ static void print_all(Run *run, const Entry *entry, const Split *split, Output *
     for (int64_t begin = 0; begin < split->rows; begin += batch) {
         int64_t n = split->rows - begin < batch ? split->rows - begin : batch;
         batch_fill(m, entry, split, NULL, begin, n);
-        machine_run(m, entry, n);
+        machine_run_batch(m, entry, begin / batch, n);
         for (int64_t row = 0; row < n; row++) print_row(&b, m, entry, row);
         emit(o, &b);
     }

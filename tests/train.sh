@@ -80,6 +80,33 @@ else
         cmp "$(last whole)" "$(last stopped)"
 fi
 
+# ---- draws where nothing is trained: each row has its own, the same after every epoch
+cat > draws.nn <<'END'
+data rows {
+    from csv("draws.csv")
+    x: [1] = column(a)
+    split train 50%, valid 50%
+}
+model draws(x: [batch, 1]) -> [batch, 1] {
+    param w: [1] = 0
+    y[n, k] = x[n, k] * w[k] + rand()
+    return y
+}
+train draws on rows {
+    loss      squared_error(output, x)
+    optimizer sgd(lr = 0)
+    batch     4
+    epochs    2
+}
+END
+compile draws.nn draws
+{ echo a; seq 40; } > draws.csv
+./draws train --log draws.jsonl --quiet > draws.out 2>&1
+./draws predict draws.csv > draws.predicted 2>> draws.out
+check train/draws-of-epochs "$(cat draws.out)" \
+    [ "$(grep '"valid"' draws.jsonl | sed 's/.*"loss"//' | sort -u | wc -l)" = 1 ]
+check train/draws-of-rows "$(cat draws.predicted)" [ "$(sort -u draws.predicted | wc -l)" = 41 ]
+
 # ---- an independent implementation's losses
 for network in mlp lenet5; do
     mkdir -p $network.data
