@@ -153,11 +153,12 @@ static bool choose_costing(Choose *c, const Value *p, const Uses *u) {
 }
 
 // A value into which something else is substituted in this round is looked at again in the
-// next, unless it is trivial or goes to one place only and is not repeated there.
+// next, unless it goes to one place only and is not repeated there: a view that takes in what it
+// shows is none any more.
 static bool is_chosen(Choose *c, const Value *p) {
     if (p->op != VAL_index || p->index.nr) return false;
     const Uses *u = uses_of(c, p);
-    if (is_trivial(p)) return u->use.n > 0;
+    if (is_trivial(p) && !u->absorbs) return u->use.n > 0;
     if (!choose_costing(c, p, u)) return false;
     if (!u->absorbs) return true;
     return is_single(u) && reads_each_once(u->use.at[0].reader, u->use.at[0].read->read);
