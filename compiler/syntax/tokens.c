@@ -321,7 +321,7 @@ static void end_line(Shaper *s, const Token *t) {
     const Token *next = next_word(s, s->at);
     if (last_kind(s, 0) == T_NL || last_kind(s, 0) == '{') return;
     if ((continues(last_kind(s, 0)) || s->after_binders) && !begins_anew(s, next)) return;
-    if (next->kind == T_PIPE) return;
+    if (next->kind == T_PIPE || next->kind == T_ARROW) return;
     if (next->kind == T_NAME && !strcmp(next->text, "else")) return;
     if (is_at_top_level(s) && next->kind == T_NAME && !strcmp(next->text, "gradient")) return;
     emit(s, (Token){T_NL, t->span, t->text, false, 0});
