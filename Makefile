@@ -128,7 +128,7 @@ $(BUILD)/tests/%: tests/train/reference/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -o $@ $< -lm
 
-.PHONY: test bless asan fuzz valgrind
+.PHONY: test examples bless asan fuzz valgrind
 test: all $(UNITS) $(TOOLS) $(BUILD)/agree $(BUILD)/fuzz ## all tests; SUITES="lang grad" for some, V=1 to list them
 	@BUILD=$(BUILD) sh tests/run.sh $(SUITES)
 
@@ -141,6 +141,9 @@ asan: ## all tests under the address and undefined behaviour sanitizers
 	@printf '#!/bin/sh\nexec $(CC) $(SANITIZE) "$$@"\n' > $(BUILD)/asan/cc  # links the programs
 	@chmod +x $(BUILD)/asan/cc
 	+$(MAKE) BUILD=$(BUILD)/asan CFLAGS="-O1 -g -fno-omit-frame-pointer $(SANITIZE)" test
+
+examples: all ## train the examples briefly and check a figure of each; FULL=1 as their headers say
+	@BUILD=$(BUILD) FULL=$(FULL) ONLY="$(ONLY)" SEED=$(SEED) sh tests/examples.sh | awk '{ print; fflush() } /^FAIL/ { bad = 1 } END { exit bad }'
 
 valgrind: all ## the compiler on the examples under valgrind
 	@BUILD=$(BUILD) sh tests/run.sh valgrind
@@ -180,7 +183,7 @@ install: all ## into PREFIX (default /usr/local)
 	install -D -m 755 $(BUILD)/nnc $(DESTDIR)$(PREFIX)/bin/nnc
 	install -D -m 644 $(BUILD)/libnnrt.a $(DESTDIR)$(PREFIX)/lib/nnc/libnnrt.a
 	install -d $(DESTDIR)$(PREFIX)/share/nnc/examples/data $(DESTDIR)$(PREFIX)/share/doc/nnc
-	install -m 644 examples/*.nn $(DESTDIR)$(PREFIX)/share/nnc/examples
+	install -m 644 examples/*.nn examples/README.md $(DESTDIR)$(PREFIX)/share/nnc/examples
 	install -m 644 examples/data/* $(DESTDIR)$(PREFIX)/share/nnc/examples/data
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nnc
 

@@ -1,5 +1,5 @@
 # Whole runs: accuracy, the same bits for any number of threads and after --resume, losses that
-# agree with an independent implementation, the optimizers, the examples on real data.
+# agree with an independent implementation, other processors.
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit 1
 digits_csv=$root/examples/data/digits.csv
@@ -173,28 +173,3 @@ compile "$root/bench/w8.nn" w8
 ./w8 train --data "$digits_csv" --log w8.jsonl --ckpt '' --quiet > w8.out 2>&1
 loss=$(json w8.jsonl '$' loss)
 check train/softmax-regression-loss "loss '$loss' after 1000 steps" near "$loss" 0.12592 1e-5
-
-# ---- the other examples, on real data
-if [ -f "$data/tabular/diabetes.csv" ]; then
-    compile "$root/examples/linear_regression.nn" linear
-    ./linear train --data "$data/tabular/diabetes.csv" --log linear.jsonl --ckpt linear.ckpt --quiet \
-        > linear.out 2>&1
-    loss=$(json linear.jsonl '$' loss)
-    check train/linear-regression "test loss '$loss': $(tail -n 1 linear.out)" \
-        sh -c "awk -v a='$loss' 'BEGIN { exit !(a ~ /^0/ && a < 0.36) }'"
-else
-    skip train/linear-regression "no tabular/diabetes.csv in $data"
-fi
-for row in "mnist_mlp 0.978" "lenet5 0.988"; do
-    set -- $row
-    if [ ! -d "$data/mnist" ]; then
-        skip "train/$1" "no mnist in $data"
-        continue
-    fi
-    compile "$root/examples/$1.nn" "$1.example"
-    "./$1.example" train --data "$data/mnist" --log "$1.example.jsonl" --ckpt "$1.example.ckpt" --quiet \
-        > "$1.out" 2>&1
-    accuracy=$(json "$1.example.jsonl" '$' accuracy)
-    check "train/$1-accuracy" "test accuracy '$accuracy': $(tail -n 1 "$1.out")" \
-        at_least "$accuracy" "$2"
-done
