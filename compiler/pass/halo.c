@@ -86,6 +86,11 @@ static Scalar *padded_read(Module *m, const Value *v, const Read *r, Span span) 
     known_add(&known, guard, r->n_guard);
     for (int i = 0; i < rank; i++)
         if (!prove_in_range(&known, inside[i].a, 1, r->v->type.dim[i])) return NULL;
+    // Neither has the read of the copy its guards: a filter must do for it.
+    Known filter = {.extent = extent};
+    known_add(&filter, v->index.where, v->index.n_where);
+    for (int i = 0; i < rank; i++)
+        if (!prove_in_range(&filter, outside[i].a, 1, dim[i])) return NULL;
     Scalar *body = scalar_read(m, r->v, inside, guard, r->n_guard, r->otherwise);
     Value *padded = build_map(m, rank, dim, body, span, NULL);
     return scalar_read(m, padded, outside, NULL, 0, NULL);
