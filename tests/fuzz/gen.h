@@ -21,6 +21,7 @@ typedef struct Gen {
     Eval *eval;
     VEC(Item) pool;
     Dim batch;            // run-time or constant; leads many shapes
+    Dim rows;             // run-time, perhaps another one: of a whole split
     int64_t favourite[4]; // extents that meet again and again
     int n_leaf;
     uint32_t n_rand;

@@ -32,6 +32,7 @@ int64_t pick_extent(Gen *g, int64_t most) {
 
 Dim pick_dim(Gen *g, int64_t most) {
     if (chance(g, 20) && dim_max(g->batch) <= most) return g->batch;
+    if (chance(g, 6) && dim_max(g->rows) <= most) return g->rows;
     return dim_const(pick_extent(g, most));
 }
 
@@ -212,6 +213,7 @@ static void choose_extents(Gen *g) {
     g->favourite[0] = between(g, 1, 4);
     g->batch = chance(g, 50) ? dim_of(g->m->extents.at[pick(g, N_EXTENT)])
                              : dim_const(g->favourite[pick(g, 4)]);
+    g->rows = chance(g, 40) ? dim_of(g->m->extents.at[pick(g, N_EXTENT)]) : g->batch;
 }
 
 Made *generate(Module *m, Arena *a, const Request *r) {
