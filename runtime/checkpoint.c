@@ -256,7 +256,8 @@ static void load_tensors(Run *run, const Safetensors *st, Wanted wanted) {
         if (!is_param && t->kind != TENSOR_state) continue;
         if (wanted == WANT_weights && !is_param && !t->of_layer) continue;
         const StoredTensor *s = safetensors_find(st, t->name);
-        if (!s && !is_param && wanted != WANT_all) continue;
+        bool is_optional = !is_param && !(run->is_blank && t->of_layer);
+        if (!s && is_optional && wanted != WANT_all) continue;
         if (!s || !same_shape(s, t) || !safetensors_load(s, t, machine_data(&run->machine, t))) {
             n = list_mismatch(&wrong, n, s, t);
         }

@@ -126,6 +126,7 @@ void data_load(Data *d, Mem *mem, const Manifest *m, const char *from) {
     }
     d->held_out.first = d->pool.rows;
     split_rows(d, mem, block, path);
+    d->is_loaded = true;
 }
 
 void data_free(Data *d) {

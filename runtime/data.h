@@ -12,6 +12,7 @@ typedef struct Split {
 } Split;
 
 typedef struct Data {
+    bool is_loaded;
     Dataset pool, held_out;  // held_out: IDX's t10k pair
     Split split[N_SPLIT];    // no rows: the program has no such split
 } Data;

@@ -60,13 +60,17 @@ void dataset_free(Dataset *d) {
     *d = (Dataset){0};
 }
 
-static void fill_randomly(Column *c, int64_t count, Rng *r) {
-    Elem e = c->tensor->elem;
-    int64_t below = c->below > 0 ? c->below : e == ELEM_u8 ? 256 : e == ELEM_bool ? 2 : 10;
-    bool is_real = elem_is_real(e) && c->below == 0;
+static void fill_randomly(Elem e, int64_t below, void *data, int64_t count, Rng *r) {
+    bool is_real = elem_is_real(e) && below == 0;
+    if (below <= 0) below = e == ELEM_u8 ? 256 : e == ELEM_bool ? 2 : 10;
     for (int64_t i = 0; i < count; i++) {
-        elem_store(e, c->data, i, is_real ? rng_uniform(r) : (double)rng_below(r, (uint64_t)below));
+        elem_store(e, data, i, is_real ? rng_uniform(r) : (double)rng_below(r, (uint64_t)below));
     }
+}
+
+void dataset_random(const Tensor *t, void *data, uint64_t seed) {
+    Rng r = rng_start(seed, (uint64_t)t->offset);
+    fill_randomly(t->elem, t->below, data, t->count, &r);
 }
 
 Dataset dataset_synthetic(Mem *mem, const Manifest *manifest, const Entry *entry, int64_t rows,
@@ -79,7 +83,8 @@ Dataset dataset_synthetic(Mem *mem, const Manifest *manifest, const Entry *entry
     d.rows = rows;
     for (int i = 0; i < d.n; i++) {
         Rng r = rng_start(seed, (uint64_t)i);
-        fill_randomly(&d.column[i], rows * tensor_row_count(d.column[i].tensor), &r);
+        const Tensor *t = d.column[i].tensor;
+        fill_randomly(t->elem, d.column[i].below, d.column[i].data, rows * tensor_row_count(t), &r);
     }
     return d;
 }

@@ -28,6 +28,8 @@ Dataset dataset_of_inputs(Mem *mem, const Manifest *manifest, const Entry *entry
 // where no input is by the batch.
 Dataset dataset_synthetic(Mem *mem, const Manifest *manifest, const Entry *entry, int64_t rows,
                           uint64_t seed);
+// Seeded elements in the same ranges for a whole tensor.
+void dataset_random(const Tensor *t, void *data, uint64_t seed);
 void dataset_reserve(Dataset *d, int64_t rows);  // room for so many, keeping what is there
 void dataset_free(Dataset *d);
 

@@ -1,10 +1,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "runtime/run.h"
+#include "runtime/whole.h"
 
 void run_init(Run *run) {
     Machine *m = &run->machine;
+    run->is_blank = whole_fill && !whole_fill(run);
+    if (run->is_blank) return;
     m->clock = (Clock){.steps = run->session.steps, .epochs = run->session.epochs};
     m->clock.valid = &run->session.valid;
     machine_run(m, machine_entry(m, "init"), run->manifest->batch);

@@ -44,8 +44,16 @@ void machine_stop(Machine *m) {
     m->context.pool = NULL;
 }
 
+// The rows that `run.rows` or `run.inv_rows` counts: of the batch, or, behind a dot, of a split.
+static int64_t counted_rows(const Machine *m, const char *rest) {
+    for (int i = 1; i <= m->manifest->n_extent && *rest; i++) {
+        if (strcmp(rest + 1, m->manifest->extent[i].name) == 0) return m->rows[i];
+    }
+    return m->rows[0];
+}
+
 // The value of one of the inputs named in docs/manifest.md.
-static double run_value(const Machine *m, const char *name, int64_t rows) {
+static double run_value(const Machine *m, const char *name) {
     const Clock *c = &m->clock;
     if (strncmp(name, "valid.", 6) == 0) {
         return c->valid && c->valid->rows > 0 ? figures_find(c->valid, name + 6) : INFINITY;
@@ -54,8 +62,11 @@ static double run_value(const Machine *m, const char *name, int64_t rows) {
     if (strcmp(name, "run.epoch") == 0) return (double)c->epoch;
     if (strcmp(name, "run.steps") == 0) return (double)c->steps;
     if (strcmp(name, "run.epochs") == 0) return (double)c->epochs;
-    if (strcmp(name, "run.rows") == 0) return (double)rows;
-    if (strcmp(name, "run.inv_rows") == 0) return rows > 0 ? 1 / (double)rows : 0;
+    if (strncmp(name, "run.rows", 8) == 0) return (double)counted_rows(m, name + 8);
+    if (strncmp(name, "run.inv_rows", 12) == 0) {
+        int64_t rows = counted_rows(m, name + 12);
+        return rows > 0 ? 1 / (double)rows : 0;
+    }
     fail("this program's manifest: no input %s", name);
 }
 
@@ -68,12 +79,12 @@ static double hyper_value(const Machine *m, const Tensor *t) {
 }
 
 // Only what the entry lists: other places may hold something else while it runs.
-static void set_inputs(Machine *m, const Entry *entry, int64_t rows) {
+static void set_inputs(Machine *m, const Entry *entry) {
     for (int i = 0; i < entry->n_input; i++) {
         const Tensor *t = entry->input[i];
         if (tensor_is_sample(t)) continue;  // batch_fill gives it
         if (t->kind == TENSOR_run) {
-            elem_store(t->elem, machine_data(m, t), 0, run_value(m, t->name, rows));
+            elem_store(t->elem, machine_data(m, t), 0, run_value(m, t->name));
         } else if (t->kind == TENSOR_hyper) {
             elem_store(t->elem, machine_data(m, t), 0, hyper_value(m, t));
         }
@@ -81,9 +92,10 @@ static void set_inputs(Machine *m, const Entry *entry, int64_t rows) {
 }
 
 void machine_ready(Machine *m, const Entry *entry, int64_t rows) {
-    for (int i = 0; i < NN_EXTENTS; i++) m->context.extent[i] = i == 0 ? rows : 0;
+    m->rows[0] = rows;
+    memcpy(m->context.extent, m->rows, sizeof m->rows);
     m->context.step = m->clock.draws ? m->clock.draws : (uint32_t)m->clock.step;
-    set_inputs(m, entry, rows);
+    set_inputs(m, entry);
 }
 
 void machine_step(const NnContext *context, const NnStep *s) {

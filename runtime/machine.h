@@ -21,6 +21,7 @@ typedef struct Machine {
     const Manifest *manifest;
     double *hyper;  // in the manifest's order
     Clock clock;
+    int64_t rows[NN_EXTENTS];  // the run-time extents: the batch, then whole splits
     NnContext context;
     Pace *pace;     // of each entry point
     char *memory;

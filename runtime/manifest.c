@@ -6,7 +6,7 @@
 
 const char *const split_name[N_SPLIT] = {"train", "valid", "test"};
 
-static const char *const kind_name[N_TENSOR_KIND] = {"param", "state", "input",
+static const char *const kind_name[N_TENSOR_KIND] = {"param", "state", "input", "split",
                                                      "hyper", "run",   "result"};
 
 static const char *const format_name[] = {"csv", "idx", "generated"};
@@ -40,21 +40,25 @@ static int find_name(const char *const *names, int n, const char *name) {
     return -1;
 }
 
-// An integer, "batch", or "4*batch"; is_batch tells which.
-static int64_t read_dim(const Json *dim, int64_t batch, bool *is_batch) {
+// An integer, or "batch", "train" and so on, or "4*batch"; `by` is the place of the extent, -1
+// for none.
+static int64_t read_dim(const Json *dim, const Manifest *m, int *by) {
     int64_t value;
-    *is_batch = dim->kind == JSON_string;
-    if (!*is_batch) {
+    *by = -1;
+    if (dim->kind != JSON_string) {
         if (!json_integer(dim, &value) || value < 0) broken("bad dimension", NULL);
         return value;
     }
-    if (strcmp(dim->text, "batch") == 0) return batch;
-    char *rest;
-    value = strtoll(dim->text, &rest, 10);
-    if (value < 1 || value > INT32_MAX || strcmp(rest, "*batch") != 0) {
-        broken("bad dimension", dim->text);
+    char *star;
+    value = strtoll(dim->text, &star, 10);
+    const char *name = *star == '*' ? star + 1 : dim->text;
+    if (name == dim->text) value = 1;
+    if (value < 1 || value > INT32_MAX) broken("bad dimension", dim->text);
+    if (strcmp(name, "batch") == 0) return *by = 0, value * m->batch;
+    for (int i = 1; i <= m->n_extent; i++) {
+        if (strcmp(name, m->extent[i].name) == 0) return *by = i, value * m->extent[i].most;
     }
-    return value * batch;
+    broken("bad dimension", dim->text);
 }
 
 static void read_tensor(Tensor *t, const Json *json, const Manifest *m, int64_t arena_bytes) {
@@ -70,12 +74,14 @@ static void read_tensor(Tensor *t, const Json *json, const Manifest *m, int64_t 
     json_integer(json_get(json, "below"), &t->below);
     t->count = 1;
     for (const Json *d = dims ? dims->first : NULL; d; d = d->next) {
-        bool is_batch;
-        int64_t dim = read_dim(d, m->batch, &is_batch);
-        if (t->rank == 0) t->by_batch = is_batch;
+        int by;
+        int64_t dim = read_dim(d, m, &by);
+        if (t->rank == 0) t->by_batch = by == 0;
+        if (t->rank == 0 && by > 0) t->by = by;
         t->dim[t->rank++] = dim;
         if (__builtin_mul_overflow(t->count, dim, &t->count)) broken("bad tensor", t->name);
     }
+    if (t->kind == TENSOR_split && !t->by) broken("no split in", t->name);
     int64_t end;
     if (t->count < 0 || __builtin_mul_overflow(t->count, elem_bytes[elem], &end) ||
         __builtin_add_overflow(end, t->offset, &end) || end > arena_bytes ||
@@ -146,7 +152,8 @@ static void read_hypers(Mem *mem, Manifest *m, const Json *list) {
 static void read_field(Mem *mem, Field *f, const Json *json, const Manifest *m) {
     f->name = need_text(json, "name");
     f->tensor = tensor_at(m, json_get(json, "tensor"));
-    if (!f->tensor->by_batch || f->tensor->dim[0] != m->batch) {
+    bool is_split = f->tensor->kind == TENSOR_split;
+    if (!is_split && (!f->tensor->by_batch || f->tensor->dim[0] != m->batch)) {
         broken("the first axis is not the batch in field", f->name);
     }
     int64_t below = 0;
@@ -191,6 +198,17 @@ static void read_data(Mem *mem, Manifest *m, const Json *json) {
     for (int s = 0; s < N_SPLIT; s++) read_split(&d->split[s], json_get(split, split_name[s]));
 }
 
+static void read_extents(Manifest *m, const Json *list) {
+    for (const Json *x = list ? list->first : NULL; x; x = x->next) {
+        int64_t most;
+        int split = find_name(split_name, N_SPLIT, x->key);
+        if (m->n_extent + 1 == NN_EXTENTS || split < 0 || !json_integer(x, &most) || most < 1) {
+            broken("bad extent", x->key);
+        }
+        m->extent[++m->n_extent] = (RowExtent){x->key, split, most};
+    }
+}
+
 static void read_tables(Mem *mem, Manifest *m, const Json *json, const NnProgram *program) {
     const Json *tensors = json_get(json, "tensors"), *entries = json_get(json, "entries");
     m->tensor = mem_array(mem, (size_t)count_of(tensors), sizeof *m->tensor);
@@ -223,6 +241,7 @@ const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
     m->batch = need_integer(json, "batch");
     if (m->batch < 1 || m->batch > INT32_MAX) broken("bad batch", NULL);
     m->vector_bytes = (int)json_number(json_get(json, "vector"), 16);
+    read_extents(m, json_get(json, "extents"));
     read_tables(mem, m, json, program);
     const Json *train = json_get(json, "train");
     m->epochs = (int64_t)json_number(json_get(train, "epochs"), 0);

@@ -64,12 +64,21 @@ typedef struct DataBlock {
     SplitRule split[N_SPLIT];
 } DataBlock;
 
+// The rows of a whole split.
+typedef struct RowExtent {
+    const char *name;
+    int split;
+    int64_t most;
+} RowExtent;
+
 typedef struct Manifest {
     const char *name, *source, *source_dir, *hash, *version;
     Elem real;
     int64_t batch;
     int vector_bytes;
     int n_tensor, n_entry, n_hyper;
+    int n_extent;                  // besides the batch
+    RowExtent extent[NN_EXTENTS];  // by place; [0] is unused
     Tensor *tensor;
     Entry *entry;
     Hyper *hyper;

@@ -26,6 +26,7 @@ typedef struct Run {
     Machine machine;
     Data data;
     Session session;
+    bool is_blank;  // there are no data to make initial values from: a checkpoint must have all
 } Run;
 
 int run_train(Run *run);  // the commands: their exit code

@@ -1,5 +1,5 @@
 // A tensor: a named, typed place in the arena. Rows are what lies at one index of the first
-// axis where that is the batch.
+// axis where that is the batch or the rows of a split.
 #ifndef NN_RUNTIME_TENSOR_H
 #define NN_RUNTIME_TENSOR_H
 
@@ -12,6 +12,7 @@ typedef enum TensorKind {
     TENSOR_param,
     TENSOR_state,
     TENSOR_input,
+    TENSOR_split,  // an input that holds a whole split
     TENSOR_hyper,
     TENSOR_run,
     TENSOR_result,
@@ -25,11 +26,12 @@ typedef struct Tensor {
     TensorKind kind;
     Elem elem;
     int rank;
-    int64_t dim[MAX_RANK];  // at the largest batch
+    int64_t dim[MAX_RANK];  // at the largest extents
     bool by_batch;          // the first axis is the batch
+    int by;                 // place of the extent that it is otherwise; 0 for none
     bool of_layer;          // a state that belongs to the weights, not to the optimizer
     int64_t below;          // integers: every element is in [0, below); 0 where nothing is known
-    int64_t offset, count;  // bytes from the arena's start; elements at the largest batch
+    int64_t offset, count;  // bytes from the arena's start; elements at the largest extents
 } Tensor;
 
 extern const char *const elem_name[N_ELEM];
@@ -40,7 +42,7 @@ static inline int64_t tensor_bytes(const Tensor *t) {
 }
 
 static inline int64_t tensor_row_count(const Tensor *t) {
-    return t->by_batch ? t->count / t->dim[0] : t->count;
+    return t->by_batch || t->by ? t->count / t->dim[0] : t->count;
 }
 
 // Is it run.sample, the number of each row's sample?

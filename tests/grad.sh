@@ -16,6 +16,7 @@ data rows {
     t: [3] = columns(t0 .. t2)
     label: class(3) = column(label)
     split train 100%
+    rows 40
 }
 model m($input) -> [batch, 3] {
     $2

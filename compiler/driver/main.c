@@ -88,7 +88,8 @@ static void write_outputs(Driver *d) {
         const Output *o = &d->line->outputs.at[i];
         const Text *t = d->text[o->kind];
         if (o->kind == KIND_exe)
-            link_executable(d->c, d->text[KIND_obj]->at, d->text[KIND_obj]->n, o->path);
+            link_executable(d->c, d->text[KIND_obj]->at, d->text[KIND_obj]->n,
+                            runtime_parts(d->c->arena, d->pass.m), o->path);
         else
             write_output(o->path, t->at, t->n, false);
     }

@@ -66,7 +66,14 @@ static bool starts_with(const char *s, const char *prefix) {
     return !strncmp(s, prefix, strlen(prefix));
 }
 
-static const char *input_kind(const Manifest *m, const char *input) {
+// Whole splits are given once, and by extents of their own.
+static bool is_by_split(const Value *v) {
+    return v->type.rank && v->type.dim[0].by && strcmp(v->type.dim[0].by->name, "batch");
+}
+
+static const char *input_kind(const Manifest *m, const Value *v) {
+    const char *input = v->leaf.name;
+    if (is_by_split(v)) return "split";
     if (starts_with(input, "run.") || starts_with(input, "valid.")) return "run";
     for (int i = 0; m->spec && i < m->spec->hypers.n; i++)
         if (m->spec->hypers.at[i].name == input) return "hyper";
@@ -91,7 +98,7 @@ static int add_tensor(Manifest *m, const char *name, const char *kind, const Val
 static const char *result_kind(const Value *v, const Manifest *m) {
     if (v->op == VAL_param) return "param";
     if (v->op == VAL_state) return "state";
-    return v->op == VAL_input ? input_kind(m, v->leaf.name) : "result";
+    return v->op == VAL_input ? input_kind(m, v) : "result";
 }
 
 static int result_tensor(Manifest *m, const Result *r) {
@@ -122,7 +129,7 @@ static void find_tensors(Manifest *m) {
         const Function *f = m->p->fns.at[i]->fn;
         for (int k = 0; f && k < f->inputs.n; k++) {
             const Value *v = f->inputs.at[k];
-            add_tensor(m, v->leaf.name, input_kind(m, v->leaf.name), v);
+            add_tensor(m, v->leaf.name, input_kind(m, v), v);
         }
         for (int k = 0; f && k < f->results.n; k++) result_tensor(m, &f->results.at[k]);
     }
@@ -229,6 +236,18 @@ static int input_tensor(const Manifest *m, const char *input) {
     return -1;
 }
 
+// What the field fills: a batch, or a whole split.
+static int field_tensor(const Manifest *m, const FieldSpec *f) {
+    int batch = input_tensor(m, f->name);
+    if (batch >= 0) return batch;
+    for (int i = 0; i < m->tensors.n; i++) {
+        const Entry *e = &m->tensors.at[i];
+        const char *dot = e->v->op == VAL_input && is_by_split(e->v) ? strchr(e->name, '.') : NULL;
+        if (dot && !strcmp(strchr(dot + 1, '.') + 1, f->name)) return i;
+    }
+    return -1;
+}
+
 static void print_hypers(Manifest *m) {
     Text *out = m->out;
     bool is_first = true;
@@ -298,7 +317,7 @@ static void print_data(Manifest *m) {
     text_printf(out, ", \"seed\": %lld,\n    \"fields\": [", (long long)spec->split_seed);
     bool is_first = true;
     for (int i = 0; i < spec->fields.n; i++) {
-        int t = input_tensor(m, spec->fields.at[i].name);
+        int t = field_tensor(m, &spec->fields.at[i]);
         if (t < 0) continue;  // no entry point reads it
         text_add(out, is_first ? "\n      {" : ",\n      {");
         print_field(m, &spec->fields.at[i], t);
@@ -349,6 +368,17 @@ static int vector_bytes(const Compiler *c) {
     return c->opt.machine.vector_bytes ? c->opt.machine.vector_bytes : 64;
 }
 
+// Of whole splits, in the order of their places in the context, from 1.
+static void print_extents(Manifest *m) {
+    const Module *module = m->p->m;
+    for (int i = 1; i < module->extents.n; i++) {
+        text_add(m->out, i == 1 ? "  \"extents\": {" : ", ");
+        key(m->out, module->extents.at[i]->name);
+        text_printf(m->out, "%lld", (long long)module->extents.at[i]->max);
+    }
+    if (module->extents.n > 1) text_add(m->out, "},\n");
+}
+
 static void print_head(Manifest *m, const Source *source) {
     Text *out = m->out;
     const char *slash = strrchr(source->path, '/');
@@ -367,7 +397,15 @@ static void print_head(Manifest *m, const Source *source) {
     text_field(out, "real", elem_name[m->p->m->real]);
     text_printf(out, ",\n  \"batch\": %lld,\n  \"vector\": %d,\n",
                 (long long)largest_batch(m->p->m), vector_bytes(m->p->m->c));
+    print_extents(m);
     free(folder);
+}
+
+const char *const *runtime_parts(Arena *arena, const Module *m) {
+    VEC(const char *) parts = {0};
+    if (m->extents.n > 1) vec_push(arena, &parts, "whole_fill");
+    vec_push(arena, &parts, NULL);
+    return parts.at;
 }
 
 const char *compact_manifest(Arena *arena, const char *text) {

@@ -12,6 +12,10 @@ void print_manifest(Text *out, const Program *p, const ModelSpec *spec, const So
 // Without the spaces that are for readers: what is put into the program.
 const char *compact_manifest(Arena *arena, const char *text);
 
+// What of the runtime the program needs besides what all do: names of weak symbols in runtime/,
+// NULL behind the last.
+const char *const *runtime_parts(Arena *arena, const Module *m);
+
 // --emit=summary: a table of layers with shapes, parameters and work.
 void print_summary(Text *out, const Compiler *c, const ModelSpec *spec);
 

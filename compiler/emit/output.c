@@ -181,15 +181,21 @@ static void link_with(Compiler *c, const void *object, size_t n, const char *pat
     arena_free(arena);
 }
 
-void link_executable(Compiler *c, const void *object, size_t n, const char *path) {
+void link_executable(Compiler *c, const void *object, size_t n, const char *const *parts,
+                     const char *path) {
     // No relocations at start, which are 4 KB, and no segment padded to a page in the file.
     static const char *const small[] = {
         "-Wl,--as-needed", "-Wl,-z,noseparate-code", "-Wl,-z,norelro",
         "-Wl,-z,common-page-size=64", "-Wl,--build-id=none", NULL};
-    static const char *const option[] = {"-no-pie", "-Wl,--gc-sections", "-lz", "-lm", "-lpthread",
-                                         NULL};
+    static const char *const option[] = {"-no-pie", "-Wl,--gc-sections", "-lz", "-lm", "-lpthread"};
+    Args all = {0};
+    for (int i = 0; parts[i]; i++)
+        vec_push(c->arena, &all, arena_printf(c->arena, "-Wl,--undefined=%s", parts[i]));
+    for (unsigned i = 0; i < sizeof option / sizeof *option; i++)
+        vec_push(c->arena, &all, (char *)option[i]);
+    vec_push(c->arena, &all, NULL);
     if (c->opt.triple) die("cannot link for %s here: ask for --emit=obj", c->opt.triple);
-    link_with(c, object, n, path, option, small, runtime_library(c->arena));
+    link_with(c, object, n, path, (const char *const *)all.at, small, runtime_library(c->arena));
 }
 
 void link_shared(Compiler *c, const void *object, size_t n, const char *path) {

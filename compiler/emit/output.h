@@ -11,9 +11,11 @@
 // Dies, leaving nothing behind, where that fails.
 void write_output(const char *path, const void *data, size_t n, bool is_executable);
 
-// Links an object (in memory) with the runtime library into an executable. Dies where there
+// Links an object (in memory) with the runtime library into an executable, and with those parts of
+// the runtime that few programs need: their symbols, NULL behind the last. Dies where there
 // is no `cc` or runtime library, or where linking fails.
-void link_executable(Compiler *c, const void *object, size_t n, const char *path);
+void link_executable(Compiler *c, const void *object, size_t n, const char *const *parts,
+                     const char *path);
 
 // The same without the runtime library, as a shared object that a test can load.
 void link_shared(Compiler *c, const void *object, size_t n, const char *path);

@@ -145,9 +145,15 @@ static bool is_one(const Monomial *t) {
     return t->n == 0 && t->n_condition == 0 && t->coef == 1;
 }
 
-static Value *inverse_rows(const Function *f) {
-    for (int i = 0; i < f->inputs.n; i++)
-        if (!strcmp(f->inputs.at[i]->leaf.name, "run.inv_rows")) return f->inputs.at[i];
+// run.inv_rows, or run.inv_rows.train of another extent than the batch.
+static Value *inverse_rows(const Function *f, const Extent *by) {
+    static const char prefix[] = "run.inv_rows";
+    for (int i = 0; i < f->inputs.n; i++) {
+        const char *id = f->inputs.at[i]->leaf.name, *rest = id + strlen(prefix);
+        if (strncmp(id, prefix, strlen(prefix))) continue;
+        if (*rest ? *rest == '.' && !strcmp(rest + 1, by->name) : !strcmp(by->name, "batch"))
+            return f->inputs.at[i];
+    }
     return NULL;
 }
 
@@ -158,8 +164,8 @@ static bool times_count(const Sum *s, Monomial *t) {
     for (int i = s->x.np; i < s->x.np + s->x.nr; i++) {
         counted.coef *= (double)s->extent[i].n;
         if (!s->extent[i].by) continue;
-        Value *inv = inverse_rows(s->f);
-        if (!inv || strcmp(s->extent[i].by->name, "batch")) return false;
+        Value *inv = inverse_rows(s->f, s->extent[i].by);
+        if (!inv) return false;
         if (!monomial_factor(&counted, scalar_read_identity(module_of(s), inv), -1)) return false;
     }
     *t = counted;

@@ -87,10 +87,21 @@ static void read_split(Sema *s, const Node *entry) {
     if (shares > 1 + 1e-9) fail(s, entry->span, "the shares add up to %g%%", 100 * shares);
 }
 
+// The most rows that there may be.
+static void read_rows(Sema *s, const Node *entry) {
+    int64_t *most = &s->spec->most_rows;
+    if (entry_args(entry) != 1) {
+        fail(s, entry->span, "`rows` takes one number");
+    } else if (need_int(s, entry->kid[0], most) && (*most < 1 || *most > INT32_MAX)) {
+        fail(s, entry->kid[0]->span, "`rows` lies from 1 to %d", INT32_MAX);
+        *most = 1;
+    }
+}
+
 static void read_entry(Sema *s, const Node *entry) {
-    static const char *const pending[] = {"where", "stream", "rows", "vocabulary"};
-    static const char *const known[] = {"from", "split", "seed"};
-    for (int i = 0; i < 4; i++)
+    static const char *const pending[] = {"where", "stream", "vocabulary"};
+    static const char *const known[] = {"from", "split", "rows", "seed"};
+    for (int i = 0; i < 3; i++)
         if (is_word(entry->name, pending[i])) {
             not_compiled(s, entry->span,
                          arena_printf(s->arena, "`%s` in a data block is", pending[i]));
@@ -100,11 +111,13 @@ static void read_entry(Sema *s, const Node *entry) {
         read_from(s, entry);
     } else if (is_word(entry->name, "split")) {
         read_split(s, entry);
+    } else if (is_word(entry->name, "rows")) {
+        read_rows(s, entry);
     } else if (is_word(entry->name, "seed")) {
         need_int(s, entry->kid[0], &s->spec->split_seed);
     } else {
         Diag *d = sema_error(s, entry->span, "unknown entry `%s` of a data block", entry->name);
-        const char *best = nearest(entry->name, known, 3);
+        const char *best = nearest(entry->name, known, 4);
         if (best) diag_help(d, "did you mean `%s`?", best);
     }
 }
@@ -151,7 +164,7 @@ void make_fields(Sema *s) {
 static Type batched(Sema *s, const Type *row, Elem elem, int64_t below) {
     Type t = type_scalar(elem);
     t.rank = row->rank + 1;
-    t.dim[0] = dim_of(s->batch);
+    t.dim[0] = dim_of(s->rows);
     memcpy(t.dim + 1, row->dim, sizeof *row->dim * (size_t)row->rank);
     t.below = below;
     return t;
@@ -170,7 +183,7 @@ static Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below) {
     bool is_known = false;
     for (int i = 0; i < s->spec->fields.n; i++) is_known |= s->spec->fields.at[i].name == spec.name;
     if (!is_known) vec_push(s->arena, &s->spec->fields, spec);
-    Value *v = build_input(s->entry->fn, id, spec.type, field->span);
+    Value *v = build_input(s->entry->fn, rows_name(s, s->rows, id), spec.type, field->span);
     for (int i = 0; i < s->being.type.rank; i++) set_origin(s, v, i + 1, s->being.from[i]);
     return exp_stored(s, v);
 }
@@ -179,8 +192,9 @@ static Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below) {
 static Exp *sample_number(Sema *s) {
     Type row = type_scalar(ELEM_i32);
     int64_t rows = s->spec->rows;
+    const char *id = rows_name(s, s->rows, "run.sample");
     Type t = batched(s, &row, ELEM_i32, rows);
-    return exp_stored(s, build_input(s->entry->fn, "run.sample", t, s->being.node->span));
+    return exp_stored(s, build_input(s->entry->fn, id, t, s->being.node->span));
 }
 
 Exp *field_part(Sema *s, Name id) {
@@ -251,7 +265,7 @@ Exp *read_columns(Sema *s, const Node *call) {
 Exp *align_rows(Sema *s, Exp *e, int rank) {
     if (!s->being.node || s->frame->def || !is_tensor(e)) return e;
     Shape own = exp_axes(s, e), wide = {0};
-    if (own.rank == 0 || own.rank >= rank || own.axis[0].dim.by != s->batch) return e;
+    if (own.rank == 0 || own.rank >= rank || own.axis[0].dim.by != s->rows) return e;
     Scalar *body = exp_at(s, e, &own);
     wide.axis[wide.rank++] = own.axis[0];
     while (wide.rank <= rank - own.rank)

@@ -36,6 +36,7 @@ typedef enum ExpKind {
     EXP_builtin,
     EXP_instance,  // a layer that has, or will have, parameters of its own
     EXP_group,     // `output`, `valid`: a prefix of names
+    EXP_rows,      // a data block, or a split of it: a prefix of fields
     EXP_stored,    // a tensor that is a Value
     EXP_body,      // a tensor that is a scalar over slots
 } ExpKind;
@@ -86,6 +87,7 @@ struct Exp {
         } callable;
         const Builtin *builtin;
         Instance *instance;
+        int split;  // of rows; -1: all splits
         // v[outer slots ..., own axes ...]: computed inside a body over the outer slots.
         struct {
             Value *v;
@@ -239,6 +241,7 @@ struct Sema {
     VEC(HyperInfo) hypers;
     const Node *model, *train, *data;
     Extent *batch;
+    const Extent *rows;  // that fields are elaborated over: the batch, or a whole split
     Frame *frame;
     int depth;
     Entry *entry;
@@ -459,6 +462,17 @@ const Node *train_entry(Sema *s, const char *word, int nth);
 int entry_args(const Node *entry);  // how many
 const Node *entry_paths(const Node *entry);
 void check_reachable(Sema *s, Value *loss);
+
+// ---- split.c: whole splits
+
+Exp *whole_data(Sema *s, const Node *data, Span at);          // `digits`
+Exp *whole_member(Sema *s, const Exp *of, const Node *n);     // `.train`, and then `.image`
+// What an input by rows is called: `image` of the batch, `digits.train.image` of a split.
+const char *rows_name(Sema *s, const Extent *by, const char *name);
+// run.rows or run.inv_rows of the batch, run.rows.train of a split.
+const char *count_name(Sema *s, const Extent *by, const char *name);
+const Extent *counted(const Sema *s, const Value *v);         // whose run.rows v is, or NULL
+bool is_of_split(const Sema *s, const Value *v);              // an input that is known in `init`
 
 // ---- rest.c
 

@@ -91,11 +91,16 @@ static void walk_reduce(Sema *s, const Node *n, const Hidden *hidden, Trust trus
     walk(s, n->kid[2], hidden, false, trust);
 }
 
+// layer.w, digits.train.image
+static bool is_path(const Node *n) {
+    return n->kind == NODE_member && (n->kid[0]->kind == NODE_name || is_path(n->kid[0]));
+}
+
 static bool base_shape(Sema *s, const Node *base, const Hidden *hidden, Shape *out) {
     Exp *e = NULL;
     if (base->kind == NODE_name && !is_hidden(hidden, base->name))
         e = lookup_quiet(s, base->name);
-    else if (base->kind == NODE_member && base->kid[0]->kind == NODE_name)
+    else if (is_path(base))
         e = expr(s, base);
     if (!e || !is_tensor(e)) return false;
     *out = exp_shape(s, e);

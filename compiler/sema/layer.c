@@ -234,6 +234,12 @@ void define_param(Sema *s, const Node *n) {
     }
 }
 
+static bool is_by_split(const Sema *s, const Type *t) {
+    for (int i = 0; i < t->rank; i++)
+        if (t->dim[i].by && t->dim[i].by != s->batch) return true;
+    return false;
+}
+
 // An untyped state is like its first value where that has no axes; in an optimizer like w.
 static bool state_type(Sema *s, const Node *n, Type *t, Span *from) {
     if (n->kid[1]) return eval_type(s, n->kid[1], t, from);
@@ -255,6 +261,10 @@ void define_state(Sema *s, const Node *n) {
         if (!is_good || s->is_alone) {
             if (s->is_alone) expr_plain(s, n->kid[2]);
             declare(s, id, exp_error, NULL);
+        } else if (is_by_split(s, &t)) {
+            fail(s, n->kid[1]->span, "a state can't have the rows of a split: their number is not "
+                 "known when compiled");
+            declare(s, id, exp_error, NULL);
         } else if (!is_constant_type(&t)) {
             // Of the batch: reset at every batch, so that it is no more than a local.
             Exp *e = fit_type(s, expr_plain(s, n->kid[2]), &t, from, n->kid[2]->span, id->name);
@@ -268,11 +278,12 @@ void define_state(Sema *s, const Node *n) {
 
 // ---- init
 
-// In `init`, hypers are inputs of init, and others' first values stand for parameters.
+// In `init`, hypers and whole splits are inputs of init, and others' first values stand for parameters.
 static Value *in_init(void *context, Module *m, Value *v) {
     Sema *s = context;
     (void)m;
-    if (v->op == VAL_input && v->leaf.fn != s->init && find_hyper(s, v->leaf.name))
+    bool is_given = is_of_split(s, v) || (v->op == VAL_input && find_hyper(s, v->leaf.name));
+    if (is_given && v->leaf.fn != s->init)
         return build_input(s->init, v->leaf.name, v->type, v->span);
     Kept *k = v->op == VAL_param || v->op == VAL_state ? map_get(s->kept_of, v) : NULL;
     return k && k->first ? k->first : v;
@@ -297,7 +308,7 @@ void finish_init(Sema *s) {
         Values order = function_order(&alone, s->arena);
         for (int k = 0; k < order.n; k++)
             if (order.at[k]->op == VAL_input && order.at[k]->leaf.fn != s->init)
-                fail(s, u->span, "the first value of `%s` depends on the data",
+                fail(s, u->span, "the first value of `%s` depends on the batch",
                      u->target->leaf.name);
     }
 }

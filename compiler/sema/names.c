@@ -213,7 +213,7 @@ static Exp *global_value(Sema *s, const Node *def, Span at) {
         case NODE_loss:
         case NODE_metric:
         case NODE_optimizer: return callable(s, def);
-        case NODE_data: not_compiled(s, at, "whole splits as tensors are"); return exp_error;
+        case NODE_data: return whole_data(s, def, at);
         case NODE_name: return exp_error;  // of a declaration that is broken
         default: return NULL;
     }

@@ -1,5 +1,5 @@
-// Proofs that reads stay in range: interval arithmetic over the box of the slots, with the
-// batch as an unknown, and what enclosing conditions say.
+// Proofs that reads stay in range: interval arithmetic over the box of the slots, with run-time
+// extents as unknowns, and what enclosing conditions say.
 #include <math.h>
 
 #include "ir/fold.h"
@@ -38,8 +38,8 @@ static Interval of_value(Sema *s, const Value *v, int steps) {
     if (v->type.below) return (Interval){0, (double)v->type.below - 1};
     if (v->type.elem == ELEM_bool) return (Interval){0, 1};
     if (v->type.elem == ELEM_u8) return (Interval){0, 255};
-    if (v->op == VAL_input && is_word(v->leaf.name, "run.rows"))
-        return (Interval){1, (double)s->batch->max};
+    const Extent *by = counted(s, v);
+    if (by) return (Interval){1, (double)by->max};
     if (v->op == VAL_reshape) return of_value(s, v->of, steps);
     if (v->op != VAL_index || v->index.n_where) return anything;
     RedKind red = v->index.red;
@@ -127,36 +127,114 @@ int64_t class_count(Sema *s, const Exp *e) {
     return low >= 0 && high < 0x1p31 ? (int64_t)high + 1 : 0;
 }
 
+// ---- below a run-time extent, for any value of that
+
+// The number of rows, as an integer or as a real.
+static bool is_count(const Sema *s, const Scalar *x, Dim d) {
+    if (x->op == OP_to_real) x = x->arg[0];
+    return x->op == OP_read && d.n == 1 && counted(s, x->read->v) == d.by;
+}
+
+// floor(u * rows), 0 <= u < 1: the product of such reals is rounded to less than rows, up to
+// 2^24 of them, since no u is above 1 - 2^-24.
+static bool is_share_of(Sema *s, const Scalar *x, const Dim *extent, Dim d, int steps) {
+    if (x->op == OP_floor) x = x->arg[0];
+    if (x->op != OP_mul || d.by->max > 1 << 24) return false;
+    for (int i = 0; i < 2; i++) {
+        if (!is_count(s, x->arg[i], d)) continue;
+        Interval u = interval(s, x->arg[1 - i], extent, steps);
+        if (u.low >= 0 && u.high <= 1 - 0x1p-24) return true;
+    }
+    return false;
+}
+
+// The number of a winner among points whose first slot alone may be of a run-time extent.
+static bool is_number_below(const Index *x, Dim d) {
+    Dim points = dim_const(1);
+    for (int i = x->np; i < x->np + x->nr; i++) {
+        if (x->extent[i].by) points.by = x->extent[i].by;
+        points.n *= x->extent[i].n;
+    }
+    return (!points.by || points.by == d.by) && points.n <= d.n;
+}
+
+static bool is_below(Sema *s, const Scalar *x, const Dim *extent, Dim d, int steps);
+
+static bool is_value_below(Sema *s, const Value *v, Dim d, int steps) {
+    if (v->type.below && v->type.below <= d.n) return true;
+    if (v->op == VAL_reshape) return is_value_below(s, v->of, d, steps);
+    if (v->op != VAL_index) return false;
+    const Index *x = &v->index;
+    if (x->red == RED_argmax || x->red == RED_argmin) return is_number_below(x, d);
+    if (x->n_where || (x->red != RED_none && x->red != RED_max && x->red != RED_min)) return false;
+    return is_below(s, x->body, x->extent, d, steps);
+}
+
+static bool is_below(Sema *s, const Scalar *x, const Dim *extent, Dim d, int steps) {
+    if (steps-- == 0) return false;
+    Scalar *const *a = x->arg;
+    switch (x->op) {
+        case OP_const: return !elem_is_real(x->elem) && x->integer < d.n;
+        case OP_iv:
+            return dim_equal(extent[x->slot], d) ||
+                   (!extent[x->slot].by && extent[x->slot].n <= d.n);
+        case OP_read:
+            return is_value_below(s, x->read->v, d, steps) &&
+                   (!x->read->otherwise || is_below(s, x->read->otherwise, extent, d, steps));
+        case OP_select:
+            return is_below(s, a[1], extent, d, steps) && is_below(s, a[2], extent, d, steps);
+        case OP_max:
+            return is_below(s, a[0], extent, d, steps) && is_below(s, a[1], extent, d, steps);
+        case OP_min:
+            return is_below(s, a[0], extent, d, steps) || is_below(s, a[1], extent, d, steps);
+        case OP_mod: return is_count(s, a[1], d);
+        case OP_to_int: return is_share_of(s, a[0], extent, d, steps);
+        default: return false;
+    }
+}
+
 // ---- claims: e + s + plus >= 0
 
-// p * batch + q.
+enum { MAX_EXTENTS = 8 };
+
+// The sum of p[i] times extent i, plus q.
 typedef struct Line {
-    double p, q;
+    double p[MAX_EXTENTS], q;
 } Line;
 
+static void add_dim(Line *x, Dim d, double c) {
+    if (d.by)
+        x->p[d.by->id] += c * (double)d.n;
+    else
+        x->q += c * (double)d.n;
+}
+
 static Line least(Sema *s, Claim c) {
-    Line low = {0, (double)c.e.k};
+    Line low = {.q = (double)c.e.k};
     for (int i = 0; i < c.e.n; i++) {
         double k = (double)c.e.t[i].c;
-        Dim d = s->slots.at[c.e.t[i].slot].dim;
         if (k > 0) continue;
         low.q -= k;
-        if (d.by)
-            low.p += k * (double)d.n;
-        else
-            low.q += k * (double)d.n;
+        add_dim(&low, s->slots.at[c.e.t[i].slot].dim, k);
     }
-    if (c.plus.by)
-        low.p += (double)c.plus.n;
-    else
-        low.q += (double)c.plus.n;
+    add_dim(&low, c.plus, 1);
     if (c.s) low.q += interval(s, c.s, slot_extents(s), MAX_STEPS).low;
+    return low;
+}
+
+// A run-time extent is anything from 1 to its largest value.
+static double lowest(const Sema *s, const Line *x) {
+    double low = x->q;
+    for (int i = 0; i < s->m->extents.n; i++)
+        low += x->p[i] < 0 ? x->p[i] * (double)s->m->extents.at[i]->max : x->p[i];
     return low;
 }
 
 bool always(Sema *s, Claim c) {
     Line low = least(s, c);
-    return low.p + low.q >= 0 && low.p * (double)s->batch->max + low.q >= 0;
+    if (lowest(s, &low) >= 0) return true;
+    bool is_upper_bound = c.s && c.s->op == OP_neg && c.plus.by && !c.e.n && c.e.k >= -1;
+    return is_upper_bound && is_below(s, c.s->arg[0], slot_extents(s), c.plus, MAX_STEPS);
 }
 
 // c - k, where that has no scalar part.

@@ -88,7 +88,7 @@ static Exp *reduce_body(Sema *s, const Reducing *r, RedKind red, Scalar *body, c
     return store_reduction(s, &x);
 }
 
-// 1 / the number of points: a constant, or over the batch a constant times 1 / rows.
+// 1 / the number of points: a constant, or over rows a constant times 1 / rows.
 static Scalar *inverse_count(Sema *s, const Reducing *r) {
     double count = 1;
     Scalar *inverse = NULL;
@@ -96,7 +96,7 @@ static Scalar *inverse_count(Sema *s, const Reducing *r) {
         Dim d = s->slots.at[r->slot[i]].dim;
         count *= (double)d.n;
         if (!d.by) continue;
-        Exp *rows = run_input(s, "run.inv_rows", s->m->real);
+        Exp *rows = run_input(s, count_name(s, d.by, "run.inv_rows"), s->m->real);
         Scalar *one = exp_at(s, rows, &(Shape){0});
         inverse = inverse ? scalar_binary(s->m, OP_mul, inverse, one) : one;
     }

@@ -53,6 +53,7 @@ typedef struct ModelSpec {
     const char *format;       // "csv", "idx", "generated"
     const char *path;
     int64_t rows;             // generated
+    int64_t most_rows;        // of the data; 0 where no bound is given
     int64_t split_seed;
     int64_t batch, epochs, steps;
     VEC(FieldSpec) fields;

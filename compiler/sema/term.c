@@ -102,6 +102,7 @@ const char *exp_describe(Sema *s, const Exp *e) {
         case EXP_builtin: return "a function";
         case EXP_instance: return arena_printf(s->arena, "the layer `%s`", e->instance->def->name);
         case EXP_group: return arena_printf(s->arena, "`%s`", e->string);
+        case EXP_rows: return e->split < 0 ? "a data block" : "a split";
         default: {
             Shape shape = exp_shape(s, e);
             return arena_printf(s->arena, "a tensor %s", shape_text(s, &shape));
@@ -295,7 +296,8 @@ static Scalar *number_scalar(Sema *s, Number n) {
 }
 
 static Scalar *dim_scalar(Sema *s, Dim d) {
-    Scalar *rows = exp_at(s, run_input(s, "run.rows", ELEM_i32), &(Shape){0});
+    const char *id = count_name(s, d.by, "run.rows");
+    Scalar *rows = exp_at(s, run_input(s, id, ELEM_i32), &(Shape){0});
     return scalar_binary(s->m, OP_mul, rows, scalar_int(s->m, d.n));
 }
 

@@ -87,7 +87,7 @@ void read_train(Sema *s) {
                                                       : 1;
         frame_pop(s);
     }
-    s->batch = module_extent(s->m, "batch", s->spec->batch);
+    s->rows = s->batch = module_extent(s->m, "batch", s->spec->batch);
 }
 
 // ---- entry points

@@ -134,8 +134,10 @@ static void count_scalar(void *context, Scalar *s) {
 
 static double points(const Dim *extent, int n, int64_t rows) {
     double count = 1;
-    for (int i = 0; i < n; i++)
-        count *= (double)extent[i].n * (double)(extent[i].by ? rows : 1);
+    for (int i = 0; i < n; i++) {
+        const Extent *by = extent[i].by;
+        count *= (double)extent[i].n * (double)(!by ? 1 : by->id ? by->max : rows);
+    }
     return count;
 }
 
