@@ -47,8 +47,8 @@ static int64_t extent_of_split(const Sema *s, int split) {
     int64_t most = most_rows_of(s, split);
     int other = split == TRAIN ? VALID : TRAIN;
     if (!most || split == TEST || !find_split(s, other)) return most;
-    int64_t more = most_rows_of(s, other);
-    return more ? most + more : 0;
+    int64_t more = most_rows_of(s, other), both = more ? most + more : 0;
+    return bound(s) && both > bound(s) ? bound(s) : both;
 }
 
 static const Extent *split_extent(Sema *s, int split, Span at) {
