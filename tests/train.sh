@@ -108,7 +108,7 @@ check train/draws-of-epochs "$(cat draws.out)" \
 check train/draws-of-rows "$(cat draws.predicted)" [ "$(sort -u draws.predicted | wc -l)" = 41 ]
 
 # ---- an independent implementation's losses
-for network in mlp lenet5; do
+for network in mlp lenet5 siamese; do
     mkdir -p $network.data
     "$build/tests/make_inputs" $network $network.data
     compile "$root/tests/train/reference/$network.nn" $network

@@ -1,6 +1,6 @@
 // Writes the data and the first weights of the runs that are held against another framework:
 //
-//   make_inputs mlp|lenet5 FOLDER
+//   make_inputs mlp|lenet5|siamese FOLDER
 //
 // FOLDER gets the four IDX files of an image data set (one batch of rows, the test pair the
 // same) and weights.safetensors. Everything is a function of an integer hash, the same in
@@ -49,7 +49,16 @@ static const Workload workloads[] = {
       {"dense#2.b", 1, {84}, 120},
       {"dense#3.w", 2, {84, 10}, 84},
       {"dense#3.b", 1, {10}, 84}}},
+    {"siamese",
+     64,
+     1,
+     {{"net.dense#1.w", 2, {784, 64}, 784},
+      {"net.dense#1.b", 1, {64}, 784},
+      {"net.dense#2.w", 2, {64, 32}, 64},
+      {"net.dense#2.b", 1, {32}, 64}}},
 };
+
+enum { N_WORKLOAD = sizeof workloads / sizeof *workloads };
 
 // The finalizer of SplitMix64. Steele, Lea and Flood 2014.
 static uint64_t hash(uint32_t stream, uint32_t i) {
@@ -145,7 +154,7 @@ static void write_weights(const char *folder, const Workload *w) {
 }
 
 int main(int argc, char **argv) {
-    for (int i = 0; argc == 3 && i < 2; i++) {
+    for (int i = 0; argc == 3 && i < N_WORKLOAD; i++) {
         const Workload *w = &workloads[i];
         if (strcmp(argv[1], w->name)) continue;
         write_idx(argv[2], "train", w->rows);
@@ -153,6 +162,6 @@ int main(int argc, char **argv) {
         write_weights(argv[2], w);
         return 0;
     }
-    fprintf(stderr, "usage: make_inputs mlp|lenet5 FOLDER\n");
+    fprintf(stderr, "usage: make_inputs mlp|lenet5|siamese FOLDER\n");
     return 2;
 }

@@ -1,4 +1,4 @@
-"""Losses of 20 training steps of two networks, by PyTorch: what losses.tsv holds.
+"""Losses of 20 training steps of three networks, by PyTorch: what losses.tsv holds.
 
     /usr/bin/python3 reference.py > losses.tsv          (python3-torch; made with 1.13.1)
 
@@ -40,6 +40,10 @@ def weights(gain, shapes, dtype):
     return out
 
 
+def cross_entropy_of(forward):
+    return lambda x, y: F.cross_entropy(forward(x), y)
+
+
 def mlp(dtype):
     p = weights(1, [((784, 512), 784), ((512,), 784), ((512, 256), 512), ((256,), 512),
                     ((256, 10), 256), ((10,), 256)], dtype)
@@ -48,7 +52,7 @@ def mlp(dtype):
         x = F.relu(x @ p[0] + p[1])
         x = F.relu(x @ p[2] + p[3])
         return x @ p[4] + p[5]
-    return p, forward, torch.optim.Adam(p, lr=1e-3), 128
+    return p, cross_entropy_of(forward), torch.optim.Adam(p, lr=1e-3), 128
 
 
 def lenet5(dtype):
@@ -67,16 +71,29 @@ def lenet5(dtype):
         x = F.relu(x @ p[4] + p[5])
         x = F.relu(x @ p[6] + p[7])
         return x @ p[8] + p[9]
-    return p, forward, torch.optim.SGD(p, lr=0.03, momentum=0.9), 64
+    return p, cross_entropy_of(forward), torch.optim.SGD(p, lr=0.03, momentum=0.9), 64
+
+
+def siamese(dtype):
+    p = weights(1, [((784, 64), 784), ((64,), 784), ((64, 32), 64), ((32,), 64)], dtype)
+
+    def embed(x):
+        return F.relu(x @ p[0] + p[1]) @ p[2] + p[3]
+
+    def loss(x, y):                                     # each image and its mirror image
+        twin = x.reshape(-1, 28, 28).transpose(1, 2).reshape(-1, PIXELS)
+        similarity = F.cosine_similarity(embed(x), embed(twin))
+        return F.mse_loss(similarity, (y < 5).to(dtype))
+    return p, loss, torch.optim.Adam(p, lr=1e-4), 64
 
 
 def losses(network, dtype):
-    p, forward, optimizer, rows = network(dtype)
+    p, loss_of, optimizer, rows = network(dtype)
     x, y = data(rows, dtype)
     out = []
     for _ in range(STEPS):
         optimizer.zero_grad()
-        loss = F.cross_entropy(forward(x), y)
+        loss = loss_of(x, y)
         loss.backward()
         optimizer.step()
         out.append(loss.item())
@@ -84,7 +101,7 @@ def losses(network, dtype):
 
 
 print("# network\tstep\tloss; made by reference.py")
-for name, network in (("mlp", mlp), ("lenet5", lenet5)):
+for name, network in (("mlp", mlp), ("lenet5", lenet5), ("siamese", siamese)):
     exact, single = losses(network, torch.float64), losses(network, torch.float32)
     worst = max(abs(a - b) / max(abs(a), 1e-3) for a, b in zip(exact, single))
     assert worst < 2e-5, (name, worst)
