@@ -62,24 +62,28 @@ static void read_split(Sema *s, const Node *entry) {
     double shares = 0;
     for (int i = 0; i < entry_args(entry); i++) {
         const Node *n = entry->kid[i];
-        if (n->kind != NODE_count) {
-            fail(s, n->span, "a split is `train 80%%` or `train 55000`");
-            continue;
-        }
         static const char *const known[] = {"train", "valid", "test"};
+        Name word = count_word(n);
         bool is_known = false;
-        for (int k = 0; k < 3; k++) is_known |= is_word(n->name, known[k]);
-        if (!is_known) {
-            fail(s, n->span, "unknown split `%s`; there are train, valid and test", n->name);
+        if (!word) {
+            fail(s, n->span, "a split is `train 80%%`, `train 55000` or `train(2 * n)`");
             continue;
         }
-        SplitSpec split = {.name = n->name};
-        bool is_share = strchr(n->text, '%') || n->den != 1;
+        for (int k = 0; k < 3; k++) is_known |= is_word(word, known[k]);
+        if (!is_known) {
+            fail(s, n->span, "unknown split `%s`; there are train, valid and test", word);
+            continue;
+        }
+        SplitSpec split = {.name = word};
+        Number x;
+        if (!need_count(s, n, &x)) continue;
+        double size = number_value(x);
+        bool is_share = (n->kind == NODE_count && strchr(n->text, '%')) || !number_is_int(x);
         if (is_share)
-            split.share = n->number;
+            split.share = size;
         else
-            split.rows = n->num;
-        if (n->number <= 0 || (is_share && n->number > 1))
+            split.rows = x.num;
+        if (size <= 0 || (is_share && size > 1))
             fail(s, n->span, "a split needs a share up to 100%%, or some rows");
         shares += split.share;
         vec_push(s->arena, &s->spec->splits, split);

@@ -396,6 +396,9 @@ bool bindings_known(Sema *s, const Binding *from, const Binding *to);
 // Known when compiled, or an error; a hyper that it depends on becomes fixed.
 bool need_number(Sema *s, const Node *n, Number *out);
 bool need_int(Sema *s, const Node *n, int64_t *out);
+// A word and a number: `train 80%`, `train(2 * n)`. The word, or NULL where n is no such thing.
+Name count_word(const Node *n);
+bool need_count(Sema *s, const Node *n, Number *out);
 bool need_dim(Sema *s, const Node *n, Dim *out);
 bool fix_hypers(Sema *s, const Exp *e);  // restarts where e depends on hypers alone
 

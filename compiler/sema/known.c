@@ -71,6 +71,18 @@ bool need_int(Sema *s, const Node *n, int64_t *out) {
     return need_number(s, n, &x) && as_int(s, x, n->span, out);
 }
 
+Name count_word(const Node *n) {
+    if (n->kind == NODE_count) return n->name;
+    bool is_call = n->kind == NODE_call && n->kid[0]->kind == NODE_name && n->kid[1]->n == 1;
+    return is_call ? n->kid[0]->name : NULL;
+}
+
+bool need_count(Sema *s, const Node *n, Number *out) {
+    if (n->kind == NODE_call) return need_number(s, n->kid[1]->kid[0], out);
+    *out = n->den ? number_ratio(n->num, n->den) : number_real(n->number);
+    return true;
+}
+
 bool need_dim(Sema *s, const Node *n, Dim *out) {
     Exp *e = expr(s, n);
     if (e->kind == EXP_dim) {

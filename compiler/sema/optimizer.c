@@ -181,22 +181,15 @@ static void clip_value(Sema *s, Gradients *g, double most, Span at) {
     }
 }
 
-// `norm 5`, or `norm(2 * limit)`.
 static bool read_clip(Sema *s, const Node *entry, Name *kind, double *most) {
     const Node *n = entry->kid[0];
     Number x = {0};
     bool is_good = entry_args(entry) == 1;
-    if (is_good && n->kind == NODE_count) {
-        *kind = n->name;
-        x = n->den ? number_ratio(n->num, n->den) : number_real(n->number);
-    } else {
-        is_good =
-            is_good && n->kind == NODE_call && n->kid[0]->kind == NODE_name && n->kid[1]->n == 1;
-        if (is_good && !need_number(s, n->kid[1]->kid[0], &x)) return false;
-        if (is_good) *kind = n->kid[0]->name;
-    }
-    is_good = is_good && (is_word(*kind, "norm") || is_word(*kind, "value"));
+    Name word = is_good ? count_word(n) : NULL;
+    is_good = word && (is_word(word, "norm") || is_word(word, "value"));
     if (!is_good) return fail(s, entry->span, "`clip` takes `norm 5` or `value 0.5`"), false;
+    if (!need_count(s, n, &x)) return false;
+    *kind = word;
     *most = number_value(x);
     if (!(*most > 0))
         return fail(s, n->span, "what gradients are clipped to must be positive"), false;
