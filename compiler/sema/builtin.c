@@ -145,6 +145,23 @@ static Exp *run_len(Sema *s, const Builtin *b, Exp **e, const Node *n) {
     return fail(s, n->kid[0]->span, "`len` takes a list, and this is %s", exp_describe(s, e[0]));
 }
 
+// The number of elements, which may depend on the batch.
+static Exp *run_count(Sema *s, const Builtin *b, Exp **e, const Node *n) {
+    (void)b;
+    if (!is_scalar_like(e[0]))
+        return fail(s, n->kid[0]->span, "`count` takes a tensor, and this is %s",
+                    exp_describe(s, e[0]));
+    Shape shape = exp_shape(s, e[0]);
+    Dim all = dim_const(1);
+    for (int i = 0; i < shape.rank; i++) {
+        Dim d = shape.axis[i].dim;
+        if (all.by && d.by)
+            return fail(s, n->span, "a count by two sizes that are known at run time only");
+        all = (Dim){all.n * d.n, d.by ? d.by : all.by};
+    }
+    return all.by ? exp_dim(s, all) : exp_int(s, all.n);
+}
+
 static Exp *run_absent(Sema *s, const Builtin *b, Exp **e, const Node *n) {
     (void)e;
     not_compiled(s, n->span, arena_printf(s->arena, "`%s` is", b->name));
@@ -174,6 +191,7 @@ static const Builtin builtins[] = {
     {"stop", 1, 1, OP_stop, NULL, run_stop},
     {"grad", 2, 2, OP_const, NULL, run_grad},
     {"len", 1, 1, OP_const, NULL, run_len},
+    {"count", 1, 1, OP_const, NULL, run_count},
     {"total", 1, 1, OP_const, NULL, run_absent},
     {"sort", 1, 1, OP_const, NULL, run_absent},
     {"topk", 2, 2, OP_const, NULL, run_absent},

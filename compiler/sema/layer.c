@@ -154,13 +154,28 @@ static void set_fans(Frame *f, const Type *t) {
     f->fan_out = number_int(t->rank ? t->dim[t->rank - 1].n : 1);
 }
 
+// A matrix [fan_in, fan_out] fills a parameter whose axes but the last make up its rows.
+static Exp *fill_from_matrix(Sema *s, Exp *e, const Type *t, Span at) {
+    if (t->rank < 2 || !is_tensor(e)) return e;
+    Shape shape = exp_shape(s, e);
+    int64_t rows = 1;
+    for (int i = 0; i + 1 < t->rank; i++) rows *= t->dim[i].n;
+    bool fits = t->rank > 2 && shape.rank == 2 && dim_equal(shape.axis[0].dim, dim_const(rows)) &&
+                dim_equal(shape.axis[1].dim, t->dim[t->rank - 1]);
+    if (!fits) return e;
+    e = exp_store(s, e, at, NULL);
+    if (is_error(e) || e->stored.n_outer) return e;
+    return exp_stored(s, build_reshape(s->m, e->stored.v, t->rank, t->dim, at));
+}
+
 static Value *first_value(Sema *s, const char *path, const Type *t, const Node *rhs) {
     Frame *f = s->frame;
     set_fans(f, t);
     f->has_fan = s->is_init = true;
     Exp *e = expr_plain(s, rhs);
     if (e->kind == EXP_callable) e = apply(s, e, (Args){0}, rhs->span, rhs->span);
-    e = fit_type(s, own_draws(s, e, path), t, NULL, rhs->span, NULL);
+    e = fill_from_matrix(s, own_draws(s, e, path), t, rhs->span);
+    e = fit_type(s, e, t, NULL, rhs->span, NULL);
     f->has_fan = s->is_init = false;
     if (is_error(e)) return NULL;
     if (!e->stored.n_outer) return e->stored.v;

@@ -216,8 +216,25 @@ static Exp *lose_sizes(Sema *s, const Node *type) {
     return exp_error;
 }
 
+// A list of numbers is a tensor [n] where a tensor is asked for.
+static Exp *list_as_tensor(Sema *s, Exp *e, Span at) {
+    if (e->kind != EXP_list || !e->list.n) return e;
+    for (int i = 0; i < e->list.n; i++)
+        if (e->list.at[i]->kind != EXP_number) return e;
+    Shape shape = {.rank = 1, .axis = {axis_new(s, dim_const(e->list.n), at)}};
+    Scalar *place = scalar_iv(s->m, shape.axis[0].slot);
+    Scalar *body = to_real(s, exp_at(s, e->list.at[e->list.n - 1], &(Shape){0}));
+    for (int i = e->list.n - 1; i-- > 0;) {
+        Scalar *is_here = scalar_binary(s->m, OP_eq, place, scalar_int(s->m, i));
+        Scalar *here = to_real(s, exp_at(s, e->list.at[i], &(Shape){0}));
+        body = scalar_select(s->m, is_here, here, body);
+    }
+    return exp_bind(s, exp_body(s, body, &shape), at, NULL);
+}
+
 Exp *match_type(Sema *s, const Node *type, Exp *e, Span at, const char *what) {
     Elem elem;
+    if (type->kid[1]) e = list_as_tensor(s, e, at);
     if (!is_error(e) && !is_scalar_like(e))
         e = fail(s, at, "%s must be a tensor, and this is %s", what, exp_describe(s, e));
     if (!elem_of(s, type, &elem) || is_error(e)) return lose_sizes(s, type);
