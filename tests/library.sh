@@ -97,3 +97,46 @@ initializer normal 'normal(0.5)' 0 0.5 -2.7 2.7
 initializer uniform 'uniform(2, 3)' 2.5 0.288675 2 3
 initializer constant 'constant(0.25)' 0.25 0 0.25 0.25
 initializer fan-in 'he(fan_in = 50)' 0 0.2 -1.1 1.1
+initializer glorot-normal 'glorot_normal' 0 0.0707107 -0.38 0.38
+initializer xavier 'xavier' 0 0.0707107 -0.1224745 0.1224745
+initializer he-uniform 'he_uniform' 0 0.1 -0.173206 0.173206
+initializer orthogonal 'orthogonal' 0 0.0707107 -0.42 0.42
+initializer identity 'identity' 0.005 0.0705337 0 1
+
+# Columns or rows of length 1, at right angles, in each shape of a parameter.
+gram() {  # NAME DIMS BODY: `d` is how far w is from what it should be
+    cat > gram.nn <<END
+data rows {
+    from csv("library.csv")
+    z: [3] = columns(z0 .. z2)
+    split train 5
+}
+model m(z: [batch, 3]) -> [batch] {
+    param w: $2 = orthogonal
+    $3
+    y[n] = d + 0 * z[n, 0]
+    return y
+}
+train m on rows {
+    loss      squared_error(output, 0 * output)
+    optimizer sgd(lr = 0)
+    batch     5
+    epochs    1
+}
+END
+    rm -f gram.jsonl
+    if ! "$nnc" gram.nn -o gram > gram.out 2>&1 || ! ./gram train --data "$reference/library.csv" \
+        --log gram.jsonl --ckpt gram.ckpt --quiet > gram.out 2>&1; then
+        fail "library/orthogonal-$1" "$(tail -n 1 gram.out)"
+        return
+    fi
+    grep '"split": *"train"' gram.jsonl > gram.train
+    got=$(json gram.train 1 loss)
+    check "library/orthogonal-$1" "off by $got" near "$got" 0 1e-10
+}
+off='max[j, k] abs(s[j, k] - (if j == k then 1 else 0))'
+gram square '[64, 64]' "s[j, k] = sum[i] w[i, j] * w[i, k]; d = $off"
+gram tall '[70, 33]' "s[j, k] = sum[i] w[i, j] * w[i, k]; d = $off"
+gram wide '[17, 40]' "s[j, k] = sum[i] w[j, i] * w[k, i]; d = $off"
+gram one '[1, 1]' "s[j, k] = sum[i] w[j, i] * w[k, i]; d = $off"
+gram filters '[3, 3, 2, 5]' "s[j, k] = sum[a, b, i] w[a, b, i, j] * w[a, b, i, k]; d = $off"
