@@ -129,7 +129,7 @@ $(BUILD)/tests/%: tests/train/reference/%.c
 	$(Q)$(CC) $(FLAGS) -o $@ $< -lm
 
 .PHONY: test examples bless asan fuzz valgrind
-test: all $(UNITS) $(TOOLS) $(BUILD)/agree $(BUILD)/fuzz ## all tests; SUITES="lang grad" for some, V=1 to list them
+test: all $(UNITS) $(TOOLS) $(BUILD)/agree $(BUILD)/fuzz $(BUILD)/torch ## all tests; SUITES="lang grad" for some, V=1 to list them
 	@BUILD=$(BUILD) sh tests/run.sh $(SUITES)
 
 bless: all ## rewrite the expected output of the text tests: read the difference
@@ -159,6 +159,13 @@ AGREE = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/agree/*.c) tests/fuzz/in_pa
 $(BUILD)/agree: $(AGREE) $(foreach l,emit pass sema ir syntax base,$(call lib,$(l)))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ $(AGREE) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
+
+# Holds the library against figures by PyTorch.
+TORCH = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/torch/*.c) tests/fuzz/in_parts.c)
+$(BUILD)/torch: $(TORCH) $(foreach l,emit pass sema ir syntax base,$(call lib,$(l)))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $(TORCH) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
 
 SEED ?= 1

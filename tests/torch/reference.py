@@ -1,0 +1,449 @@
+#!/usr/bin/python3
+"""Definitions of the library beside PyTorch's: writes FAMILY.nn, a program with one layer for each
+case, and FAMILY.safetensors, what PyTorch 1.13 gives in f64: the value of each case and the
+gradients of sum(value * g) by all of its parameters, which tests/torch/torch.c holds the compiled
+program to.  /usr/bin/python3 tests/torch/reference.py"""
+import json
+import os
+import struct
+
+import numpy
+import torch
+import torch.nn.functional as F
+
+torch.set_default_dtype(torch.float64)
+HERE = os.path.dirname(os.path.abspath(__file__))
+families = {}
+
+
+def fill(name, shape):
+    """The formula of torch.c: from -2 to 2 in steps of 1/256."""
+    seed = 2166136261
+    for byte in name.encode():
+        seed = (seed ^ byte) * 16777619 % 2**32
+    n = int(numpy.prod(shape, dtype=int))
+    x = ((numpy.arange(n) * 389 + seed % 1021) % 1021 - 510) / 256
+    return torch.tensor(x.reshape(shape), requires_grad=True)
+
+
+class Family:
+    def __init__(self, name):
+        self.name, self.layers, self.figures = name, [], {}
+        families[name] = self
+
+    def case(self, name, body, shapes, value):
+        """body: statements, the last an expression; shapes: of all parameters, those of the
+        layer itself without a dot; value: of these parameters, in order."""
+        name = 'case_' + name
+        param = {local: fill(f'{name}#1.{local}', shape) for local, shape in shapes.items()}
+        y = value(*param.values())
+        g = fill(f'{name}#1.check#1.g', tuple(y.shape))
+        (y * g).sum().backward()
+        for local, p in param.items():
+            grad = torch.zeros_like(p) if p.grad is None else p.grad
+            self.figures[f'{name}#1.{local}'] = grad
+        self.figures[f'{name}#1.check#1.g'] = y.detach()
+        *lines, last = body.split('\n')
+        own = [f'param {local}: {list(shape)} = 0' for local, shape in shapes.items()
+               if '.' not in local]
+        lines = own + [line.strip() for line in lines] + [f'return one * check()({last.strip()})']
+        self.layers.append((name, lines))
+
+    def program(self):
+        out = ['# Made by tests/torch/reference.py: what each case gives is held against PyTorch.',
+               'data none {', '    from csv("none.csv")', '    x: [1] = column(x)',
+               '    split train 100%', '}',
+               '# The gradient by g is y.',
+               'layer check()(y: [...]) -> [] {', '    param g: [...] = 0',
+               '    return sum[...] y[...] * g[...]', '}']
+        for name, lines in self.layers:
+            out += [f'layer {name}()(one) {{'] + ['    ' + line for line in lines] + ['}']
+        out += ['model m(x: [batch, 1]) -> [] {', '    s = 0']
+        out += [f'    s = s + {name}()(1)' for name, _ in self.layers]
+        out += ['    return s', '}', 'train m on none {', '    loss      output',
+                '    optimizer sgd(lr = 0.1)', '    batch     1', '    epochs    1', '}', '']
+        return '\n'.join(out)
+
+    def write(self):
+        path = os.path.join(HERE, self.name)
+        if self.layers:
+            with open(path + '.nn', 'w') as f:
+                f.write(self.program())
+        header, data = {}, b''
+        for name, x in self.figures.items():
+            raw = x.detach().numpy().astype('<f4').tobytes()
+            header[name] = {'dtype': 'F32', 'shape': list(x.shape),
+                            'data_offsets': [len(data), len(data) + len(raw)]}
+            data += raw
+        text = json.dumps(header, separators=(',', ':')).encode()
+        text += b' ' * (-len(text) % 8)
+        with open(path + '.safetensors', 'wb') as f:
+            f.write(struct.pack('<Q', len(text)) + text + data)
+        print(f'{self.name}: {len(self.layers)} cases, {len(data)} bytes')
+
+
+def chw(x):
+    return x.movedim(-1, 1)
+
+
+def hwc(x):
+    return x.movedim(1, -1)
+
+
+# ---- activations
+
+f = Family('activations')
+plain = {'linear': lambda x: x, 'relu': F.relu, 'leaky_relu': F.leaky_relu, 'elu': F.elu,
+         'gelu': F.gelu, 'silu': F.silu, 'softplus': F.softplus, 'hard_tanh': F.hardtanh,
+         'tanh': torch.tanh, 'sigmoid': torch.sigmoid}
+for name, value in plain.items():
+    f.case(name, f'x |> {name}', {'x': (3, 17)}, value)
+f.case('leaky_relu_slope', 'x |> leaky_relu(0.2)', {'x': (1, 33)}, lambda x: F.leaky_relu(x, 0.2))
+f.case('elu_alpha', 'x |> elu(1.5)', {'x': (1, 33)}, lambda x: F.elu(x, 1.5))
+f.case('gelu_tanh', 'x |> gelu_tanh', {'x': (5, 7)},
+       lambda x: 0.5 * x * (1 + torch.tanh((2 / torch.pi)**0.5 * (x + 0.044715 * x**3))))
+f.case('prelu', 'x |> prelu', {'x': (2, 3, 5), 'prelu#1.a': (5,)},
+       lambda x, a: hwc(F.prelu(chw(x), a)))
+f.case('hard_sign', 'x * (x |> hard_sign)', {'x': (2, 17)}, lambda x: x * torch.sign(x))
+f.case('hard_step', 'x * (x |> hard_step)', {'x': (2, 17)},
+       lambda x: x * torch.heaviside(x.detach(), torch.zeros(1)))
+f.case('hard_sign_through', 'x |> hard_sign(through = true)', {'x': (2, 17)},
+       lambda x: torch.sign(x).detach() + F.hardtanh(x) - F.hardtanh(x).detach())
+f.case('hard_step_through', 'x |> hard_step(through = true)', {'x': (2, 17)},
+       lambda x: (x > 0).double() + F.hardtanh(x) - F.hardtanh(x).detach())
+for shape in [(1, 1), (5, 1), (1, 3), (2, 3, 17), (2, 33)]:
+    end = '_'.join(map(str, shape))
+    f.case('softmax_' + end, 'x |> softmax', {'x': shape}, lambda x: F.softmax(x, -1))
+    f.case('log_softmax_' + end, 'x |> log_softmax', {'x': shape}, lambda x: F.log_softmax(x, -1))
+    f.case('logsumexp_' + end, 'x |> logsumexp', {'x': shape}, lambda x: torch.logsumexp(x, -1))
+
+# ---- dense
+
+f = Family('dense')
+for name, x, units in [('one', (1, 1), 1), ('odd', (3, 17), 5), ('wide', (1, 5), 33),
+                       ('deep', (2, 3, 4), 17)]:
+    f.case('dense_' + name, f'x |> dense({units})',
+           {'x': x, 'dense#1.w': (x[-1], units), 'dense#1.b': (units,)}, lambda x, w, b: x @ w + b)
+f.case('dense_bare', 'x |> dense(3, bias = false)', {'x': (2, 5), 'dense#1.w': (5, 3)},
+       lambda x, w: x @ w)
+
+
+def norm_weights(v, g):
+    return torch._weight_norm(v, g.reshape([1] * (v.dim() - 1) + [-1]), v.dim() - 1)
+
+
+f.case('dense_normed', 'x |> dense(17, normed = true)',
+       {'x': (2, 5), 'dense#1.w': (5, 17), 'dense#1.weight_norm#1.g': (17,), 'dense#1.b': (17,)},
+       lambda x, v, g, b: x @ norm_weights(v, g) + b)
+f.case('maxout', 'x |> maxout(5, 3)',
+       {'x': (4, 7), 'maxout#1.w': (7, 3, 5), 'maxout#1.b': (3, 5)},
+       lambda x, w, b: (torch.einsum('ni,ipu->npu', x, w) + b).max(1)[0])
+f.case('maxout_one', 'x |> maxout(33, 1, bias = false)', {'x': (1, 3), 'maxout#1.w': (3, 1, 33)},
+       lambda x, w: torch.einsum('ni,ipu->npu', x, w).max(1)[0])
+
+# ---- convolution
+
+f = Family('convolution')
+
+
+def conv(x, k, b=None, **how):
+    size, width, g, m, o = k.shape
+    return hwc(F.conv2d(chw(x), k.permute(2, 4, 3, 0, 1).reshape(g * o, m, size, width), b, **how))
+
+
+def conv_case(name, x, filters, size, text, width=None, groups=1, bias=True, **how):
+    width = width or size
+    shapes = {'x': x, 'conv2d#1.k': (size, width, groups, x[-1] // groups, filters // groups)}
+    if bias:
+        shapes['conv2d#1.b'] = (filters,)
+    f.case(name, f'x |> conv2d({filters}, {size}{text})', shapes,
+           lambda *p: conv(*p, groups=groups, **how))
+
+
+conv_case('conv2d', (2, 5, 4, 3), 5, 3, '', padding=1)
+conv_case('conv2d_valid', (1, 4, 4, 17), 33, 2, ', pad = "valid"')
+conv_case('conv2d_strided', (1, 7, 5, 3), 4, 3, ', stride = 2', padding=1, stride=2)
+conv_case('conv2d_stride_over_size', (2, 8, 7, 2), 3, 2, ', stride = 3, pad = "valid"', stride=3)
+conv_case('conv2d_pad_over_size', (1, 3, 2, 3), 5, 2, ', pad = 3', padding=3)
+conv_case('conv2d_pad_strided', (2, 3, 4, 3), 2, 3, ', pad = 4, stride = 2', padding=4, stride=2)
+conv_case('conv2d_pixel', (3, 1, 1, 5), 3, 3, '', padding=1)
+conv_case('conv2d_row', (2, 1, 6, 3), 17, 1, '')
+conv_case('conv2d_one_channel', (1, 5, 5, 1), 1, 3, '', padding=1)
+conv_case('conv2d_dilated', (1, 7, 6, 3), 4, 3, ', dilate = 2', padding=2, dilation=2)
+conv_case('conv2d_dilated_strided', (2, 9, 8, 2), 3, 3, ', dilate = 3, stride = 2, pad = 1',
+          padding=1, dilation=3, stride=2)
+conv_case('conv2d_groups', (1, 4, 5, 6), 9, 3, ', groups = 3', groups=3, padding=1)
+conv_case('conv2d_wide', (2, 3, 7, 3), 4, 1, ', width = 5', width=5, padding=(0, 2))
+conv_case('conv2d_tall', (1, 8, 3, 2), 3, 5, ', width = 2, pad = "valid"', width=2)
+conv_case('conv2d_even', (2, 5, 6, 3), 4, 4, '', padding='same')
+conv_case('conv2d_bare', (1, 4, 3, 33), 3, 3, ', bias = false', bias=False, padding=1)
+conv_case('conv2d_large', (1, 12, 12, 5), 3, 7, ', stride = 4', padding=3, stride=4)
+
+
+def norm_filters(k, lengths):
+    size, width, g, m, o = k.shape
+    flat = k.permute(0, 1, 3, 2, 4).reshape(size, width, m, g * o)
+    unit = norm_weights(flat, lengths)
+    return unit.reshape(size, width, m, g, o).permute(0, 1, 3, 2, 4)
+
+
+for name, c, filters, groups in [('conv2d_normed', 3, 5, 1), ('conv2d_normed_groups', 4, 6, 2)]:
+    f.case(name, f'x |> conv2d({filters}, 3, groups = {groups}, normed = true)',
+           {'x': (1, 4, 5, c), 'conv2d#1.k': (3, 3, groups, c // groups, filters // groups),
+            'conv2d#1.normed_filters#1.weight_norm#1.g': (filters,), 'conv2d#1.b': (filters,)},
+           lambda x, k, l, b: conv(x, norm_filters(k, l), b, groups=k.shape[2], padding=1))
+
+
+def conv1(x, k, b=None, **how):
+    size, g, m, o = k.shape
+    return hwc(F.conv1d(chw(x), k.permute(1, 3, 2, 0).reshape(g * o, m, size), b, **how))
+
+
+for name, x, filters, size, groups, text, how in [
+        ('conv1d', (2, 7, 3), 5, 3, 1, '', {'padding': 1}),
+        ('conv1d_one', (1, 1, 1), 1, 1, 1, '', {}),
+        ('conv1d_strided', (1, 11, 17), 3, 2, 1, ', stride = 3, pad = "valid"', {'stride': 3}),
+        ('conv1d_dilated', (3, 9, 5), 33, 3, 1, ', dilate = 2, pad = 5',
+         {'dilation': 2, 'padding': 5}),
+        ('conv1d_groups', (2, 6, 6), 4, 4, 2, ', groups = 2', {'groups': 2, 'padding': 'same'})]:
+    f.case(name, f'x |> conv1d({filters}, {size}{text})',
+           {'x': x, 'conv1d#1.k': (size, groups, x[-1] // groups, filters // groups),
+            'conv1d#1.b': (filters,)}, lambda x, k, b: conv1(x, k, b, **how))
+
+for name, x, size, times, text, how in [
+        ('depthwise', (2, 5, 4, 17), 3, 1, '', {'padding': 1}),
+        ('depthwise_times', (1, 6, 7, 3), 3, 2, ', multiplier = 2, stride = 2',
+         {'padding': 1, 'stride': 2}),
+        ('depthwise_dilated', (1, 7, 7, 5), 2, 1, ', dilate = 3, pad = "valid"', {'dilation': 3})]:
+    c = x[-1]
+    f.case(name, f'x |> depthwise_conv2d({size}{text})',
+           {'x': x, 'depthwise_conv2d#1.conv2d#1.k': (size, size, c, 1, times),
+            'depthwise_conv2d#1.conv2d#1.b': (c * times,)},
+           lambda x, k, b: conv(x, k, b, groups=k.shape[2], **how))
+f.case('separable', 'x |> separable_conv2d(5, 3, stride = 2)',
+       {'x': (2, 5, 6, 3), 'separable_conv2d#1.depthwise_conv2d#1.conv2d#1.k': (3, 3, 3, 1, 1),
+        'separable_conv2d#1.conv2d#1.k': (1, 1, 1, 3, 5), 'separable_conv2d#1.conv2d#1.b': (5,)},
+       lambda x, d, p, b: conv(conv(x, d, groups=3, padding=1, stride=2), p, b))
+
+
+def transposed(x, k, b=None, **how):
+    size, _, g, m, o = k.shape
+    w = k.permute(2, 3, 4, 0, 1).reshape(g * m, o, size, size)
+    return hwc(F.conv_transpose2d(chw(x), w, b, groups=g, **how))
+
+
+for name, x, filters, size, groups, text, how in [
+        ('up_conv', (2, 3, 4, 3), 5, 2, 1, ', stride = 2', {'stride': 2}),
+        ('up_conv_one', (1, 1, 1, 5), 3, 3, 1, '', {}),
+        ('up_conv_pad', (1, 4, 3, 3), 17, 3, 1, ', stride = 2, pad = 1', {'stride': 2, 'padding': 1}),
+        ('up_conv_extra', (2, 3, 2, 2), 3, 3, 1, ', stride = 2, pad = 1, extra = 1',
+         {'stride': 2, 'padding': 1, 'output_padding': 1}),
+        ('up_conv_apart', (1, 3, 3, 3), 2, 2, 1, ', stride = 3, extra = 2',
+         {'stride': 3, 'output_padding': 2}),
+        ('up_conv_wide', (1, 3, 4, 3), 2, 5, 1, ', stride = 2, pad = 3',
+         {'stride': 2, 'padding': 3}),
+        ('up_conv_groups', (2, 3, 3, 6), 4, 4, 2, ', stride = 2, pad = 1, groups = 2',
+         {'stride': 2, 'padding': 1}),
+        ('up_conv_dilated', (1, 3, 4, 4), 6, 3, 2, ', stride = 2, pad = 1, dilate = 2, groups = 2',
+         {'stride': 2, 'padding': 1, 'dilation': 2})]:
+    f.case(name, f'x |> conv2d_transpose({filters}, {size}{text})',
+           {'x': x, 'conv2d_transpose#1.k': (size, size, groups, x[-1] // groups,
+                                             filters // groups),
+            'conv2d_transpose#1.b': (filters,)}, lambda x, k, b: transposed(x, k, b, **how))
+
+f.case('identity_shortcut', 'x |> identity_shortcut(8, stride = 2)', {'x': (2, 5, 4, 3)},
+       lambda x: F.pad(x[:, ::2, ::2], (0, 5)))
+
+# ---- pooling
+
+f = Family('pooling')
+windows = [('', (2, 6, 5, 3), 2, 2, 0), ('_overlap', (1, 7, 7, 5), 3, 2, 0),
+           ('_pad', (2, 5, 6, 3), 3, 2, 1), ('_apart', (1, 8, 7, 17), 2, 3, 0),
+           ('_pixel', (3, 1, 1, 5), 1, 1, 0), ('_dense', (1, 4, 5, 33), 3, 1, 1)]
+for end, x, size, stride, pad in windows:
+    text = f'{size}, stride = {stride}, pad = {pad}'
+    f.case('max_pool' + end, f'x |> max_pool({text})', {'x': x},
+           lambda x: hwc(F.max_pool2d(chw(x), size, stride, pad)))
+    f.case('avg_pool' + end, f'x |> avg_pool({text})', {'x': x},
+           lambda x: hwc(F.avg_pool2d(chw(x), size, stride, pad)))
+    f.case('avg_pool_bare' + end, f'x |> avg_pool({text}, padded = false)', {'x': x},
+           lambda x: hwc(F.avg_pool2d(chw(x), size, stride, pad, count_include_pad=False)))
+    f.case('l2_pool' + end, f'x |> l2_pool({text})', {'x': x},
+           lambda x: hwc(F.lp_pool2d(F.pad(chw(x), [pad] * 4), 2, size, stride)))
+
+
+def weighted(x, size, stride, pad, sigma):
+    at = torch.arange(size) - (size - 1) / 2
+    share = torch.exp(-(at[:, None]**2 + at**2) / (2 * sigma**2))
+    c = x.shape[-1]
+    k = (share / share.sum()).repeat(c, 1, 1, 1)
+    return hwc(F.conv2d(chw(x), k, stride=stride, padding=pad, groups=c))
+
+
+f.case('weighted_pool', 'x |> weighted_pool(3, stride = 2, pad = 1)', {'x': (2, 5, 6, 3)},
+       lambda x: weighted(x, 3, 2, 1, 0.75))
+f.case('weighted_pool_sigma', 'x |> weighted_pool(2, sigma = 1.5)', {'x': (1, 5, 4, 5)},
+       lambda x: weighted(x, 2, 2, 0, 1.5))
+f.case('max_pool_wide', 'x |> max_pool(1, stride = 2, width = 3)', {'x': (2, 4, 5, 3)},
+       lambda x: hwc(F.max_pool2d(chw(x), (1, 3), 2)))
+f.case('global_avg_pool', 'x |> global_avg_pool', {'x': (2, 3, 5, 17)}, lambda x: x.mean((1, 2)))
+f.case('global_max_pool', 'x |> global_max_pool', {'x': (2, 3, 5, 17)}, lambda x: x.amax((1, 2)))
+for end, x, size, stride, pad in [('', (2, 7, 3), 2, 2, 0), ('_pad', (1, 6, 5), 3, 2, 1)]:
+    text = f'{size}, stride = {stride}, pad = {pad}'
+    f.case('max_pool1d' + end, f'x |> max_pool1d({text})', {'x': x},
+           lambda x: hwc(F.max_pool1d(chw(x), size, stride, pad)))
+    f.case('avg_pool1d' + end, f'x |> avg_pool1d({text})', {'x': x},
+           lambda x: hwc(F.avg_pool1d(chw(x), size, stride, pad)))
+for x, scale in [((2, 3, 4, 3), 2), ((1, 1, 5, 2), 3), ((1, 4, 1, 5), 4), ((2, 2, 3, 17), 1)]:
+    end = f'_{scale}'
+    f.case('nearest' + end, f'x |> upsample_nearest({scale})', {'x': x},
+           lambda x: hwc(F.interpolate(chw(x), scale_factor=scale, mode='nearest')))
+    f.case('bilinear' + end, f'x |> upsample_bilinear({scale})', {'x': x}, lambda x: hwc(
+        F.interpolate(chw(x), scale_factor=scale, mode='bilinear', align_corners=False)))
+    f.case('bicubic' + end, f'x |> upsample_bicubic({scale})', {'x': x}, lambda x: hwc(
+        F.interpolate(chw(x), scale_factor=scale, mode='bicubic', align_corners=False)))
+
+# ---- shape
+
+f = Family('shape')
+f.case('flatten', 'x |> flatten', {'x': (2, 3, 1, 5)}, lambda x: x.flatten(1))
+f.case('transpose', 'x |> transpose', {'x': (2, 3, 5)}, lambda x: x.transpose(1, 2))
+f.case('concat', 'concat(a, b)', {'a': (2, 3, 1), 'b': (2, 3, 17)},
+       lambda *p: torch.cat(p, -1))
+f.case('concat_four', 'concat(a, b, c, d)',
+       {'a': (1, 2, 2, 3), 'b': (1, 2, 2, 5), 'c': (1, 2, 2, 1), 'd': (1, 2, 2, 16)},
+       lambda *p: torch.cat(p, -1))
+f.case('pad2d', 'x |> pad2d(1, 2, 0, 3, value = 0.5)', {'x': (2, 3, 2, 3)},
+       lambda x: hwc(F.pad(chw(x), (0, 3, 1, 2), value=0.5)))
+f.case('pad_edges', 'x |> pad_edges(3)', {'x': (2, 3, 1, 3)},
+       lambda x: hwc(F.pad(chw(x), (3, 3, 3, 3), mode='replicate')))
+f.case('crop2d', 'x |> crop2d(1, 0, 2, 1)', {'x': (2, 3, 5, 3)}, lambda x: x[:, 1:, 2:-1])
+f.case('center_crop', 'x |> center_crop(3, 2)', {'x': (1, 6, 5, 3)}, lambda x: x[:, 1:4, 1:3])
+f.case('one_hot', 'y[n < 4] = mod(3 * n + 1, 5)\nx * one_hot(y)', {'x': (4, 5)},
+       lambda x: x * F.one_hot((3 * torch.arange(4) + 1) % 5, 5))
+f.case('cosine', 'cosine_similarity(a, b)', {'a': (3, 17), 'b': (3, 17)},
+       lambda a, b: F.cosine_similarity(a, b, -1))
+f.case('cosine_one', 'cosine_similarity(a, b)', {'a': (1, 2, 1), 'b': (1, 2, 1)},
+       lambda a, b: F.cosine_similarity(a, b, -1))
+f.case('embedding', 'y[n < 4] = mod(3 * n + 1, 5)\ny |> embedding(5, 3)',
+       {'embedding#1.table': (5, 3)},
+       lambda table: F.embedding((3 * torch.arange(4) + 1) % 5, table))
+
+# ---- normalization
+
+f = Family('normalization')
+for end, x in [('', (5, 3)), ('_image', (2, 3, 5, 17)), ('_two', (2, 1, 1, 33)), ('_one', (1, 4, 3, 5))]:
+    c = x[-1]
+    f.case('batch_norm' + end, 'x |> batch_norm',
+           {'x': x, 'batch_norm#1.gamma': (c,), 'batch_norm#1.beta': (c,)}, lambda x, g, b: hwc(
+               F.batch_norm(chw(x), torch.zeros(len(g)), torch.ones(len(g)), g, b, True)))
+for end, x in [('', (5, 7)), ('_deep', (2, 3, 33)), ('_one', (1, 5))]:
+    c = x[-1]
+    f.case('layer_norm' + end, 'x |> layer_norm',
+           {'x': x, 'layer_norm#1.gamma': (c,), 'layer_norm#1.beta': (c,)},
+           lambda x, g, b: F.layer_norm(x, g.shape, g, b))
+for end, x in [('', (2, 3, 5, 17)), ('_row', (1, 4, 3))]:
+    c = x[-1]
+    f.case('instance_norm' + end, 'x |> instance_norm',
+           {'x': x, 'instance_norm#1.gamma': (c,), 'instance_norm#1.beta': (c,)},
+           lambda x, g, b: hwc(F.instance_norm(chw(x), weight=g, bias=b)))
+for end, x, groups in [('', (2, 3, 5, 6), 3), ('_all', (1, 2, 3, 5), 1), ('_flat', (3, 34), 2)]:
+    c = x[-1]
+    f.case('group_norm' + end, f'x |> group_norm({groups})',
+           {'x': x, 'group_norm#1.gamma': (c,), 'group_norm#1.beta': (c,)},
+           lambda x, g, b: hwc(F.group_norm(chw(x), groups, g, b)))
+f.case('weight_norm', 'v |> weight_norm', {'v': (3, 5, 17), 'weight_norm#1.g': (17,)},
+       norm_weights)
+
+# ---- losses
+
+f = Family('losses')
+two = {'y': (3, 5), 't': (3, 5)}
+f.case('squared_error', 'squared_error(y, t)', two, F.mse_loss)
+f.case('squared_error_sum', 'squared_error_sum(y, t)', two, lambda y, t: F.mse_loss(y, t, reduction='sum'))
+f.case('half_squared_error', 'half_squared_error(y, t)', two, lambda y, t: 0.5 * ((y - t)**2).sum() / 3)
+f.case('half_squared_error_image', 'half_squared_error(y, t)', {'y': (2, 3, 1, 5), 't': (2, 3, 1, 5)},
+       lambda y, t: 0.5 * ((y - t)**2).sum() / 2)
+f.case('absolute_error', 'absolute_error(y, t)', two, F.l1_loss)
+f.case('huber', 'huber(y, t)', two, F.huber_loss)
+f.case('huber_delta', 'huber(y, t, delta = 0.4)', {'y': (17,), 't': (17,)},
+       lambda y, t: F.huber_loss(y, t, delta=0.4))
+f.case('gaussian_nll', 'gaussian_nll(y, exp(v), t)', {**two, 'v': (3, 5)},
+       lambda y, t, v: F.gaussian_nll_loss(y, t, torch.exp(v)))
+
+
+def glove(y):
+    n = (37 * torch.arange(3)[:, None] + 11 * torch.arange(17)) % 150
+    return ((n / 100).clamp(max=1)**0.75 * (y - torch.log(n.clamp(min=1)))**2).sum()
+
+
+f.case('glove', 'n[i < 3, j < 17] = mod(37 * i + 11 * j, 150)\nglove_loss(y, n)', {'y': (3, 17)},
+       glove)
+p = torch.sigmoid
+f.case('bce', 'binary_cross_entropy(z, sigmoid(t))', {'z': (3, 5), 't': (3, 5)},
+       lambda z, t: F.binary_cross_entropy_with_logits(z, p(t)))
+f.case('bce_weighted', 'binary_cross_entropy(z, sigmoid(t), positive = 3)', {'z': (17,), 't': (17,)},
+       lambda z, t: F.binary_cross_entropy_with_logits(z, p(t), pos_weight=torch.tensor(3.)))
+f.case('bce_both', 'binary_cross_entropy(z, sigmoid(t), positive = 3, negative = 0.5)',
+       {'z': (17,), 't': (17,)}, lambda z, t:
+       0.5 * F.binary_cross_entropy_with_logits(z, p(t), pos_weight=torch.tensor(6.)))
+f.case('bce_p', 'binary_cross_entropy_p(sigmoid(z), sigmoid(t))', {'z': (3, 5), 't': (3, 5)},
+       lambda z, t: F.binary_cross_entropy(p(z), p(t)))
+f.case('bce_p_weighted', 'binary_cross_entropy_p(sigmoid(z), sigmoid(t), positive = 3)',
+       {'z': (3, 5), 't': (3, 5)}, lambda z, t:
+       (-3 * p(t) * torch.log(p(z)) - (1 - p(t)) * torch.log(1 - p(z))).mean())
+
+label = (3 * torch.arange(7) + 1) % 5
+y7 = 'y[n < 7] = mod(3 * n + 1, 5)\n'
+logits = {'z': (7, 5)}
+weights = torch.tensor([1, 2, 0.5, 0, 3])
+for end, text, how in [
+        ('', '', {}), ('_smooth', ', smoothing = 0.1', {'label_smoothing': 0.1}),
+        ('_weighted', ', weight = [1, 2, 0.5, 0, 3]', {'weight': weights}),
+        ('_void', ', void = 2', {'ignore_index': 2}),
+        ('_all', ', smoothing = 0.2, weight = [1, 2, 0.5, 0, 3], void = 4',
+         {'label_smoothing': 0.2, 'weight': weights, 'ignore_index': 4}),
+        ('_void_smooth', ', smoothing = 0.2, void = 4',
+         {'label_smoothing': 0.2, 'ignore_index': 4})]:
+    f.case('cross_entropy' + end, y7 + f'cross_entropy(z, y{text})', logits,
+           lambda z: F.cross_entropy(z, label, **how))
+f.case('cross_entropy_no_logit', y7 + 'cross_entropy(z, y, void = 4)', {'z': (7, 4)},
+       lambda z: F.cross_entropy(z, label, ignore_index=4))
+f.case('cross_entropy_image', 'y[n < 2, i < 3, j < 2] = mod(n + 3 * i + j, 3)\n'
+       'cross_entropy(z, y, void = 1)', {'z': (2, 3, 2, 3)},
+       lambda z: F.cross_entropy(chw(z), (torch.arange(2)[:, None, None] + 3 * torch.arange(3)[:, None]
+                                          + torch.arange(2)) % 3, ignore_index=1))
+f.case('soft_cross_entropy', 'soft_cross_entropy(z, softmax(t))', {'z': (3, 17), 't': (3, 17)},
+       lambda z, t: F.cross_entropy(z, F.softmax(t, -1)))
+f.case('soft_cross_entropy_weighted',
+       'soft_cross_entropy(z, softmax(t), weight = [1, 2, 0.5, 0, 3])', {'z': (3, 5), 't': (3, 5)},
+       lambda z, t: F.cross_entropy(z, F.softmax(t, -1), weight=weights))
+f.case('hinge', y7 + 'hinge(z, y)', logits, lambda z: 5 * F.multi_margin_loss(z, label))
+f.case('hinge_margin', y7 + 'hinge(z, y, margin = 0.3)', logits,
+       lambda z: 5 * F.multi_margin_loss(z, label, margin=0.3))
+f.case('kl_divergence', 'kl_divergence(z, softmax(t))', {'z': (3, 17), 't': (3, 17)},
+       lambda z, t: F.kl_div(F.log_softmax(z, -1), F.softmax(t, -1), reduction='batchmean'))
+pair = {'a': (7, 5), 'b': (7, 5)}
+same = torch.where(torch.arange(7) % 3 == 0, 1, -1)
+same7 = 's[n < 7] = if mod(n, 3) == 0 then 1 else -1\n'
+f.case('cosine_embedding', same7 + 'cosine_embedding(a, b, s)', pair,
+       lambda a, b: F.cosine_embedding_loss(a, b, same))
+f.case('cosine_embedding_margin', same7 + 'cosine_embedding(a, b, s, margin = 0.2)', pair,
+       lambda a, b: F.cosine_embedding_loss(a, b, same, margin=0.2))
+
+
+def contrastive(a, b):
+    d = ((a - b)**2).sum(-1).sqrt()
+    return (torch.where(same > 0, d**2, torch.relu(3 - d)**2) / 2).mean()
+
+
+f.case('contrastive', same7 + 'contrastive(a, b, s, margin = 3)', pair, contrastive)
+many = {'a': (3, 5), 'b': (2, 3, 3)}
+f.case('l1', 'l1([a, b])', many, lambda a, b: a.abs().sum() + b.abs().sum())
+f.case('l2', 'l2([a, b])', many, lambda a, b: (a**2).sum() + (b**2).sum())
+f.case('l_infinity', 'l_infinity([a, b])', many,
+       lambda a, b: torch.linalg.norm(a.T, float('inf'))
+       + torch.linalg.norm(b.reshape(6, 3).T, float('inf')))
+
+for family in families.values():
+    family.write()
