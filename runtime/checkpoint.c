@@ -340,20 +340,23 @@ void weights_load(Run *run, const char *path, bool with_states) {
     mem_free(&mem);
 }
 
+// The checkpoint that a folder, or a file, names.
+static const char *trained_path(Run *run) {
+    const char *path = checkpoint_folder(run, &run->mem);
+    if (!path_is_folder(path)) return path;
+    const char *best = checkpoint_path(&run->mem, path, "best");
+    return path_exists(best) ? best : checkpoint_path(&run->mem, path, "last");
+}
+
 void run_load_trained(Run *run) {
     const Options *o = &run->options;
-    run_init(run);
-    if (o->load) {
-        weights_load(run, o->load, true);
-        return;
-    }
-    const char *path = checkpoint_folder(run, &run->mem);
-    if (path_is_folder(path)) {
-        const char *best = checkpoint_path(&run->mem, path, "best");
-        path = path_exists(best) ? best : checkpoint_path(&run->mem, path, "last");
-    }
-    if (!path_exists(path)) {
+    const char *path = o->load ? o->load : trained_path(run);
+    run->has_weights = o->load || path_exists(path);
+    // Where training changes nothing, initial values are all there is.
+    if (!run->has_weights && (o->ckpt || !run->manifest->is_fixed)) {
         fail("%s: no checkpoint there: train first, or name one with --ckpt or --load", path);
     }
-    checkpoint_load(run, path);
+    run_init(run);
+    if (o->load) weights_load(run, path, true);
+    else if (run->has_weights) checkpoint_load(run, path);
 }

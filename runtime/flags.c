@@ -50,7 +50,7 @@ typedef struct Flag {
 
 #define AT(field) offsetof(Options, field)
 static const Flag flag[] = {
-    {"data", "[NAME=]PATH", FLAG_text, TRAIN | EVAL | CHECK | BENCH, AT(data), 0, 0,
+    {"data", "[NAME=]PATH", FLAG_text, TRAIN | EVAL | PREDICT | CHECK | BENCH, AT(data), 0, 0,
      "the data: a folder, or the file itself"},
     {"epochs", "N", FLAG_count, TRAIN, AT(epochs), 1, 1e9, "passes over the training split"},
     {"steps", "N", FLAG_count, TRAIN | BENCH, AT(steps), 1, 1e9,

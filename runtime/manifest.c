@@ -246,6 +246,7 @@ const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
     const Json *train = json_get(json, "train");
     m->epochs = (int64_t)json_number(json_get(train, "epochs"), 0);
     m->steps = (int64_t)json_number(json_get(train, "steps"), 0);
+    m->is_fixed = json_get(train, "fixed") && json_get(train, "fixed")->kind == JSON_true;
     m->summary = json_get(json, "summary");
     return m;
 }

@@ -84,6 +84,7 @@ typedef struct Manifest {
     Hyper *hyper;
     DataBlock data;  // from is FROM_none where there is no data block
     int64_t epochs, steps;
+    bool is_fixed;  // nothing but `init` changes a parameter or a state
     const Json *summary;
 } Manifest;
 

@@ -26,7 +26,8 @@ typedef struct Run {
     Machine machine;
     Data data;
     Session session;
-    bool is_blank;  // there are no data to make initial values from: a checkpoint must have all
+    bool has_weights;  // to be loaded over the initial values
+    bool is_blank;     // there are no initial values: what is loaded must have all
 } Run;
 
 int run_train(Run *run);  // the commands: their exit code

@@ -46,7 +46,7 @@ static void fill(Run *run, const Tensor *t, const RowExtent *x) {
     else copy_rows(to, column_of(split->data, t), split);
 }
 
-// Does an entry point that is run need them?
+// Does the entry point that the command runs read some?
 static bool is_needed(const Run *run) {
     for (int i = 0; i < run->manifest->n_entry; i++) {
         const Entry *e = &run->manifest->entry[i];
@@ -61,7 +61,7 @@ bool whole_fill(Run *run) {
     const Manifest *m = run->manifest;
     const char *from = run->options.data;
     if (!run->data.is_loaded && run->options.command == COMMAND_predict) {
-        if (!from && !is_needed(run) && !data_find(&run->mem, m, NULL)) return false;
+        if (run->has_weights && !from && !is_needed(run)) return false;
         data_load(&run->data, &run->mem, m, from);
     }
     for (int i = 1; i <= m->n_extent; i++) {

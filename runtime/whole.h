@@ -7,9 +7,9 @@
 
 #include "runtime/run.h"
 
-// Fills them all from the run's data, which it loads where no command has; with seeded random
-// rows for commands that go without data. False where there are no data to load and no entry
-// point but `init` reads them.
+// Fills them all from the run's data, which it loads for `predict`; with seeded random rows for
+// commands that go without data. False, and nothing is done, where a prediction does without: it
+// reads none itself, and what `init` makes of them is loaded.
 bool whole_fill(Run *run) __attribute__((weak));
 
 #endif

@@ -34,7 +34,7 @@ END
     if ! "$nnc" --dtype=f64 "$id.nn" -o "$id" > "$id.out" 2>&1; then
         fail "values/$id" "does not compile: $(grep error "$id.out" | head -n 1)"
     elif ! "./$id" train --data "$reference/rows.csv" --ckpt "$id.ckpt" --quiet > "$id.out" 2>&1 ||
-        ! "./$id" predict "$reference/rows.csv" --ckpt "$id.ckpt" -o "$id.csv" >> "$id.out" 2>&1; then
+        ! "./$id" predict "$reference/rows.csv" --data "$reference/rows.csv" --ckpt "$id.ckpt" -o "$id.csv" >> "$id.out" 2>&1; then
         fail "values/$id" "$(tail -n 1 "$id.out")"
     else
         wrong=$(tail -n +2 "$id.csv" | tr ',' '\n' | awk -v want="$values" '

@@ -304,6 +304,15 @@ static void print_split(Manifest *m) {
     text_add(out, "}\n");
 }
 
+// Does nothing but `init` change what is kept?
+static bool is_fixed(const Program *p) {
+    for (int i = 0; i < p->fns.n; i++) {
+        const Function *f = p->fns.at[i]->fn;
+        if (f && f->updates.n && strcmp(f->name, "init")) return false;
+    }
+    return true;
+}
+
 static void print_data(Manifest *m) {
     Text *out = m->out;
     const ModelSpec *spec = m->spec;
@@ -329,6 +338,7 @@ static void print_data(Manifest *m) {
     text_field(out, "data", spec->data);
     if (spec->epochs) text_printf(out, ", \"epochs\": %lld", (long long)spec->epochs);
     if (spec->steps) text_printf(out, ", \"steps\": %lld", (long long)spec->steps);
+    if (is_fixed(m->p)) text_add(out, ", \"fixed\": true");
     text_add(out, ", \"metrics\": [");
     for (int i = 0; i < spec->metrics.n; i++) {
         if (i) text_add(out, ", ");

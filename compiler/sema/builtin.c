@@ -193,8 +193,6 @@ static const Builtin builtins[] = {
     {"len", 1, 1, OP_const, NULL, run_len},
     {"count", 1, 1, OP_const, NULL, run_count},
     {"total", 1, 1, OP_const, NULL, run_absent},
-    {"sort", 1, 1, OP_const, NULL, run_absent},
-    {"topk", 2, 2, OP_const, NULL, run_absent},
 };
 
 enum { N_BUILTIN = sizeof builtins / sizeof *builtins };

@@ -5,7 +5,8 @@
 #include "ir/fold.h"
 #include "sema/elab.h"
 
-enum { MAX_STEPS = 16 };  // how deep an interval is looked for
+enum { MAX_STEPS = 16 };    // how deep an interval is looked for
+enum { MAX_VISITS = 4096 };  // of scalars, for a bound that is an extent
 
 // ---- intervals
 
@@ -137,12 +138,12 @@ static bool is_count(const Sema *s, const Scalar *x, Dim d) {
 
 // floor(u * rows), 0 <= u < 1: the product of such reals is rounded to less than rows, up to
 // 2^24 of them, since no u is above 1 - 2^-24.
-static bool is_share_of(Sema *s, const Scalar *x, const Dim *extent, Dim d, int steps) {
+static bool is_share_of(Sema *s, const Scalar *x, const Dim *extent, Dim d) {
     if (x->op == OP_floor) x = x->arg[0];
     if (x->op != OP_mul || d.by->max > 1 << 24) return false;
     for (int i = 0; i < 2; i++) {
         if (!is_count(s, x->arg[i], d)) continue;
-        Interval u = interval(s, x->arg[1 - i], extent, steps);
+        Interval u = interval(s, x->arg[1 - i], extent, MAX_STEPS);
         if (u.low >= 0 && u.high <= 1 - 0x1p-24) return true;
     }
     return false;
@@ -158,9 +159,9 @@ static bool is_number_below(const Index *x, Dim d) {
     return (!points.by || points.by == d.by) && points.n <= d.n;
 }
 
-static bool is_below(Sema *s, const Scalar *x, const Dim *extent, Dim d, int steps);
+static bool is_below(Sema *s, const Scalar *x, const Dim *extent, Dim d, int *steps);
 
-static bool is_value_below(Sema *s, const Value *v, Dim d, int steps) {
+static bool is_value_below(Sema *s, const Value *v, Dim d, int *steps) {
     if (v->type.below && v->type.below <= d.n) return true;
     if (v->op == VAL_reshape) return is_value_below(s, v->of, d, steps);
     if (v->op != VAL_index) return false;
@@ -170,8 +171,8 @@ static bool is_value_below(Sema *s, const Value *v, Dim d, int steps) {
     return is_below(s, x->body, x->extent, d, steps);
 }
 
-static bool is_below(Sema *s, const Scalar *x, const Dim *extent, Dim d, int steps) {
-    if (steps-- == 0) return false;
+static bool is_below(Sema *s, const Scalar *x, const Dim *extent, Dim d, int *steps) {
+    if ((*steps)-- <= 0) return false;
     Scalar *const *a = x->arg;
     switch (x->op) {
         case OP_const: return !elem_is_real(x->elem) && x->integer < d.n;
@@ -188,7 +189,7 @@ static bool is_below(Sema *s, const Scalar *x, const Dim *extent, Dim d, int ste
         case OP_min:
             return is_below(s, a[0], extent, d, steps) || is_below(s, a[1], extent, d, steps);
         case OP_mod: return is_count(s, a[1], d);
-        case OP_to_int: return is_share_of(s, a[0], extent, d, steps);
+        case OP_to_int: return is_share_of(s, a[0], extent, d);
         default: return false;
     }
 }
@@ -234,7 +235,7 @@ bool always(Sema *s, Claim c) {
     Line low = least(s, c);
     if (lowest(s, &low) >= 0) return true;
     bool is_upper_bound = c.s && c.s->op == OP_neg && c.plus.by && !c.e.n && c.e.k >= -1;
-    return is_upper_bound && is_below(s, c.s->arg[0], slot_extents(s), c.plus, MAX_STEPS);
+    return is_upper_bound && is_below(s, c.s->arg[0], slot_extents(s), c.plus, &(int){MAX_VISITS});
 }
 
 // c - k, where that has no scalar part.

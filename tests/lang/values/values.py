@@ -117,6 +117,41 @@ cases = [
     ("cholesky", 9, "a[i < 9, j < 9] = (sum[n] x[n, i + 1] * x[n, j + 1]) + (if i == j then i + 1 else 0); "
      "z[n, i < 9] = x[n, i + 1]; return z @ cholesky(a)",
      lambda x, k: np.linalg.cholesky((X.T @ X)[1:10, 1:10] + np.diag(np.arange(9) + 1)).T @ x[1:10]),
+    ("sorted", 12, "return sort(x)", lambda x, k: np.sort(x)),
+    ("sorted down", 12, "return sort(x, descending = true)", lambda x, k: -np.sort(-x)),
+    ("order of equals", 12, "return argsort(floor(x)) * 1.0", lambda x, k: np.argsort(np.floor(x), kind="stable")),
+    ("order down of equals", 12, "return argsort(floor(x), descending = true) * 1.0",
+     lambda x, k: np.argsort(-np.floor(x), kind="stable")),
+    ("largest", 3, "v, p = topk(x, 3); return v", lambda x, k: -np.sort(-x)[:3]),
+    ("places of the largest", 5, "v, p = topk(floor(x) * 1.0, 5); return v + 100 * p",
+     lambda x, k: [np.floor(x[i]) + 100 * i for i in np.argsort(-np.floor(x), kind="stable")[:5]]),
+    ("all the largest", 12, "v, p = topk(x, 12); return v + 100 * p",
+     lambda x, k: [x[i] + 100 * i for i in np.argsort(-x, kind="stable")]),
+    ("largest of infinities", 4, "y[n, i < 4] = if i < 2 then x[n, i] else -inf; v, p = topk(y, 4); return p * 1.0",
+     lambda x, k: list(np.argsort(-x[:2], kind="stable")) + [2, 3]),
+    ("largest of one", 1, "y[n, i < 1] = x[n, i]; v, p = topk(y, 1); return v + p", lambda x, k: x[:1]),
+    ("standardized", 12, "return x |> standardize(rows.train.x)", lambda x, k: (x - X.mean(0)) / X.std(0)),
+    ("standardized constant", 2, "y[n, i < 2] = x[n, i] * i + 0.1; t[n, i < 2] = rows.train.x[n, i] * i + 0.1; "
+     "return y |> standardize(t)", lambda x, k: [0, (x[1] - X[:, 1].mean()) / X[:, 1].std()]),
+    ("covariance of a split", 12, "m = column_mean(rows.train.x); "
+     "c[i, j] = mean[r] (rows.train.x[r, i] - m[i]) * (rows.train.x[r, j] - m[j]); return x @ c",
+     lambda x, k: x @ np.cov(X.T, bias=True)),
+    ("frequencies", 1, "f: [8] = 0; f[rows.train.k[r]] += 1; state s: [8] = f; y[n, c < 1] = s[k[n]]; return y",
+     lambda x, k: [(K == k).sum()]),
+    ("weights of classes", 1, "f: [8] = 0; f[rows.train.k[r]] += 1; w[c] = (sum[j] f[j]) / max(8 * f[c], 1); "
+     "y[n, c < 1] = w[k[n]]; return y", lambda x, k: [5 / (8 * (K == k).sum())]),
+    ("sums of classes", 12, "s: [8, 12] = 0; s[rows.train.k[r], j] += rows.train.x[r, j]; state t: [8, 12] = s; "
+     "y[n, j] = t[k[n], j]; return y", lambda x, k: X[K == k].sum(0)),
+    ("nearest but itself", 1, "d[n, r] = sum[j] (x[n, j] - rows.train.x[r, j])^2; "
+     "near[n] = argmin[r where d[n, r] > 0] d[n, r]; y[n, c < 1] = rows.train.k[near[n]]; return y",
+     lambda x, k: [K[np.where(((X - x)**2).sum(1) > 0, ((X - x)**2).sum(1), np.inf).argmin()]]),
+    ("two nearest", 12, "d[n, r] = sum[j] (x[n, j] - rows.train.x[r, j])^2; v, p = topk(-d, 2); "
+     "y[n, j] = sum[i] rows.train.x[p[n, i], j]; return y",
+     lambda x, k: X[((X - x)**2).sum(1).argsort()[:2]].sum(0)),
+    ("ridge regression", 3, "a[i < 3, j < 3] = (sum[r] rows.train.x[r, i] * rows.train.x[r, j]) + (if i == j then 1 else 0); "
+     "b[i < 3] = sum[r] rows.train.x[r, i] * rows.train.x[r, 5]; state w: [3] = solve(a, b); "
+     "y[n, i < 3] = x[n, i] * w[i]; return y",
+     lambda x, k: x[:3] * np.linalg.solve(X[:, :3].T @ X[:, :3] + np.eye(3), X[:, :3].T @ X[:, 5])),
 ]
 print("# name\tresults\tbody\tvalues, row by row; made by values.py")
 for name, count, body, f in cases:
