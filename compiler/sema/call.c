@@ -109,7 +109,8 @@ void bind_params(Sema *s, const Node *params, Args args, Span at, const char *wh
         Span from = given[i] ? given[i]->value_span : at;
         if (p->kid[0])
             e = match_type(s, p->kid[0], e, from, arena_printf(s->arena, "`%s`", p->name));
-        frame_set(s, s->frame, VAR_argument, p->name, e, p->name_span);
+        Var *v = frame_set(s, s->frame, VAR_argument, p->name, e, p->name_span);
+        if (given[i]) v->given = given[i]->value_span;
     }
 }
 

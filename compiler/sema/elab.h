@@ -36,6 +36,7 @@ typedef enum ExpKind {
     EXP_builtin,
     EXP_instance,  // a layer that has, or will have, parameters of its own
     EXP_group,     // `output`, `valid`: a prefix of names
+    EXP_path,      // `f.c1`: a prefix of the paths of parameters
     EXP_rows,      // a data block, or a split of it: a prefix of fields
     EXP_stored,    // a tensor that is a Value
     EXP_body,      // a tensor that is a scalar over slots
@@ -136,6 +137,7 @@ typedef struct Var {
     Kept *kept;
     const Node *node;  // of a field
     Span span;
+    Span given;  // of an argument: where its value stands, in the call
 } Var;
 
 // An index name, from its binder on.
@@ -440,6 +442,8 @@ Exp *make_instance(Sema *s, const Node *def, Args config);
 void name_instance(Sema *s, Instance *x, Name id);
 Exp *call_instance(Sema *s, Instance *x, Args args, Span at);
 Exp *instance_member(Sema *s, Instance *x, Name id, Span at);
+// The parameter or state of a path, or the prefix of such paths; NULL where there is none.
+Exp *path_value(Sema *s, const char *path);
 LayerScope *layer_scope(Sema *s, const char *path);
 void define_param(Sema *s, const Node *n);
 void define_state(Sema *s, const Node *n);

@@ -310,6 +310,13 @@ static Exp *valid_member(Sema *s, const Node *n) {
     return exp_error;
 }
 
+// head.w, where the layer that holds it has returned: in a train block, or inside of another.
+static Exp *path_member(Sema *s, const Exp *prefix, const Node *n) {
+    Exp *e = path_value(s, arena_printf(s->arena, "%s.%s", prefix->string, n->name));
+    if (e) return e;
+    return fail(s, n->name_span, "no parameter has the path `%s.%s`", prefix->string, n->name);
+}
+
 static Exp *member(Sema *s, const Node *n) {
     Exp *e = expr(s, n->kid[0]);
     switch (e->kind) {
@@ -317,6 +324,7 @@ static Exp *member(Sema *s, const Node *n) {
         case EXP_instance: return instance_member(s, e->instance, n->name, n->name_span);
         case EXP_tuple: return tuple_member(s, e, n);
         case EXP_group: return valid_member(s, n);
+        case EXP_path: return path_member(s, e, n);
         case EXP_rows: return whole_member(s, e, n);
         default: return fail(s, n->name_span, "%s has no member `%s`", exp_describe(s, e), n->name);
     }

@@ -89,11 +89,23 @@ Exp *call_instance(Sema *s, Instance *x, Args args, Span at) {
     return e;
 }
 
-Exp *instance_member(Sema *s, Instance *x, Name id, Span at) {
-    const char *path = x->path ? arena_printf(s->arena, "%s.%s", x->path, id) : "";
+Exp *path_value(Sema *s, const char *path) {
     Kept *k = map_get(s->kept, sema_name(s, path));
     if (k) return kept_current(s, k);
-    if (s->calls_lost) return exp_error;
+    for (int i = 0; i < s->kept->n; i++) {
+        k = s->kept->value[i];
+        if (!is_below(k->leaf->leaf.name, path)) continue;
+        Exp *e = NEW(s->arena, Exp);
+        e->kind = EXP_path;
+        e->string = sema_name(s, path);
+        return e;
+    }
+    return NULL;
+}
+
+Exp *instance_member(Sema *s, Instance *x, Name id, Span at) {
+    Exp *e = x->path ? path_value(s, arena_printf(s->arena, "%s.%s", x->path, id)) : NULL;
+    if (e || s->calls_lost) return e ? e : exp_error;
     Diag *d = sema_error(s, at, "`%s` has no parameter `%s` here", x->def->name, id);
     diag_help(d, "the parameters of a layer are there once it was called");
     return exp_error;

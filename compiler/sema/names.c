@@ -226,7 +226,7 @@ static Exp *group(Sema *s, const char *text) {
     return e;
 }
 
-// Names of the run, in the entries of a train block.
+// Names of the run and of parameters, in the entries of a train block.
 static Exp *train_name(Sema *s, Name id) {
     if (s->frame->def || !s->entry || !s->train) return NULL;
     if (is_word(id, "valid")) return group(s, "valid");
@@ -234,7 +234,7 @@ static Exp *train_name(Sema *s, Name id) {
     for (int i = 0; i < 4; i++)
         if (is_word(id, words[i]))
             return run_input(s, arena_printf(s->arena, "run.%s", id), ELEM_i32);
-    return NULL;
+    return s->being.node ? NULL : path_value(s, id);
 }
 
 static Exp *implicit(Sema *s, Name id) {

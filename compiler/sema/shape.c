@@ -35,11 +35,17 @@ static bool class_below(Sema *s, const Node *type, int64_t *out) {
         return false;
     }
     if (!need_dim(s, type->kid[0], &d)) return false;
-    *out = d.n;
+    *out = dim_max(d);
     return true;
 }
 
 // ---- evaluated
+
+// Where a size comes from: that of `units` from where the caller wrote it.
+static Span size_from(Sema *s, const Node *n) {
+    Var *v = n->kind == NODE_name ? frame_var(s->frame, n->name) : NULL;
+    return v && v->given.file ? v->given : n->span;
+}
 
 bool eval_type(Sema *s, const Node *type, Type *out, Span *from) {
     Elem elem;
@@ -58,7 +64,7 @@ bool eval_type(Sema *s, const Node *type, Type *out, Span *from) {
         if (is_pack && !f->has_pack)
             return fail(s, n->span, "`...` stands for no axes here: the signature has none"), false;
         for (int k = 0; k < extra; k++) {
-            from[out->rank] = is_pack ? f->pack[k].from : n->span;
+            from[out->rank] = is_pack ? f->pack[k].from : size_from(s, n);
             if (is_pack)
                 out->dim[out->rank] = f->pack[k].dim;
             else if (!need_dim(s, n, &out->dim[out->rank]))

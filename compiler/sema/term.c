@@ -101,6 +101,7 @@ const char *exp_describe(Sema *s, const Exp *e) {
                                 e->callable.def->name);
         case EXP_builtin: return "a function";
         case EXP_instance: return arena_printf(s->arena, "the layer `%s`", e->instance->def->name);
+        case EXP_path:
         case EXP_group: return arena_printf(s->arena, "`%s`", e->string);
         case EXP_rows: return e->split < 0 ? "a data block" : "a split";
         default: {
