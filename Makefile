@@ -96,7 +96,8 @@ $(BUILD)/libnnrt.a: $(RUNTIME)
 	$(Q)ar rcs $@ $^
 # It is part of every program: small. Nothing of it is where the time goes. Programs stay where
 # they were linked (emit/output.c), which saves 1.6 KB.
-$(RUNTIME): FLAGS += -Os -fno-pie -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+OZ := $(shell echo | $(CC) -Oz -xc -E - >/dev/null 2>&1 && echo -Oz || echo -Os)
+$(RUNTIME): FLAGS += $(OZ) -fno-pie -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
                      $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),-fno-plt)
 
 # ---- unit tests: tests/unit/LAYER_*.c sees the layers up to LAYER; runtime_*.c the runtime

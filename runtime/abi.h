@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { NN_ABI_VERSION = 2, NN_EXTENTS = 4 };
+enum { NN_ABI_VERSION = 3, NN_EXTENTS = 4 };
 
 // Passed to every kernel.
 typedef struct NnContext {
@@ -54,6 +54,9 @@ typedef struct NnProgram {
     const char *manifest;   // JSON, see docs/manifest.md
     int64_t n_entry;
     const NnEntryPoint *entry;
+    // What the program needs of the runtime beside what every program has: naming it here makes
+    // the linker take it. Ends with null; null for nothing.
+    const void *const *part;
 } NnProgram;
 
 extern const NnProgram nn_program;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "runtime/dataset.h"
 #include "runtime/input.h"
+#include "runtime/reader.h"
 
 enum { MAX_CELL = 1 << 16, MAX_COLUMNS = 1 << 20 };
 
@@ -248,3 +248,24 @@ void csv_read(Dataset *d, const char *path) {
     buffer_free(&csv->cell);
     mem_free(&mem);
 }
+
+static const char *find(Mem *mem, const char *path) {
+    return input_find(mem, "", path);
+}
+
+static void read(Data *d, Mem *mem, const DataBlock *block, const char *path) {
+    (void)mem, (void)block;
+    csv_read(&d->pool, path);
+}
+
+static bool knows(const char *path, const unsigned char start[8]) {
+    (void)path, (void)start;
+    return true;
+}
+
+static void rows(Dataset *d, Mem *mem, const char *path) {
+    (void)mem;
+    csv_read(d, path);
+}
+
+const Reader nn_reader_csv = {"csv", "a CSV file", find, read, knows, rows};

@@ -33,8 +33,4 @@ void dataset_random(const Tensor *t, void *data, uint64_t seed);
 void dataset_reserve(Dataset *d, int64_t rows);  // room for so many, keeping what is there
 void dataset_free(Dataset *d);
 
-// Readers. All add to a dataset without rows and fail with the file and the place.
-void csv_read(Dataset *d, const char *path);
-void idx_read(Dataset *d, Column *c, const char *path);  // one column; the first sets d->rows
-
 #endif

@@ -9,9 +9,6 @@ const char *const split_name[N_SPLIT] = {"train", "valid", "test"};
 static const char *const kind_name[N_TENSOR_KIND] = {"param", "state", "input", "split",
                                                      "hyper", "run",   "result"};
 
-static const char *const format_name[] = {"csv", "idx", "generated"};
-enum { N_FORMAT = sizeof format_name / sizeof *format_name };
-
 // What is wrong here was wrong when the program was compiled.
 static _Noreturn void broken(const char *what, const char *name) {
     fail("this program's manifest: %s%s%s", what, name ? " " : "", name ? name : "");
@@ -159,11 +156,8 @@ static void read_field(Mem *mem, Field *f, const Json *json, const Manifest *m) 
     int64_t below = 0;
     json_integer(json_get(json, "class"), &below);
     f->below = below > 0 ? below : f->tensor->below;
-    const char *part = json_text(json_get(json, "part"), NULL);
-    if (part) {
-        f->part = strcmp(part, "images") == 0 ? PART_images : PART_labels;
-        return;
-    }
+    f->part = json_text(json_get(json, "part"), NULL);
+    if (f->part) return;
     const Json *columns = json_get(json, "columns");
     f->column = mem_array(mem, (size_t)count_of(columns), sizeof *f->column);
     for (const Json *c = columns ? columns->first : NULL; c; c = c->next) {
@@ -185,10 +179,8 @@ static void read_data(Mem *mem, Manifest *m, const Json *json) {
     if (!json) return;
     d->name = need_text(json, "name");
     d->path = need_text(json, "path");
-    const char *from = need_text(json, "from");
-    d->from = (DataFrom)(find_name(format_name, N_FORMAT, from) + 1);
-    if (d->from == FROM_none) broken("no reader for data from", from);
-    if (d->from == FROM_generated) d->rows = need_integer(json, "rows");
+    d->from = need_text(json, "from");
+    json_integer(json_get(json, "rows"), &d->rows);
     d->seed = (uint64_t)json_number(json_get(json, "seed"), 1);
     const Json *fields = json_get(json, "fields"), *split = json_get(json, "split");
     d->field = mem_array(mem, (size_t)count_of(fields), sizeof *d->field);

@@ -32,12 +32,10 @@ typedef struct Hyper {
     bool is_integer;
 } Hyper;
 
-typedef enum FieldPart { PART_columns, PART_images, PART_labels } FieldPart;
-
 typedef struct Field {
     const char *name;
     const Tensor *tensor;
-    FieldPart part;
+    const char *part;  // images, labels or an array's name; null where columns are listed
     int n_column;
     const char **column;
     int64_t below;  // number of classes, 0 for none
@@ -52,12 +50,10 @@ typedef struct SplitRule {
     int64_t rows;  // a number of them where share is 0
 } SplitRule;
 
-typedef enum DataFrom { FROM_none, FROM_csv, FROM_idx, FROM_generated } DataFrom;
-
 typedef struct DataBlock {
     const char *name, *path;
-    DataFrom from;
-    int64_t rows;  // generated
+    const char *from;  // null where there is no data block
+    int64_t rows;      // of generated data, which have no file; else 0
     uint64_t seed;
     int n_field;
     Field *field;
@@ -82,7 +78,7 @@ typedef struct Manifest {
     Tensor *tensor;
     Entry *entry;
     Hyper *hyper;
-    DataBlock data;  // from is FROM_none where there is no data block
+    DataBlock data;
     int64_t epochs, steps;
     bool is_fixed;  // nothing but `init` changes a parameter or a state
     const Json *summary;

@@ -1,4 +1,4 @@
-// predict FILE: the outputs of the model for each row of a CSV or IDX file, as CSV.
+// predict FILE: the outputs of the model for each row of a file, as CSV.
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -6,29 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/input.h"
 #include "runtime/output.h"
+#include "runtime/reader.h"
 #include "runtime/run.h"
-
-static bool is_idx_file(Mem *mem, const char *path) {
-    Input *in = mem_get(mem, sizeof *in);
-    unsigned char magic[3] = {1, 1, 1};
-    input_open(in, path);
-    input_read(in, magic, 3);
-    input_close(in);
-    return magic[0] == 0 && magic[1] == 0;
-}
 
 static Dataset read_rows(Run *run, const Entry *entry) {
     const char *path = run->options.file;
     Dataset d = dataset_of_inputs(&run->mem, run->manifest, entry);
     if (d.n == 0) fail("this program's model has no input to read from %s", path);
-    if (!is_idx_file(&run->mem, path)) {
-        csv_read(&d, path);
-        return d;
-    }
-    if (d.n != 1) fail("%s: an IDX file, expected CSV for a model of %d inputs", path, d.n);
-    idx_read(&d, &d.column[0], path);
+    reader_of_file(path)->rows(&d, &run->mem, path);
     return d;
 }
 

@@ -16,16 +16,18 @@ static const char *const stored_type[N_ELEM] = {"BOOL", "U8", "I32", "F32", "F64
 
 static const struct {
     char name[8];
-    unsigned char bytes;
-} all_types[] = {{"BOOL", 1}, {"U8", 1},   {"I8", 1},  {"I16", 2},     {"U16", 2},
-                 {"F16", 2},  {"BF16", 2}, {"I32", 4}, {"U32", 4},     {"F32", 4},
-                 {"F64", 8},  {"I64", 8},  {"U64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+    Stored is;
+} all_types[] = {{"BOOL", {'b', 1}}, {"U8", {'u', 1}},  {"I8", {'i', 1}},   {"I16", {'i', 2}},
+                 {"U16", {'u', 2}},  {"F16", {'f', 2}}, {"BF16", {'h', 2}}, {"I32", {'i', 4}},
+                 {"U32", {'u', 4}},  {"F32", {'f', 4}}, {"F64", {'f', 8}},  {"I64", {'i', 8}},
+                 {"U64", {'u', 8}},  {"F8_E4M3", {'8', 1}}, {"F8_E5M2", {'8', 1}}};
 
-static int bytes_of_type(const char *type) {
+// Of no bytes where it is unknown.
+static Stored type_named(const char *type) {
     for (size_t i = 0; i < sizeof all_types / sizeof *all_types; i++) {
-        if (strcmp(all_types[i].name, type) == 0) return all_types[i].bytes;
+        if (strcmp(all_types[i].name, type) == 0) return all_types[i].is;
     }
-    return 0;
+    return (Stored){0};
 }
 
 static void read_all(Safetensors *s, const char *path) {
@@ -77,7 +79,8 @@ static void read_tensor(const Safetensors *s, StoredTensor *t, const Json *json,
     int64_t begin, end, have = (int64_t)(s->bytes - data);
     t->name = json->key;
     t->type = json_text(json_get(json, "dtype"), "");
-    int bytes = bytes_of_type(t->type);
+    t->is = type_named(t->type);
+    int bytes = t->is.bytes;
     if (bytes == 0 || !read_shape(t, json_get(json, "shape")) || !offsets || offsets->count != 2 ||
         !json_integer(offsets->first, &begin) || !json_integer(offsets->first->next, &end) ||
         begin < 0 || begin > end || __builtin_mul_overflow(t->count, bytes, &t->bytes) ||
@@ -129,46 +132,14 @@ const StoredTensor *safetensors_find(const Safetensors *s, const char *name) {
     return NULL;
 }
 
-static double half_value(uint16_t h) {
-    int exponent = h >> 10 & 31, fraction = h & 1023;
-    double x = exponent == 0    ? fraction * 0x1p-24
-               : exponent == 31 ? (fraction ? __builtin_nan("") : __builtin_inf())
-                                : (1024 + fraction) * __builtin_ldexp(1, exponent - 25);
-    return h >> 15 ? -x : x;
-}
-
-static bool real_value(const StoredTensor *s, int64_t i, double *x) {
-    uint16_t half;
-    uint32_t word;
-    float f;
-    if (strcmp(s->type, "F32") == 0) {
-        memcpy(&f, s->data + 4 * i, 4);
-        *x = (double)f;
-    } else if (strcmp(s->type, "F64") == 0) {
-        memcpy(x, s->data + 8 * i, 8);
-    } else if (strcmp(s->type, "F16") == 0) {
-        memcpy(&half, s->data + 2 * i, 2);
-        *x = half_value(half);
-    } else if (strcmp(s->type, "BF16") == 0) {
-        memcpy(&half, s->data + 2 * i, 2);
-        word = (uint32_t)half << 16;
-        memcpy(&f, &word, 4);
-        *x = (double)f;
-    } else {
-        return false;
-    }
-    return true;
-}
-
 bool safetensors_load(const StoredTensor *s, const Tensor *t, char *to) {
     if (strcmp(s->type, stored_type[t->elem]) == 0) {
         memcpy(to, s->data, (size_t)s->bytes);
         return true;
     }
-    double x;
+    if (!elem_is_real(t->elem) || (s->is.kind != 'f' && s->is.kind != 'h')) return false;
     for (int64_t i = 0; i < t->count; i++) {
-        if (!elem_is_real(t->elem) || !real_value(s, i, &x)) return false;
-        elem_store(t->elem, to, i, x);
+        elem_store(t->elem, to, i, stored_value(s->is, s->data + i * s->is.bytes));
     }
     return true;
 }

@@ -9,6 +9,7 @@
 typedef struct StoredTensor {
     const char *name;
     const char *type;  // F32, BF16 ...
+    Stored is;
     int rank;
     int64_t dim[MAX_RANK];
     int64_t count, bytes;

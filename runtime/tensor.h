@@ -60,4 +60,12 @@ void elem_store(Elem e, void *at, int64_t i, double x);  // x is known to fit
 // Why x is no element of this type below `below`, or null. Says what was expected.
 const char *elem_refusal(Elem e, int64_t below, double x, char text[64]);
 
+typedef struct Stored {  // the type of a number in a file
+    char kind;           // b: truth, u, i: integer, f: IEEE float, h: bfloat16
+    unsigned char bytes;
+    bool is_big_endian;
+} Stored;
+
+double stored_value(Stored type, const void *at);
+
 #endif

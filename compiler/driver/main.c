@@ -203,10 +203,17 @@ static void run_passes(Driver *d) {
 
 // ---- back end
 
+static const char *const *parts_of(Driver *d) {
+    vec_push(d->c->arena, &d->spec.parts, NULL);
+    d->spec.parts.n--;
+    return d->spec.parts.at;
+}
+
 static void generate_code(Driver *d) {
     double start = now();
     EmitOptions o = {.manifest = compact_manifest(d->c->arena, d->text[KIND_manifest]->at),
-                     .source = d->line->input};
+                     .source = d->line->input,
+                     .part = parts_of(d)};
     Code *code = code_new(d->c, d->pass.program, &o);
     lap(d, "emit", start);
     if (wants(d, KIND_llvm)) text_add(start_text(d, KIND_llvm), code_llvm(code, d->c->arena));

@@ -182,6 +182,21 @@ static V text_constant(Code *g, const char *name, const char *text) {
     return constant(g, name, s, LLVMPrivateLinkage);
 }
 
+// Naming a part of the runtime makes the linker take it.
+static V build_parts(Code *g) {
+    int n = 0;
+    while (g->opt.part && g->opt.part[n]) n++;
+    if (!n) return LLVMConstNull(g->t_ptr);
+    V *part = NEW_ARRAY(g->arena, V, n + 1);
+    for (int i = 0; i < n; i++) {
+        part[i] = LLVMAddGlobal(g->m, g->t_i8, g->opt.part[i]);
+        LLVMSetLinkage(part[i], LLVMExternalLinkage);
+    }
+    part[n] = LLVMConstNull(g->t_ptr);
+    V parts = LLVMConstArray2(g->t_ptr, part, (uint64_t)n + 1);
+    return constant(g, "parts", parts, LLVMPrivateLinkage);
+}
+
 static void build_program(Code *g, V *steps) {
     int n = g->p->fns.n;
     V *row = NEW_ARRAY(g->arena, V, n + 1);
@@ -193,13 +208,14 @@ static void build_program(Code *g, V *steps) {
         row[i] = LLVMConstStructInContext(g->cx, part, 3, false);
     }
     V rows = LLVMConstArray2(LLVMStructTypeInContext(g->cx, row_type, 3, false), row, (uint64_t)n);
-    V part[6] = {const_i64(g, NN_ABI_VERSION),
+    V part[7] = {const_i64(g, NN_ABI_VERSION),
                  const_i64(g, g->p->arena_bytes),
                  const_i64(g, g->p->scratch_bytes),
                  text_constant(g, "manifest", g->opt.manifest ? g->opt.manifest : "{}"),
                  const_i64(g, n),
-                 constant(g, "entries", rows, LLVMPrivateLinkage)};
-    constant(g, "nn_program", LLVMConstStructInContext(g->cx, part, 6, false), LLVMExternalLinkage);
+                 constant(g, "entries", rows, LLVMPrivateLinkage),
+                 build_parts(g)};
+    constant(g, "nn_program", LLVMConstStructInContext(g->cx, part, 7, false), LLVMExternalLinkage);
 }
 
 static void make_types(Code *g) {

@@ -7,6 +7,13 @@
 
 // ---- entries
 
+// The program links what it needs of the runtime.
+static void need_part(Sema *s, const char *symbol) {
+    for (int i = 0; i < s->spec->parts.n; i++)
+        if (!strcmp(s->spec->parts.at[i], symbol)) return;
+    vec_push(s->arena, &s->spec->parts, symbol);
+}
+
 static const Node *string_arg(Sema *s, const Node *call) {
     const Node *args = call->kid[1];
     if (args->n == 1 && args->kid[0]->kind == NODE_string) return args->kid[0];
@@ -56,6 +63,7 @@ static void read_from(Sema *s, const Node *entry) {
     if (!path) return;
     s->spec->format = callee->name;
     s->spec->path = path->text;
+    need_part(s, arena_printf(s->arena, "nn_reader_%s", callee->name));
 }
 
 static void read_split(Sema *s, const Node *entry) {

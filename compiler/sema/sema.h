@@ -54,6 +54,7 @@ typedef struct ModelSpec {
     const char *path;
     int64_t rows;             // generated
     int64_t most_rows;        // of the data; 0 where no bound is given
+    VEC(const char *) parts;  // symbols of the runtime that few programs need
     int64_t split_seed;
     int64_t batch, epochs, steps;
     VEC(FieldSpec) fields;

@@ -1,7 +1,7 @@
 // CSV: what is read, and what is refused with its line and column.
 #include "runtime_fixture.h"
 
-#include "runtime/dataset.h"
+#include "runtime/reader.h"
 
 // Two reals a and b, a label of 3 classes, from the columns of those names.
 static Dataset dataset(void) {
@@ -20,8 +20,8 @@ static Dataset dataset(void) {
                        .by_batch = true,
                        .count = 4};
     static const char *ab[] = {"a", "b"}, *label[] = {"label"};
-    static Field field[] = {{"x", &x, PART_columns, 2, ab, 0},
-                            {"y", &y, PART_columns, 1, label, 3}};
+    static Field field[] = {{"x", &x, NULL, 2, ab, 0},
+                            {"y", &y, NULL, 1, label, 3}};
     static Column column[2];
     for (int i = 0; i < 2; i++) {
         column[i] = (Column){.name = field[i].name,

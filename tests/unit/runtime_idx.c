@@ -3,7 +3,7 @@
 
 #include "runtime_fixture.h"
 
-#include "runtime/dataset.h"
+#include "runtime/reader.h"
 
 static Tensor image = {.name = "image",
                        .kind = TENSOR_input,
@@ -19,8 +19,8 @@ static Tensor label = {.name = "label",
                        .dim = {4},
                        .by_batch = true,
                        .count = 4};
-static Field image_field = {"image", &image, PART_images, 0, NULL, 0};
-static Field label_field = {"label", &label, PART_labels, 0, NULL, 10};
+static Field image_field = {"image", &image, "images", 0, NULL, 0};
+static Field label_field = {"label", &label, "labels", 0, NULL, 10};
 
 static Dataset dataset(const Field *f, Column *column) {
     *column = (Column){.name = f->name,
@@ -76,15 +76,15 @@ static const struct {
     {"P5 is a picture", 15, &image_field, "not an IDX file: begins with 50 35 20 69"},
     {"\0\0\10\0", 4, &image_field, "not an IDX file"},
     {U8_2_2_3, 10, &image_field, "ends in its header, at dimension 2 of 3"},
-    {U8_2_2_3, 16, &image_field, "truncated: ends in row 0, expected 2 x 2 x 3"},
-    {U8_2_2_3 "abcdefghijk", 27, &image_field, "truncated: ends in row 1"},
-    {U8_2_2_3 "abcdefghijklm", 29, &image_field, "more bytes than its header says"},
+    {U8_2_2_3, 16, &image_field, "2 x 2 x 3 elements, and the file ends in row 0"},
+    {U8_2_2_3 "abcdefghijk", 27, &image_field, "and the file ends in row 1"},
+    {U8_2_2_3 "abcdefghijklm", 29, &image_field, "and the file goes on behind them"},
     {"\0\0\10\3\377\377\377\377\0\0\0\2\0\0\0\3abcdef", 22, &image_field,
-     "truncated: ends in row 1"},
+     "and the file ends in row 1"},
     {"\0\0\10\4\0\0\0\1\377\377\377\377\377\377\377\377\377\377\377\377", 20, &image_field,
-     "dimensions too large"},
-    {"\0\0\10\3\0\0\0\2\0\0\0\3\0\0\0\3", 16, &image_field, "2 x 3 x 3 elements, expected 6"},
-    {"\0\0\10\3\0\0\0\0\0\0\0\2\0\0\0\3", 16, &image_field, "no rows"},
+     "expected rows that a memory can hold"},
+    {"\0\0\10\3\0\0\0\2\0\0\0\3\0\0\0\3", 16, &image_field, "2 x 3 x 3 elements, expected 2 x 3 in each row for image"},
+    {"\0\0\10\3\0\0\0\0\0\0\0\2\0\0\0\3", 16, &image_field, "0 x 2 x 3 elements, expected a row"},
     {"\0\0\10\1\0\0\0\3\0\12\5", 11, &label_field,
      "row 1: found 10, expected an integer from 0 to 9"},
     {U8_2_2_3 "abcdefghijkl", 28, &label_field, "2 x 2 x 3 elements, expected 1 in each row"},
@@ -137,7 +137,7 @@ START_TEST(refuses_other_counts) {
     }
     write_text("$/out", "");
     Outcome o = finish_call(child);
-    assert_refused(&o, "3 rows, expected 5 as in the file read before");
+    assert_refused(&o, "3 elements, expected 5 rows as before");
 }
 END_TEST
 

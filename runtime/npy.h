@@ -1,0 +1,10 @@
+// NPY, as the readers that meet it share it, and as predict writes it.
+#ifndef NN_RUNTIME_NPY_H
+#define NN_RUNTIME_NPY_H
+
+#include "runtime/array.h"
+
+// From the magic to where the elements begin; fails with a->path and a->name.
+void npy_header(Array *a, ArraySource *source, void *from);
+
+#endif
