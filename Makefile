@@ -85,7 +85,7 @@ LIBS = $(foreach l,$(LAYERS),$(call lib,$(l)))
 $(BUILD)/nnc: $(LIBS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ -Wl,--start-group $(LIBS) -Wl,--end-group \
-	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
+	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lz -lm -lpthread
 
 # ---- the runtime: no header of the compiler
 
@@ -119,7 +119,7 @@ $(BUILD)/unit/%: tests/unit/%.c $$(foreach l,$$(unit_libs_$$(call layer_of,$$*))
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-	    $(shell pkg-config --libs check) $(if $(findstring libemit,$^),$(shell $(LLVM_CONFIG) --ldflags --libs)) -lm -lpthread
+	    $(shell pkg-config --libs check) $(if $(findstring libemit,$^),$(shell $(LLVM_CONFIG) --ldflags --libs)) -lz -lm -lpthread
 
 # ---- tests: a summary, and `N passed, N failed` as the last line
 
@@ -153,14 +153,14 @@ FUZZ = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/run_compiled.c,$(wildcard test
 $(BUILD)/fuzz: $(FUZZ) $(foreach l,emit pass ir base,$(call lib,$(l)))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ $(FUZZ) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
+	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lz -lm -lpthread
 
 # Holds programs against the interpreter.
 AGREE = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/agree/*.c) tests/fuzz/in_parts.c tests/fuzz/noise.c)
 $(BUILD)/agree: $(AGREE) $(foreach l,emit pass sema ir syntax base,$(call lib,$(l)))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ $(AGREE) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
+	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lz -lm -lpthread
 
 # Holds the library against figures by PyTorch.
 TORCH = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/torch/*.c) tests/fuzz/in_parts.c)

@@ -51,7 +51,8 @@ typedef struct NnProgram {
     int64_t version;        // NN_ABI_VERSION
     int64_t arena_bytes;
     int64_t scratch_bytes;  // per thread
-    const char *manifest;   // JSON, see docs/manifest.md
+    const char *manifest;   // JSON, see docs/manifest.md: of so many bytes, deflated to so many
+    int64_t manifest_bytes, deflated_bytes;
     int64_t n_entry;
     const NnEntryPoint *entry;
     // What the program needs of the runtime beside what every program has: naming it here makes

@@ -12,7 +12,7 @@
 const CommandInfo command_info[N_COMMAND] = {
     [COMMAND_train] = {"train", "", "train, keep checkpoints, report on the test split"},
     [COMMAND_eval] = {"eval", "", "loss and metrics of a split, with the best weights"},
-    [COMMAND_predict] = {"predict", "FILE", "outputs for the rows of a CSV or IDX file, as CSV"},
+    [COMMAND_predict] = {"predict", "FILE", "outputs for the rows of a file, as CSV or NPY"},
     [COMMAND_gradcheck] = {"gradcheck", "", "hold the gradients against central differences"},
     [COMMAND_bench] = {"bench", "", "time the training step; prints one JSON line"},
     [COMMAND_profile] = {"profile", "", "time each kernel of it, beside the machine's limits"},

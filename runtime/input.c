@@ -1,6 +1,8 @@
 #include "runtime/input.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <zlib.h>
@@ -78,4 +80,25 @@ size_t input_read(Input *in, void *to, size_t bytes) {
         done += n;
     }
     return done;
+}
+
+char *file_read(const char *path, size_t *bytes) {
+    FILE *f = path_is_folder(path) ? NULL : fopen(path, "rb");
+    if (!f)
+        fail("%s: cannot read: %s", path, path_is_folder(path) ? "is a folder" : strerror(errno));
+    char *data = NULL;
+    size_t room = 0, n;
+    *bytes = 0;
+    do {
+        if (*bytes == room) {
+            room = room ? 2 * room : 1 << 20;
+            data = realloc(data, room);
+            if (!data) fail_memory((double)room, path);
+        }
+        n = fread(data + *bytes, 1, room - *bytes, f);
+        *bytes += n;
+    } while (n > 0);
+    if (ferror(f)) fail("%s: cannot read: %s", path, strerror(errno));
+    fclose(f);
+    return data;
 }

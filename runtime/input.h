@@ -27,6 +27,9 @@ static inline int input_byte(Input *in) {  // -1 at the end
 }
 size_t input_read(Input *in, void *to, size_t bytes);  // fewer only at the end of the file
 
+// All of a file as it is, in memory from malloc, or fails.
+char *file_read(const char *path, size_t *bytes);
+
 // PATH or PATH.gz, whichever is a file that exists; null if neither.
 char *input_find(Mem *mem, const char *folder, const char *name);
 bool path_is_folder(const char *path);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 const char *const split_name[N_SPLIT] = {"train", "valid", "test"};
 
@@ -221,9 +222,16 @@ const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
              program->version, NN_ABI_VERSION);
     }
     JsonError error;
-    const Json *json = json_parse(mem, program->manifest, strlen(program->manifest), &error);
+    uLong bytes = (uLong)program->manifest_bytes;
+    char *text = mem_get(mem, bytes + 1);
+    if (uncompress((Bytef *)text, &bytes, (const Bytef *)program->manifest,
+                   (uLong)program->deflated_bytes) != Z_OK) {
+        broken("cannot be inflated", NULL);
+    }
+    const Json *json = json_parse(mem, text, bytes, &error);
     if (!json) broken(error.what, mem_format(mem, "at byte %zu", error.at));
     Manifest *m = mem_get(mem, sizeof *m);
+    m->text = text;
     m->version = json_text(json_get(json, "nnc"), "");
     m->name = need_text(json, "name");
     m->source = json_text(json_get(json, "source"), "");

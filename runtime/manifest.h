@@ -68,6 +68,7 @@ typedef struct RowExtent {
 } RowExtent;
 
 typedef struct Manifest {
+    const char *text;  // all of it
     const char *name, *source, *source_dir, *hash, *version;
     Elem real;
     int64_t batch;

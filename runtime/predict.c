@@ -1,4 +1,4 @@
-// predict FILE: the outputs of the model for each row of a file, as CSV.
+// predict FILE: the outputs of the model for each row of a file, as CSV or NPY.
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -78,17 +78,48 @@ static void emit(Output *o, Buffer *b) {
     b->length = 0;
 }
 
-static void print_all(Run *run, const Entry *entry, const Split *split, Output *o) {
+// The one tensor that an NPY file gets.
+static const Tensor *single_result(const Entry *entry, const char *path) {
+    const Tensor *t = NULL;
+    for (int i = 0; i < entry->n_result; i++) {
+        if (!is_shown(&entry->result[i])) continue;
+        if (t) fail("%s: an NPY file holds one array, expected CSV for several outputs", path);
+        t = entry->result[i].tensor;
+    }
+    return t;
+}
+
+static void print_npy_header(Buffer *b, const Tensor *t, int64_t rows) {
+    enum { ALIGNED = 64, LENGTH_AT = 8, TEXT_AT = 10 };
+    static const char *const type[N_ELEM] = {"|b1", "|u1", "<i4", "<f4", "<f8"};
+    buffer_add(b, "\x93NUMPY\1\0\0", TEXT_AT);
+    buffer_format(b, "{'descr': '%s', 'fortran_order': False, 'shape': (%" PRId64,
+                  type[t->elem], rows);
+    for (int i = 1; i < t->rank; i++) buffer_format(b, ", %" PRId64, t->dim[i]);
+    buffer_format(b, "%s), }", t->rank == 1 ? "," : "");
+    while (b->length % ALIGNED != ALIGNED - 1) buffer_add(b, " ", 1);
+    buffer_add(b, "\n", 1);
+    b->data[LENGTH_AT] = (char)((b->length - TEXT_AT) & 255);
+    b->data[LENGTH_AT + 1] = (char)((b->length - TEXT_AT) >> 8);
+}
+
+// `array`: what is written as NPY; null for CSV.
+static void print_all(Run *run, const Entry *entry, const Split *split, const Tensor *array,
+                      Output *o) {
     Machine *m = &run->machine;
     Buffer b = {0};
-    print_header(&b, run->manifest, entry);
+    if (array) print_npy_header(&b, array, split->rows);
+    else print_header(&b, run->manifest, entry);
     int64_t batch = run->manifest->batch;
     for (int64_t begin = 0; begin < split->rows; begin += batch) {
         int64_t n = split->rows - begin < batch ? split->rows - begin : batch;
         batch_fill(m, entry, split, NULL, begin, n);
         machine_run_batch(m, entry, begin / batch, n);
-        for (int64_t row = 0; row < n; row++) print_row(&b, m, entry, row);
+        for (int64_t row = 0; row < n && !array; row++) print_row(&b, m, entry, row);
         emit(o, &b);
+        if (!array) continue;
+        int64_t row_bytes = tensor_bytes(array) / array->dim[0];
+        output_write(o, machine_data(m, array), (size_t)(n * row_bytes));
     }
     buffer_free(&b);
 }
@@ -105,8 +136,11 @@ int run_predict(Run *run) {
 
     Output o = {.path = "standard output", .file = STDOUT_FILENO};
     const char *path = run->options.output;
+    size_t length = path ? strlen(path) : 0;
+    bool is_npy = length > 4 && strcmp(path + length - 4, ".npy") == 0;
+    const Tensor *array = is_npy ? single_result(entry, path) : NULL;
     if (path && strcmp(path, "-") != 0) output_open(&o, &run->mem, path);
-    print_all(run, entry, &split, &o);
+    print_all(run, entry, &split, array, &o);
     if (!output_close(&o)) fail("%s: cannot write: %s", o.path, strerror(o.error));
     dataset_free(&d);
     return 0;

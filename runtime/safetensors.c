@@ -30,26 +30,6 @@ static Stored type_named(const char *type) {
     return (Stored){0};
 }
 
-static void read_all(Safetensors *s, const char *path) {
-    FILE *f = path_is_folder(path) ? NULL : fopen(path, "rb");
-    if (!f)
-        fail("%s: cannot read: %s", path, path_is_folder(path) ? "is a folder" : strerror(errno));
-    size_t room = 0;
-    for (;;) {
-        if (s->bytes == room) {
-            room = room ? 2 * room : 1 << 20;
-            char *file = realloc(s->file, room);
-            if (!file) fail_memory((double)room, "a checkpoint");
-            s->file = file;
-        }
-        size_t n = fread(s->file + s->bytes, 1, room - s->bytes, f);
-        s->bytes += n;
-        if (n == 0) break;
-    }
-    if (ferror(f)) fail("%s: cannot read: %s", path, strerror(errno));
-    fclose(f);
-}
-
 static uint64_t header_length(const Safetensors *s) {
     uint64_t n = 0;
     if (s->bytes < 8) fail("%s: no safetensors file: shorter than 8 bytes", s->path);
@@ -96,7 +76,7 @@ static void read_tensor(const Safetensors *s, StoredTensor *t, const Json *json,
 
 void safetensors_read(Safetensors *s, Mem *mem, const char *path) {
     *s = (Safetensors){.path = path};
-    read_all(s, path);
+    s->file = file_read(path, &s->bytes);
     uint64_t n = header_length(s);
     JsonError error;
     const Json *header = json_parse(mem, s->file + 8, n, &error);

@@ -50,7 +50,7 @@ static void break_line(int depth) {
 int run_info(Run *run) {
     int depth = 0;
     bool in_string = false;
-    for (const char *at = run->machine.program->manifest; *at; at++) {
+    for (const char *at = run->manifest->text; *at; at++) {
         char c = *at;
         bool opens = !in_string && (c == '{' || c == '['), closes = !in_string && (c == '}' || c == ']');
         if (c == '"') in_string = !in_string;

@@ -135,3 +135,63 @@ done
 show generated train > out
 check data/generated "$(first out)" grep -qx 'train: loss 20, middle 20, odd 0.4878 (41 rows)' out
 refuses generated-from-a-file 'generated, from no file' ./generated train --data numbers.csv
+
+# ---- arrays: files that NumPy made (tests/data/arrays.py), and what it says they hold
+cp -r "$root/tests/data/arrays" . && cd arrays && figures=$(sed -n 1p figures) && cd .. || exit 1
+arrays() {  # NAME FROM: compiles tests/data/arrays.nn with another source
+    sed "s|from npz.*|from $2|" "$root/tests/data/arrays.nn" > "$1.nn"
+    "$nnc" "$1.nn" -o "$1" > nnc.out 2>&1 || fail "data/$1" "$(first nnc.out)"
+    ./"$1" train --quiet --ckpt arrays.ckpt > out 2> err || fail "data/$1-train" "$(first err)"
+}
+holds() {  # NAME SPLIT FIGURES
+    ./"$1" eval --split "$2" --ckpt arrays.ckpt > out 2>&1
+    check "data/$1-$2" "$(first out)" grep -q "^$2: $3" out
+}
+arrays from_stored 'npz("arrays/stored.npz")' && holds from_stored train "$figures"
+arrays from_deflated 'npz("arrays/deflated.npz")' && holds from_deflated train "$figures"
+arrays from_tensors 'safetensors("arrays/tensors.safetensors")' && holds from_tensors train "$figures"
+arrays from_parts 'npy("arrays/parts")' && holds from_parts test "$(sed -n 2p arrays/figures)"
+./from_parts eval --split test --data arrays/parts/test/x.npy > out 2> err
+check data/one-array-of-two "$(first err)" grep -q 'x.npy: one array, expected a file with 2' err
+predicts() {  # NAME FILE EXPECTED
+    ./"$1" predict "arrays/$2" --ckpt arrays.ckpt > out 2> err
+    check "data/predict-$2" "$(first err)" cmp -s out "arrays/$3"
+}
+for type in b1 u1 u2 u4 u8 i1 i2 i4 i8 f2 f4 f8; do predicts from_parts $type.npy $type.csv; done
+predicts from_parts flat.npy f4.csv
+predicts from_stored stored.npz f4.csv
+predicts from_tensors tensors.safetensors f4.csv
+./from_parts predict arrays/f4.npy --ckpt arrays.ckpt -o out.npy > out 2>&1
+check data/predict-to-npy "$(first out)" cmp -s out.npy arrays/flat.npy
+predict="./from_parts predict --ckpt arrays.ckpt"
+refuses npy-fortran 'fortran.npy: .*Fortran order' $predict arrays/fortran.npy
+refuses npy-big-endian 'big_endian.npy: .*little-endian' $predict arrays/big_endian.npy
+refuses npy-text 'text.npy: .*expected elements of' $predict arrays/text.npy
+refuses npy-scalar 'scalar.npy: .*expected rows' $predict arrays/scalar.npy
+refuses npy-turned 'turned.npy: 7 x 2 x 3 elements, expected 3 x 2 in each row' $predict arrays/turned.npy
+refuses npy-nan 'nan.npy: .*row 4: found nan' $predict arrays/nan.npy
+head -c 200 arrays/f4.npy > arrays/cut.npy
+refuses npy-cut 'cut.npy: 7 x 3 x 2 elements, and the file ends in row 3' $predict arrays/cut.npy
+head -c 100 arrays/f4.npy > arrays/head.npy
+refuses npy-cut-header 'head.npy: .*ends in its header' $predict arrays/head.npy
+{ cat arrays/f4.npy; echo; } > arrays/long.npy
+refuses npy-long 'long.npy: .*goes on behind' $predict arrays/long.npy
+sed 's/(7, 3, 2)/(9999999999999, 3, 2)/; s/          \(.*\)$/\1/' arrays/f4.npy > arrays/huge.npy
+refuses npy-huge huge.npy $predict arrays/huge.npy
+refuses npy-predict-no-space '/dev/full' $predict arrays/f4.npy -o /dev/full
+train="./from_stored train --quiet --ckpt c --data"
+head -c 300 arrays/stored.npz > arrays/cut.npz
+refuses npz-cut 'cut.npz: truncated' $train arrays/cut.npz
+sed 's/PK\x01\x02/PK\x01\x03/' arrays/stored.npz > arrays/directory.npz
+refuses npz-directory 'directory.npz: corrupted: its directory' $train arrays/directory.npz
+sed 's/x\.npy/z.npy/g' arrays/stored.npz > arrays/names.npz
+refuses npz-no-array 'names.npz: no array x, expected one of z, y' $train arrays/names.npz
+n=$(wc -c < arrays/deflated.npz)
+{ head -c 120 arrays/deflated.npz; printf '\377\377\377'; tail -c $((n - 123)) arrays/deflated.npz; } > arrays/spoilt.npz
+refuses npz-spoilt 'spoilt.npz: x: ' $train arrays/spoilt.npz
+refuses npz-none 'digits.csv: no NPZ file' $train "$csv"
+train="./from_tensors train --quiet --ckpt c --data"
+sed 's/"x"/"z"/' arrays/tensors.safetensors > arrays/names.safetensors
+refuses safetensors-no-array 'names.safetensors: no tensor x, expected for x; the first is z' $train arrays/names.safetensors
+head -c 150 arrays/tensors.safetensors > arrays/cut.safetensors
+refuses safetensors-cut 'cut.safetensors: truncated' $train arrays/cut.safetensors

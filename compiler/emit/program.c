@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <llvm-c/Analysis.h>
+#include <zlib.h>
 
 #include "base/die.h"
 #include "emit/gen.h"
@@ -197,6 +198,17 @@ static V build_parts(Code *g) {
     return constant(g, "parts", parts, LLVMPrivateLinkage);
 }
 
+static V build_manifest(Code *g, uLong *bytes, uLong *deflated) {
+    const char *text = g->opt.manifest ? g->opt.manifest : "{}";
+    *bytes = strlen(text);
+    *deflated = compressBound(*bytes);
+    char *data = NEW_ARRAY(g->arena, char, (int)*deflated);
+    if (compress2((Bytef *)data, deflated, (const Bytef *)text, *bytes, Z_BEST_COMPRESSION) != Z_OK)
+        BUG("emit: the manifest cannot be deflated");
+    V s = LLVMConstStringInContext(g->cx, data, (unsigned)*deflated, true);
+    return constant(g, "manifest", s, LLVMPrivateLinkage);
+}
+
 static void build_program(Code *g, V *steps) {
     int n = g->p->fns.n;
     V *row = NEW_ARRAY(g->arena, V, n + 1);
@@ -208,14 +220,18 @@ static void build_program(Code *g, V *steps) {
         row[i] = LLVMConstStructInContext(g->cx, part, 3, false);
     }
     V rows = LLVMConstArray2(LLVMStructTypeInContext(g->cx, row_type, 3, false), row, (uint64_t)n);
-    V part[7] = {const_i64(g, NN_ABI_VERSION),
+    uLong bytes, deflated;
+    V manifest = build_manifest(g, &bytes, &deflated);
+    V part[9] = {const_i64(g, NN_ABI_VERSION),
                  const_i64(g, g->p->arena_bytes),
                  const_i64(g, g->p->scratch_bytes),
-                 text_constant(g, "manifest", g->opt.manifest ? g->opt.manifest : "{}"),
+                 manifest,
+                 const_i64(g, (int64_t)bytes),
+                 const_i64(g, (int64_t)deflated),
                  const_i64(g, n),
                  constant(g, "entries", rows, LLVMPrivateLinkage),
                  build_parts(g)};
-    constant(g, "nn_program", LLVMConstStructInContext(g->cx, part, 7, false), LLVMExternalLinkage);
+    constant(g, "nn_program", LLVMConstStructInContext(g->cx, part, 9, false), LLVMExternalLinkage);
 }
 
 static void make_types(Code *g) {

@@ -260,9 +260,8 @@ Exp *apply_pipe(Sema *s, Exp *f, Exp *x, Span x_span, Span at, Span callee) {
 
 Exp *call(Sema *s, const Node *n) {
     const Node *callee = n->kid[0];
-    if (s->being.node && callee->kind == NODE_name &&
-        (is_word(callee->name, "columns") || is_word(callee->name, "column")))
-        return read_columns(s, n);
+    Exp *field = field_call(s, n);
+    if (field) return field;
     Exp *f = expr(s, callee);
     if (s->being.node && is_error(f)) return f;  // its arguments may have been columns
     if (f->kind == EXP_builtin) return call_builtin(s, f->builtin, n);

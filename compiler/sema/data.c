@@ -5,6 +5,24 @@
 
 #include "sema/elab.h"
 
+static const char *const formats[] = {"csv", "idx",         "folder",    "npy",
+                                      "npz", "safetensors", "generated"};
+enum { N_FORMAT = sizeof formats / sizeof *formats };
+
+static bool is_format(Name id) {
+    for (int i = 0; i < N_FORMAT; i++)
+        if (is_word(id, formats[i])) return true;
+    return false;
+}
+
+// "a, b and c"
+static const char *list_words(Sema *s, const char *const *word, int n) {
+    Text *t = text_new(s->arena);
+    for (int i = 0; i < n; i++)
+        text_printf(t, "%s%s", i == 0 ? "" : i == n - 1 ? " and " : ", ", word[i]);
+    return t->at;
+}
+
 // ---- entries
 
 // The program links what it needs of the runtime.
@@ -40,19 +58,15 @@ static void read_generated(Sema *s, const Node *call) {
 static void read_from(Sema *s, const Node *entry) {
     const Node *call = entry->kid[0];
     const Node *callee = call->kind == NODE_call ? call->kid[0] : NULL;
-    static const char *const known[] = {"csv", "idx", "generated"};
-    enum { N_FORMAT = sizeof known / sizeof *known };
     if (entry_args(entry) != 1 || !callee || callee->kind != NODE_name) {
         fail(s, entry->span, "`from` takes `csv(\"PATH\")` or another format with its path");
         return;
     }
-    bool is_known = false;
-    for (int i = 0; i < N_FORMAT; i++) is_known |= is_word(callee->name, known[i]);
-    if (!is_known) {
+    if (!is_format(callee->name)) {
         Diag *d = sema_error(s, callee->span, "unknown format `%s`", callee->name);
-        const char *best = nearest(callee->name, known, N_FORMAT);
-        diag_help(d, best ? "did you mean `%s`?" : "the formats are %s",
-                  best ? best : "csv, idx and generated");
+        const char *best = nearest(callee->name, formats, N_FORMAT);
+        if (best) diag_help(d, "did you mean `%s`?", best);
+        else diag_help(d, "the formats are %s", list_words(s, formats, N_FORMAT));
         return;
     }
     if (is_word(callee->name, "generated")) {
@@ -256,10 +270,26 @@ static void add_column(Sema *s, Columns *c, const Node *n) {
         fail(s, n->span, "columns are names of the file's header");
 }
 
-Exp *read_columns(Sema *s, const Node *call) {
+static bool has_arrays(const Sema *s) {
+    return is_word(s->spec->format, "npy") || is_word(s->spec->format, "npz") ||
+           is_word(s->spec->format, "safetensors");
+}
+
+// array(name)
+static Exp *read_array(Sema *s, const Node *call) {
+    const Node *args = call->kid[1], *n = args->n == 1 ? args->kid[0] : NULL;
+    bool is_named = n && (n->kind == NODE_name || n->kind == NODE_string);
+    if (!has_arrays(s))
+        return fail(s, call->span, "`array` reads a file of arrays: npy, npz or safetensors");
+    if (!is_named) return fail(s, call->span, "`array` takes a name: `array(x)`");
+    FieldSpec spec = {.part = n->kind == NODE_name ? n->name : n->text};
+    int64_t below = s->being.type.below;
+    return field_input(s, spec, below ? ELEM_i32 : s->m->real, below);
+}
+
+static Exp *read_columns(Sema *s, const Node *call) {
     const Node *args = call->kid[1];
     Columns c = {0};
-    if (!s->spec->format) return exp_error;
     if (!is_word(s->spec->format, "csv"))
         return fail(s, call->span, "`%s` reads a CSV file", call->kid[0]->name);
     for (int i = 0; i < args->n; i++) add_column(s, &c, args->kid[i]);
@@ -284,6 +314,19 @@ Exp *align_rows(Sema *s, Exp *e, int rank) {
         wide.axis[wide.rank++] = axis_new(s, dim_const(1), (Span){0});
     for (int i = 1; i < own.rank; i++) wide.axis[wide.rank++] = own.axis[i];
     return exp_body(s, body, &wide);
+}
+
+Exp *field_call(Sema *s, const Node *call) {
+    const Node *callee = call->kid[0];
+    if (!s->being.node || s->frame->def || callee->kind != NODE_name) return NULL;
+    static const struct {
+        const char *word;
+        Exp *(*read)(Sema *s, const Node *call);
+    } reads[] = {{"column", read_columns}, {"columns", read_columns}, {"array", read_array}};
+    for (unsigned i = 0; i < sizeof reads / sizeof *reads; i++)
+        if (is_word(callee->name, reads[i].word))
+            return s->spec->format ? reads[i].read(s, call) : exp_error;
+    return NULL;
 }
 
 // ---- a field in an entry point: its expression over the inputs

@@ -458,7 +458,7 @@ void make_fields(Sema *s);
 Exp *field_value(Sema *s, const Node *field);
 Exp *field_part(Sema *s, Name id);  // `images`, `labels` in a field; NULL elsewhere
 Exp *align_rows(Sema *s, Exp *e, int rank);
-Exp *read_columns(Sema *s, const Node *call);
+Exp *field_call(Sema *s, const Node *call);  // `column(c)`, `array(a)`; NULL elsewhere
 Exp *run_input(Sema *s, const char *name, Elem elem);
 void read_train(Sema *s);
 void build_entries(Sema *s);

@@ -23,7 +23,7 @@ typedef struct FieldSpec {  // a field of the data block, as its file holds it
     Type type;              // with the batch in front; u8 for IDX bytes, i32 for classes
     const char **column;    // csv: column names in order, p0 .. p63 spelled out
     int n_column;
-    const char *part;       // idx: "images" or "labels"
+    const char *part;       // "images", "labels" or the name of an array
     int64_t classes;        // of class(k), else 0
     Span span;
 } FieldSpec;
@@ -50,7 +50,7 @@ typedef struct LayerSpec {  // a row of --emit=summary
 
 typedef struct ModelSpec {
     Name model, data;         // data: NULL where there is no train block
-    const char *format;       // "csv", "idx", "generated"
+    const char *format;       // "csv", "npz", ... as `from` has it
     const char *path;
     int64_t rows;             // generated
     int64_t most_rows;        // of the data; 0 where no bound is given

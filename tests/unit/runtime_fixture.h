@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "suite.h"
 
@@ -283,8 +284,16 @@ static const char fixture_entries[] =
     "\"hypers\":[{\"name\":\"lr\",\"tensor\":6,\"default\":0.5,\"integer\":false},"
     "{\"name\":\"stop_below\",\"tensor\":16,\"default\":-1,\"integer\":false}],";
 
+static inline char *deflated(const char *text, size_t bytes, uLong *n) {
+    *n = compressBound(bytes);
+    char *data = malloc(*n);
+    ck_assert_int_eq(compress((Bytef *)data, n, (const Bytef *)text, bytes), Z_OK);
+    return data;
+}
+
 static inline const NnProgram *fixture_program(void) {
     static NnProgram program;
+    uLong deflated_bytes;
     static Buffer b;
     if (b.length) return &program;
     buffer_format(&b,
@@ -308,7 +317,9 @@ static inline const NnProgram *fixture_program(void) {
         .version = NN_ABI_VERSION,
         .arena_bytes = sizeof(Arena),
         .scratch_bytes = CLASSES * sizeof(float),
-        .manifest = b.data,
+        .manifest = deflated(b.data, b.length, &deflated_bytes),
+        .manifest_bytes = (int64_t)b.length,
+        .deflated_bytes = (int64_t)deflated_bytes,
         .n_entry = sizeof fixture_entry / sizeof *fixture_entry,
         .entry = fixture_entry,
     };
