@@ -167,7 +167,7 @@ TORCH = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/torch/*.c) tests/fuzz/in_pa
 $(BUILD)/torch: $(TORCH) $(foreach l,emit pass sema ir syntax base,$(call lib,$(l)))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ $(TORCH) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lm -lpthread
+	    $(shell $(LLVM_CONFIG) --ldflags --libs) -lz -lm -lpthread
 
 SEED ?= 1
 fuzz: $(BUILD)/fuzz ## N random functions (from SEED on) against the interpreter
