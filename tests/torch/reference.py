@@ -445,5 +445,151 @@ f.case('l_infinity', 'l_infinity([a, b])', many,
        lambda a, b: torch.linalg.norm(a.T, float('inf'))
        + torch.linalg.norm(b.reshape(6, 3).T, float('inf')))
 
+# ---- what training does: twenty steps of each optimizer, and each schedule, four epochs of five
+
+
+class Training(Family):
+    """One parameter w_NAME for each optimizer, whose loss is sum(sin(2 w) + w^2 / 2)."""
+    STEPS, EPOCHS = 20, 4
+
+    def follow(self, name, text, step):
+        """step(w, g, t, epoch): what becomes of w in step t, from 1."""
+        w = fill(f'w_{name}', (3, 5))
+        for t in range(1, self.STEPS + 1):
+            g, = torch.autograd.grad((torch.sin(2 * w) + w**2 / 2).sum(), w)
+            step(w, g, t, (t - 1) * self.EPOCHS // self.STEPS)
+            if t in (1, 2, 7, 20):
+                self.figures[f'w_{name}@{t}'] = w.detach().clone()
+        self.layers.append((name, text))
+
+    def torch(self, name, text, make, schedule=None, every_step=False):
+        """The same with PyTorch's optimizer and schedule."""
+        state = {}
+
+        def step(w, g, t, epoch):
+            if not state:
+                state['opt'] = make([w])
+                state['schedule'] = schedule and schedule(state['opt'])
+                state['epoch'] = 0
+            ahead = t if every_step else epoch
+            while schedule and state['epoch'] < ahead:
+                state['epoch'] += 1
+                state['schedule'].step()
+            w.grad = g
+            state['opt'].step()
+
+        self.follow(name, text, step)
+
+    def own(self, name, text, update):
+        """update(w, g, t, state) gives the next w."""
+        state = {}
+
+        def step(w, g, t, epoch):
+            w.data = update(w.data, g, t, state)
+
+        self.follow(name, text, step)
+
+    def program(self):
+        out = ['# Made by tests/torch/reference.py: twenty steps are held against PyTorch.',
+               'data none {', '    from csv("none.csv")', '    x: [1] = column(x)',
+               '    split train 100%', '}', 'fn f(w: [...]) = sum[...] (sin(2 * w[...]) + w[...]^2 / 2)',
+               'model m(x: [batch, 1]) -> [] {', '    s = 0']
+        for name, _ in self.layers:
+            out += [f'    param w_{name}: [3, 5] = 0', f'    s = s + f(w_{name})']
+        out += ['    return s', '}', 'train m on none {', '    loss      output']
+        out += [f'    optimizer {text} for w_{name}' for name, text in self.layers]
+        out += ['    batch     1', f'    epochs    {self.EPOCHS}', '}', '']
+        return '\n'.join(out)
+
+
+f = Training('optimizers')
+optim, lrs = torch.optim, torch.optim.lr_scheduler
+f.torch('sgd', 'sgd(lr = 0.1)', lambda w: optim.SGD(w, 0.1))
+f.torch('momentum', 'momentum(lr = 0.05)', lambda w: optim.SGD(w, 0.05, momentum=0.9))
+f.torch('heavy_ball', 'heavy_ball(lr = 0.05)', lambda w: optim.SGD(w, 0.05, momentum=0.9))
+f.torch('nesterov', 'nesterov(lr = 0.05)', lambda w: optim.SGD(w, 0.05, 0.9, nesterov=True))
+f.torch('adagrad', 'adagrad(lr = 0.1)', lambda w: optim.Adagrad(w, 0.1))
+f.torch('rmsprop', 'rmsprop(lr = 0.01)', lambda w: optim.RMSprop(w, 0.01, alpha=0.9))
+f.torch('adam', 'adam(lr = 0.05)', lambda w: optim.Adam(w, 0.05))
+f.torch('adam_eps', 'adam(lr = 0.05, beta1 = 0.8, beta2 = 0.95, eps = 1e-2)',
+        lambda w: optim.Adam(w, 0.05, betas=(0.8, 0.95), eps=1e-2))
+f.torch('adamw', 'adamw(lr = 0.05, decay = 0.1)', lambda w: optim.AdamW(w, 0.05, weight_decay=0.1))
+
+
+def heavy_ball(w, g, t, s):
+    s['v'] = 0.9 * s.get('v', 0) - 0.1 / t * g
+    return w + s['v']
+
+
+def mean_momentum(w, g, t, s):
+    s['v'] = 0.9 * s.get('v', 0) + 0.1 * g
+    return w - 0.2 * s['v']
+
+
+def rmsprop_inside(w, g, t, s):
+    s['s'] = 0.9 * s.get('s', 0) + 0.1 * g**2
+    return w - 0.01 * g / torch.sqrt(s['s'] + 1e-3)
+
+
+def adam_uncorrected(w, g, t, s):
+    s['m'] = 0.9 * s.get('m', 0) + 0.1 * g
+    s['v'] = 0.999 * s.get('v', 0) + 0.001 * g**2
+    return w - 0.01 * s['m'] / (torch.sqrt(s['v']) + 1e-8)
+
+
+f.own('heavy_ball_changing', 'heavy_ball(lr = 0.1 / step)', heavy_ball)
+f.own('mean_momentum', 'mean_momentum(lr = 0.2)', mean_momentum)
+f.own('rmsprop_inside', 'rmsprop(lr = 0.01, eps = 1e-3, inside = true)', rmsprop_inside)
+f.own('adam_uncorrected', 'adam(lr = 0.01, correct = false)', adam_uncorrected)
+
+for name, text, schedule, every_step in [
+        ('inverse_decay', 'inverse_decay(0.1, epoch, rate = 0.5)',
+         lambda o: lrs.LambdaLR(o, lambda e: 1 / (1 + 0.5 * e)), False),
+        ('step_decay', 'step_decay(0.1, epoch, every = 2, by = 0.3)',
+         lambda o: lrs.StepLR(o, 2, 0.3), False),
+        ('exponential_decay', 'exponential_decay(0.1, epoch, by = 0.7)',
+         lambda o: lrs.ExponentialLR(o, 0.7), False),
+        ('sqrt_decay', 'sqrt_decay(0.1, epoch)',
+         lambda o: lrs.LambdaLR(o, lambda e: (1 + e)**-0.5), False),
+        ('cosine_decay', 'cosine_decay(0.1, step, steps, low = 0.01)',
+         lambda o: lrs.CosineAnnealingLR(o, 20, 0.01), True),
+        ('warmup', 'warmup(0.1, step, over = 8)',
+         lambda o: lrs.LambdaLR(o, lambda t: min(t / 8, 1)), True),
+        ('cyclic', 'cyclic(0.01, 0.1, step, period = 8)',
+         lambda o: lrs.CyclicLR(o, 0.01, 0.1, step_size_up=4, cycle_momentum=False), True)]:
+    f.torch(name, f'sgd(lr = {text})', lambda w: optim.SGD(w, 0.1), schedule, every_step)
+
+# ---- running statistics, and what noise is when nothing is trained
+
+
+class Running(Family):
+    """States after steps of training that change no parameter, and the loss outside of it."""
+
+    def program(self):
+        return super().program().replace('sgd(lr = 0.1)', 'sgd(lr = 0)')
+
+
+f = Running('running')
+bn = torch.nn.BatchNorm1d(3), torch.nn.BatchNorm2d(5, eps=1e-3, momentum=0.3)
+f.layers = [('row', ['param x: [4, 3] = 0', 'return one * check()(x |> batch_norm)']),
+            ('image', ['param x: [2, 3, 1, 5] = 0',
+                       'return one * check()(x |> batch_norm(momentum = 0.7, eps = 1e-3))']),
+            ('noise', ['param x: [3, 5] = 0', 'y = x |> dropout |> gaussian_noise(0.2)',
+                       'return one * check()(y |> dropout_scaled(30%))'])]
+x, image, noise = (fill('row#1.x', (4, 3)), fill('image#1.x', (2, 3, 1, 5)), fill('noise#1.x', (3, 5)))
+with torch.no_grad():
+    for module, name, c in zip(bn, ('row', 'image'), (3, 5)):
+        module.weight[:] = fill(f'{name}#1.batch_norm#1.gamma', (c,))
+        module.bias[:] = fill(f'{name}#1.batch_norm#1.beta', (c,))
+    for t in range(1, 6):
+        for module, name, inputs in zip(bn, ('row', 'image'), (x, chw(image))):
+            module.train()(inputs)
+            f.figures[f'{name}#1.batch_norm#1.mean@{t}'] = module.running_mean.clone()
+            f.figures[f'{name}#1.batch_norm#1.var@{t}'] = module.running_var.clone()
+        ys = [('row', bn[0].eval()(x)), ('image', hwc(bn[1].eval()(chw(image)))),
+              ('noise', 0.7 * noise)]
+        f.figures[f'eval@{t}'] = sum((y * fill(f'{name}#1.check#1.g', tuple(y.shape))).sum()
+                                     for name, y in ys)
+
 for family in families.values():
     family.write()
