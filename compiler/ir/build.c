@@ -244,7 +244,9 @@ Value *build_join(Module *m, int axis, Dim extent, const Piece *piece, int n, do
 }
 
 Value *build_grad(Module *m, Value *of, Value *wrt, Span span) {
-    Type t = wrt->type;
+    Type t = of->type;
+    if (of->type.rank + wrt->type.rank > MAX_RANK) BUG("a gradient with too many axes");
+    for (int i = 0; i < wrt->type.rank; i++) t.dim[t.rank++] = wrt->type.dim[i];
     Value like = {.op = VAL_grad, .type = t, .span = span, .grad = {of, wrt}};
     return share_value(m, &like);
 }

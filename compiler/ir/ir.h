@@ -158,7 +158,7 @@ typedef enum ValueOp {
     VAL_accumulate,  // the transpose: every point of a box adds to some element (scatter)
     VAL_reshape,     // a row-major bijection
     VAL_join,        // disjoint pieces laid over one axis
-    VAL_grad,        // the derivative of a scalar value; replaced by the pass `grad`
+    VAL_grad,        // the derivative of each element by each; replaced by the pass `grad`
     N_VALUE_OP
 } ValueOp;
 
@@ -224,8 +224,7 @@ typedef struct Join {
 } Join;
 
 typedef struct Grad {
-    Value *of;   // rank 0, real
-    Value *wrt;  // the result has its type
+    Value *of, *wrt;  // real; the result has the dimensions of `of`, then those of `wrt`
 } Grad;
 
 typedef struct Leaf {

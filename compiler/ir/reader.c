@@ -372,6 +372,12 @@ Value *reader_join(Reader *r, Span at, int64_t axis, Dim extent, const Pieces *p
 }
 
 Value *reader_grad(Reader *r, Span at, Value *of, Value *wrt) {
-    (void)at;
+    const Type *a = &of->type, *b = &wrt->type;
+    Dim dim[2 * MAX_RANK];
+    int n = 0;
+    for (int i = 0; i < a->rank; i++) dim[n++] = a->dim[i];
+    for (int i = 0; i < b->rank; i++) dim[n++] = b->dim[i];
+    if (n > MAX_RANK) return reader_error(r, at, "more than %d dimensions", MAX_RANK), NULL;
+    if (!check_count(r, at, dim, n, COUNT_LIMIT)) return NULL;
     return build_grad(r->m, of, wrt, nowhere());
 }

@@ -365,10 +365,13 @@ static bool check_join(Check *c, const Value *v) {
 
 static bool check_grad(Check *c, const Value *v) {
     if (!(c->level & LEVEL_G)) return fail(c, "a gradient may not stand at this level");
-    if (v->grad.of->type.rank || !elem_is_real(v->grad.of->type.elem))
-        return fail(c, "a gradient of what is no real of rank 0");
-    if (!elem_is_real(v->grad.wrt->type.elem)) return fail(c, "a gradient by what is not real");
-    return type_same_shape(&v->type, &v->grad.wrt->type) || fail(c, "a gradient of another shape");
+    const Type *of = &v->grad.of->type, *wrt = &v->grad.wrt->type;
+    if (!elem_is_real(of->elem)) return fail(c, "a gradient of what is not real");
+    if (!elem_is_real(wrt->elem)) return fail(c, "a gradient by what is not real");
+    bool fits = v->type.elem == wrt->elem && v->type.rank == of->rank + wrt->rank;
+    for (int i = 0; fits && i < v->type.rank; i++)
+        fits = dim_equal(v->type.dim[i], i < of->rank ? of->dim[i] : wrt->dim[i - of->rank]);
+    return fits || fail(c, "a gradient of another shape");
 }
 
 static bool check_value(Check *c, Value *v) {

@@ -3,7 +3,11 @@
 // Needs a verified module. Leaves no VAL_grad. Reverse mode: the adjoint of a value is the
 // sum of what each of its readers sends it; it is asked for lazily, from the wanted leaves
 // upwards, so that only paths that reach them are differentiated, and all gradients of one
-// scalar share one sweep.
+// value share one sweep.
+//
+// Where that value has axes, every adjoint has them in front: dx[o, q] is what x[q] does to
+// element o. A reader's box gets them in front, too; but `of` itself is read at its own places,
+// so that its box stays as it is and no identity matrix is made.
 #include "base/die.h"
 #include "ir/build.h"
 #include "ir/rewrite.h"
@@ -30,6 +34,64 @@ typedef struct Contributions {
     Contribution *at;
     int n, cap;
 } Contributions;
+
+// ---- the axes of `of`, in front of all others
+
+// How many slots stand in front of y's own where its adjoint is read.
+static int lead_of(const Sweep *s, const Value *y) {
+    return y == s->of ? 0 : s->of->type.rank;
+}
+
+static const Affine *behind(Sweep *s, int lead) {
+    Affine *to = NEW_ARRAY(s->arena, Affine, MAX_SLOTS);
+    for (int i = 0; i < MAX_SLOTS; i++) to[i] = affine_slot(s->m, i + lead);
+    return to;
+}
+
+static Scalar *move_behind(Sweep *s, Scalar *x, int lead) {
+    return lead ? scalar_subst(s->m, x, behind(s, lead)) : x;
+}
+
+static void move_guards(Sweep *s, Guard *out, const Guard *guard, int n, int lead) {
+    for (int i = 0; i < n; i++) {
+        out[i] = guard[i];
+        if (!lead) continue;
+        out[i].e = affine_subst(s->m, guard[i].e, behind(s, lead));
+        out[i].s = guard[i].s ? move_behind(s, guard[i].s, lead) : NULL;
+    }
+}
+
+// A type with `of`'s axes in front. Is there room?
+static bool type_behind(const Sweep *s, const Type *t, Type *out) {
+    const Type *of = &s->of->type;
+    *out = type_scalar(t->elem);
+    if (of->rank + t->rank > MAX_RANK) return false;
+    for (int i = 0; i < of->rank; i++) out->dim[out->rank++] = of->dim[i];
+    for (int i = 0; i < t->rank; i++) out->dim[out->rank++] = t->dim[i];
+    return true;
+}
+
+static void too_many_axes(Sweep *s, Span at) {
+    if (diag_errors(s->m->c->diags)) return;
+    Diag *d = diag_error(s->m->c->diags, at,
+                         "a gradient of a tensor with %d axes passes too many axes here",
+                         s->of->type.rank);
+    diag_note(d, s->of->span, "this is what is differentiated");
+}
+
+// The identity: every element of `of` by itself.
+static Value *identity_of(Sweep *s) {
+    Module *m = s->m;
+    Type t;
+    int r = s->of->type.rank;
+    if (!type_behind(s, &s->of->type, &t)) return too_many_axes(s, s->of->span), NULL;
+    Scalar *same = scalar_bool(m, true);
+    for (int i = 0; i < r; i++)
+        same = scalar_binary(m, OP_and, same,
+                             scalar_binary(m, OP_eq, scalar_iv(m, i), scalar_iv(m, i + r)));
+    Scalar *body = scalar_select(m, same, scalar_real(m, 1), scalar_real(m, 0));
+    return build_map(m, t.rank, t.dim, body, s->of->span, NULL);
+}
 
 // ---- the graph below `of`
 
@@ -67,6 +129,7 @@ static Scalar *seed_of_winner(Sweep *s, Value *y, Scalar *dy) {
     Value *at = build_index(s->m, &winner, y->span, NULL);
     Scalar *is_winner =
         scalar_binary(s->m, OP_eq, reduced_number(s->m, &y->index), scalar_read_identity(s->m, at));
+    is_winner = move_behind(s, is_winner, lead_of(s, y));
     return scalar_select(s->m, is_winner, dy, scalar_real(s->m, 0));
 }
 
@@ -102,7 +165,8 @@ static Scalar *seed_of_factor(Sweep *s, Value *y, Scalar *dy) {
                     .where = where};
     others.body = scalar_select(m, same, scalar_real(m, 1), scalar_subst(m, x->body, to));
     Value *v = build_index(m, &others, y->span, NULL);
-    return adjoint_times(m, dy, scalar_read_identity(m, v));
+    Scalar *factor = move_behind(s, scalar_read_identity(m, v), lead_of(s, y));
+    return adjoint_times(m, dy, factor);
 }
 
 static bool is_zero(const Scalar *s) {
@@ -142,6 +206,7 @@ static bool is_risky(const Scalar *s, int depth) {
 // dy at y's parallel slots: its body where that is next to nothing, or where it shows zeros
 // that must not meet what is infinite.
 static Scalar *seed_of(Sweep *s, Value *y, Value *dy) {
+    if (y == s->of) return scalar_real(s->m, 1);
     if (dy->op == VAL_index && !dy->index.nr) {
         Scalar *body = dy->index.body;
         bool meets = shows_zeros(body, 4) && !is_contraction(y) && is_risky(y->index.body, 12);
@@ -175,37 +240,108 @@ static const ReadAdjoints *derive_body(Sweep *s, Value *y, Scalar *body, Scalar 
     return r;
 }
 
+// The box of a reader with the axes of `of` in front, and where in those an adjoint lies.
+typedef struct Box {
+    int n;
+    Dim extent[MAX_SLOTS];
+    int n_where;
+    Guard *where;
+    Subscript at[MAX_RANK];
+} Box;
+
+static bool box_of(Sweep *s, Value *y, int n, const Dim *extent, const Guard *where, int n_where,
+                   Box *out) {
+    const Type *of = &s->of->type;
+    int lead = lead_of(s, y);
+    if (lead + n > MAX_SLOTS) return too_many_axes(s, y->span), false;
+    out->n = lead + n;
+    for (int i = 0; i < lead; i++) out->extent[i] = of->dim[i];
+    for (int i = 0; i < n; i++) out->extent[lead + i] = extent[i];
+    out->n_where = n_where;
+    out->where = NEW_ARRAY(s->arena, Guard, n_where + 1);
+    move_guards(s, out->where, where, n_where, lead);
+    for (int i = 0; i < of->rank; i++) out->at[i] = (Subscript){affine_slot(s->m, i), 1, NULL};
+    return true;
+}
+
 // One read of x in the body of a box: its guards and the box's say which points take part.
-static void send_through(Sweep *s, Value *y, int n, const Dim *extent, const Guard *where,
-                         int n_where, const ReadAdjoint *r, Contributions *out) {
+static void send_through(Sweep *s, Value *y, const Box *box, const ReadAdjoint *r,
+                         Contributions *out) {
     const Read *read = r->read->read;
-    Guard *guard = NEW_ARRAY(s->arena, Guard, n_where + read->n_guard);
+    int rank = s->of->type.rank;
+    Guard *guard = NEW_ARRAY(s->arena, Guard, box->n_where + read->n_guard);
     int n_guard = 0;
-    for (int i = 0; i < n_where; i++) guard[n_guard++] = where[i];
+    for (int i = 0; i < box->n_where; i++) guard[n_guard++] = box->where[i];
     for (int i = 0; i < read->n_guard; i++) guard[n_guard++] = read->guard[i];
-    Scatter scatter = {.n = n,
-                       .extent = extent,
+    Subscript target[2 * MAX_RANK];
+    for (int i = 0; i < rank; i++) target[i] = box->at[i];
+    for (int i = 0; i < read->v->type.rank; i++) target[rank + i] = read->sub[i];
+    Scatter scatter = {.n = box->n,
+                       .extent = box->extent,
                        .n_guard = n_guard,
                        .guard = guard,
-                       .target = read->sub,
-                       .type = read->v->type,
+                       .target = target,
                        .term = r->adjoint,
                        .span = y->span};
-    scatter.type.below = 0;
-    vec_push(s->arena, out, solve_scatter(s->m, s->arena, &scatter));
+    if (type_behind(s, &read->v->type, &scatter.type))
+        vec_push(s->arena, out, solve_scatter(s->m, s->arena, &scatter));
+    else
+        too_many_axes(s, y->span);
+}
+
+static void send_reads(Sweep *s, Value *y, const Box *box, const ReadAdjoints *reads, Value *x,
+                       Contributions *out) {
+    for (int i = 0; i < reads->n; i++)
+        if (reads->at[i].read->read->v == x) send_through(s, y, box, &reads->at[i], out);
 }
 
 static void send_index(Sweep *s, Value *y, Value *dy, Value *x, Contributions *out) {
     const Index *index = &y->index;
+    int lead = lead_of(s, y);
+    Box box;
     if (!elem_is_real(y->type.elem)) return;
+    if (!box_of(s, y, index->np + index->nr, index->extent, index->where, index->n_where, &box))
+        return;
     Scalar *seed = seed_of_reduction(s, y, seed_of(s, y, dy));
     if (!seed) return;
-    Scalar *result = index->nr ? NULL : scalar_read_identity(s->m, y);
-    const ReadAdjoints *reads = derive_body(s, y, index->body, seed, result);
-    for (int i = 0; i < reads->n; i++)
-        if (reads->at[i].read->read->v == x)
-            send_through(s, y, index->np + index->nr, index->extent, index->where, index->n_where,
-                         &reads->at[i], out);
+    Scalar *result =
+        index->nr ? NULL : move_behind(s, scalar_read_identity(s->m, y), lead);
+    Scalar *body = move_behind(s, index->body, lead);
+    send_reads(s, y, &box, derive_body(s, y, body, seed, result), x, out);
+}
+
+// Where an accumulate's target lies, behind `lead` slots.
+static Subscript *target_behind(Sweep *s, const Value *y, int lead) {
+    Subscript *sub = NEW_ARRAY(s->arena, Subscript, y->type.rank + 1);
+    for (int i = 0; i < y->type.rank; i++) {
+        sub[i] = y->accumulate.target[i];
+        if (!lead) continue;
+        sub[i].a = affine_subst(s->m, sub[i].a, behind(s, lead));
+        if (sub[i].gather) sub[i].gather = move_behind(s, sub[i].gather, lead);
+    }
+    return sub;
+}
+
+// dy, or where lead is 0 y, at the target of y.
+static Scalar *at_target(Sweep *s, Value *v, const Subscript *target, int rank, int lead,
+                         const Box *box) {
+    Subscript sub[2 * MAX_RANK];
+    for (int i = 0; i < lead; i++) sub[i] = (Subscript){affine_slot(s->m, i), 1, NULL};
+    for (int i = 0; i < rank; i++) sub[lead + i] = target[i];
+    return scalar_read(s->m, v, sub, box->where, box->n_where,
+                       box->n_where ? scalar_real(s->m, 0) : NULL);
+}
+
+// What an accumulate's start receives.
+static Scalar *send_init(Sweep *s, Value *y, Value *dy) {
+    Module *m = s->m;
+    Value *init = y->accumulate.init;
+    Scalar *seed = scalar_read_identity(m, dy);
+    if (y->accumulate.red == RED_sum) return seed;
+    Scalar *is_winner =
+        scalar_binary(m, OP_eq, scalar_read_identity(m, init), scalar_read_identity(m, y));
+    is_winner = move_behind(s, is_winner, s->of->type.rank);
+    return scalar_select(m, is_winner, seed, scalar_real(m, 0));
 }
 
 // y[target(u)] += body(u): each point sends on what its target receives. For max and min
@@ -213,25 +349,21 @@ static void send_index(Sweep *s, Value *y, Value *dy, Value *x, Contributions *o
 static void send_accumulate(Sweep *s, Value *y, Value *dy, Value *x, Contributions *out) {
     Module *m = s->m;
     const Accumulate *a = &y->accumulate;
-    Scalar *zero = scalar_real(m, 0);
-    Guard *where = NEW_ARRAY(s->arena, Guard, a->n_where);
-    for (int i = 0; i < a->n_where; i++) where[i] = a->where[i];
-    Scalar *seed = scalar_read(m, dy, a->target, where, a->n_where, a->n_where ? zero : NULL);
+    int lead = lead_of(s, y), rank = y->type.rank;
+    Box box;
+    if (!box_of(s, y, a->n, a->extent, a->where, a->n_where, &box)) return;
+    const Subscript *target = target_behind(s, y, lead);
+    if (y == s->of)
+        for (int i = 0; i < rank; i++) box.at[i] = target[i];
+    Scalar *body = move_behind(s, a->body, lead);
+    Scalar *seed = y == s->of ? scalar_real(m, 1) : at_target(s, dy, target, rank, lead, &box);
     if (a->red != RED_sum) {
-        Scalar *y_at = scalar_read(m, y, a->target, where, a->n_where, a->n_where ? zero : NULL);
-        seed = scalar_select(m, scalar_binary(m, OP_eq, a->body, y_at), seed, zero);
+        Scalar *is_winner =
+            scalar_binary(m, OP_eq, body, at_target(s, y, target, rank, 0, &box));
+        seed = scalar_select(m, is_winner, seed, scalar_real(m, 0));
     }
-    const ReadAdjoints *reads = derive_body(s, y, a->body, seed, NULL);
-    for (int i = 0; i < reads->n; i++)
-        if (reads->at[i].read->read->v == x)
-            send_through(s, y, a->n, a->extent, a->where, a->n_where, &reads->at[i], out);
-    if (a->init != x) return;
-    Scalar *to_init = scalar_read_identity(m, dy);
-    if (a->red != RED_sum)
-        to_init = scalar_select(
-            m, scalar_binary(m, OP_eq, scalar_read_identity(m, x), scalar_read_identity(m, y)),
-            to_init, zero);
-    vec_push(s->arena, out, ((Contribution){.body = to_init}));
+    send_reads(s, y, &box, derive_body(s, y, body, seed, NULL), x, out);
+    if (a->init == x) vec_push(s->arena, out, ((Contribution){.body = send_init(s, y, dy)}));
 }
 
 // A piece receives the slice on which it lay.
@@ -240,9 +372,9 @@ static void send_join(Sweep *s, Value *y, Value *dy, Value *x, Contributions *ou
         const Piece *p = &y->join.piece[i];
         if (p->v != x) continue;
         Affine at[MAX_RANK];
-        for (int j = 0; j < y->type.rank; j++) at[j] = affine_slot(s->m, j);
-        at[y->join.axis] =
-            affine_add_const(affine_scale(s->m, at[y->join.axis], p->step), p->start);
+        int axis = s->of->type.rank + y->join.axis;
+        for (int j = 0; j < dy->type.rank; j++) at[j] = affine_slot(s->m, j);
+        at[axis] = affine_add_const(affine_scale(s->m, at[axis], p->step), p->start);
         vec_push(s->arena, out, ((Contribution){.body = scalar_read_at(s->m, dy, at)}));
     }
 }
@@ -253,7 +385,12 @@ static void send(Sweep *s, Value *y, Value *dy, Value *x, Contributions *out) {
         case VAL_accumulate: send_accumulate(s, y, dy, x, out); break;
         case VAL_join: send_join(s, y, dy, x, out); break;
         case VAL_reshape: {
-            Value *v = build_reshape(s->m, dy, x->type.rank, x->type.dim, y->span);
+            Type t;
+            if (!type_behind(s, &x->type, &t)) {
+                too_many_axes(s, y->span);
+                break;
+            }
+            Value *v = build_reshape(s->m, dy, t.rank, t.dim, y->span);
             vec_push(s->arena, out, ((Contribution){.v = v}));
             break;
         }
@@ -278,7 +415,9 @@ static Value *sum_of(Sweep *s, const Value *x, const Contributions *c) {
     }
     if (!sum) return NULL;
     if (c->n == 1 && c->at[0].v) return c->at[0].v;
-    return build_map(m, x->type.rank, x->type.dim, sum, x->span, adjoint_name(s, x));
+    Type t;
+    if (!type_behind(s, &x->type, &t)) return too_many_axes(s, x->span), NULL;
+    return build_map(m, t.rank, t.dim, sum, x->span, adjoint_name(s, x));
 }
 
 static Value *adjoint_of(Sweep *s, Value *x) {
@@ -286,7 +425,7 @@ static Value *adjoint_of(Sweep *s, Value *x) {
     Value *dx = NULL;
     const Readers *readers = map_get(s->readers, x);
     if (x == s->of) {
-        dx = build_map(s->m, 0, NULL, scalar_real(s->m, 1), x->span, NULL);
+        dx = identity_of(s);
     } else if (elem_is_real(x->type.elem) && readers) {
         Contributions c = {0};
         for (int i = 0; i < readers->n; i++) {
@@ -328,7 +467,7 @@ static Value *replace_grad(void *context, Module *m, Value *v) {
     }
     Value *dx = adjoint_of(s, wrt);
     if (dx) return dx;
-    return build_map(m, wrt->type.rank, wrt->type.dim, scalar_real(m, 0), v->span, NULL);
+    return build_map(m, v->type.rank, v->type.dim, scalar_real(m, 0), v->span, NULL);
 }
 
 void pass_grad(Pass *p) {

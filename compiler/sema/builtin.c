@@ -126,17 +126,26 @@ static Exp *run_grad(Sema *s, const Builtin *b, Exp **e, const Node *n) {
     if (!is_scalar_like(e[0])) return fail(s, n->kid[0]->span, "`grad` takes a scalar");
     Exp *of = exp_store(s, e[0], n->kid[0]->span, NULL), *wrt = e[1];
     if (is_error(of)) return of;
-    if (of->kind != EXP_stored || exp_shape(s, of).rank || !elem_is_real(exp_elem(s, of)))
+    if (of->kind != EXP_stored || !elem_is_real(exp_elem(s, of)))
         return fail(s, n->kid[0]->span, "`grad` takes a real scalar, and this is %s",
                     exp_describe(s, of));
+    if (exp_shape(s, of).rank) {
+        Diag *d = sema_error(s, n->kid[0]->span, "`grad` takes a real scalar, and this is %s",
+                             exp_describe(s, of));
+        diag_help(d, "the derivative of each element is `j[i, k] = grad(y[i], w)[k]`");
+        return exp_error;
+    }
     if (wrt->kind != EXP_stored || !elem_is_real(exp_elem(s, wrt)))
         return fail(s, n->kid[1]->span, "`grad` is by a tensor with a name, and this is %s",
                     exp_describe(s, wrt));
-    if (of->stored.n_outer || wrt->stored.n_outer) {
-        not_compiled(s, n->span, "`grad` at an index is");
-        return exp_error;
-    }
-    return exp_stored(s, build_grad(s->m, of->stored.v, wrt->stored.v, n->span));
+    if (wrt->stored.n_outer)
+        return fail(s, n->kid[1]->span, "`grad` is by a whole tensor, and this is one at an index");
+    if (of->stored.v->type.rank + wrt->stored.v->type.rank > MAX_RANK)
+        return fail(s, n->span, "a tensor with more than %d axes", MAX_RANK);
+    Exp *by = exp_stored(s, build_grad(s->m, of->stored.v, wrt->stored.v, n->span));
+    by->stored.n_outer = of->stored.n_outer;
+    by->stored.outer = of->stored.outer;
+    return by;
 }
 
 static Exp *run_len(Sema *s, const Builtin *b, Exp **e, const Node *n) {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ir/rewrite.h"
 #include "tests/fuzz/gen.h"
 
 typedef struct Ends {
@@ -113,6 +114,50 @@ static void add_gradients(Ends *e, Value *loss, const char *loss_name, int most,
     Value *second = summed(g, last);
     add_result(e, "norm", second);
     add_gradients(e, second, name(g->m->c->names, "norm"), 2, level - 1);
+}
+
+// ---- Jacobians, each summed with weights to the gradient of the same sum of what it is of
+
+static Scalar *weight_of(Gen *g, int rank) {
+    Module *m = g->m;
+    Affine number = affine_const(1);
+    for (int i = 0; i < rank; i++)
+        number = affine_add(m, affine_scale(m, number, 3), affine_slot(m, i));
+    return scalar_unary(m, OP_sin, scalar_unary(m, OP_to_real, scalar_affine(m, number)));
+}
+
+// The sum over the first axes, as many as `of` has.
+static Value *weighed(Gen *g, Value *v, int rank) {
+    Module *m = g->m;
+    int rest = v->type.rank - rank;
+    Affine to[MAX_SLOTS], at[MAX_RANK];
+    Dim extent[MAX_SLOTS];
+    for (int i = 0; i < rank; i++) to[i] = affine_slot(m, rest + i);
+    for (int i = 0; i < v->type.rank; i++) {
+        at[i] = affine_slot(m, i < rank ? rest + i : i - rank);
+        extent[i < rank ? rest + i : i - rank] = v->type.dim[i];
+    }
+    Scalar *weight = scalar_subst(m, weight_of(g, rank), to);
+    Index sum = {.np = rest, .nr = rank, .extent = extent, .red = rank ? RED_sum : RED_none,
+                 .body = scalar_binary(m, OP_mul, scalar_read_at(m, v, at), weight)};
+    return build_index(m, &sum, (Span){0}, NULL);
+}
+
+static void add_jacobian(Ends *e) {
+    Gen *g = e->g;
+    Item *item = find_item(g, g->m->real, 1, 3);
+    Value *wrt = real_leaf(g);
+    const int64_t most = 20000;
+    if (!item || uses_leaf(item->v) || !wrt || item->v->type.rank + wrt->type.rank > 5) return;
+    if (type_count(&item->v->type) * type_count(&wrt->type) > most) return;
+    item->is_read = true;
+    Value *jacobian = build_grad(g->m, item->v, wrt, (Span){0});
+    int rank = item->v->type.rank;
+    const char *of_name = name(g->m->c->names, "weighed");
+    const char *grad_name = name(g->m->c->names, "weighed_jacobian");
+    add_result(e, of_name, weighed(g, item->v, rank));
+    add_result(e, grad_name, weighed(g, jacobian, rank));
+    vec_push(g->a, &g->made->derivatives, ((Derivative){of_name, grad_name, wrt}));
 }
 
 // ---- updates
@@ -298,6 +343,7 @@ void add_ends(Gen *g, const Request *r) {
         add_result(&e, "loss", loss);
         add_gradients(&e, loss, name(g->m->c->names, "loss"), 3, g->has_product ? 0 : 1);
     }
+    if (!g->has_product && chance(g, 25)) add_jacobian(&e);
     if (chance(g, 45)) add_updates(&e);
     add_results(&e);
     g->made->n_output = e.n_output;

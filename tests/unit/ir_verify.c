@@ -106,7 +106,9 @@ START_TEST(elements_and_levels) {
     rejected_at("module m f32", LEVEL_F,
                 "%0 = index [| a<8] sum %x[a] %1 = grad %0 wrt %x result y = %1",
                 "a gradient may not");
-    rejected("%1 = grad %x wrt %x result y = %1", "no real of rank 0");
+    rejected("%0 = index [i<8] i %1 = grad %0 wrt %x result y = %1", "of what is not real");
+    rejected("%0 = index [i<8] i %1 = grad %x wrt %0 result y = %1", "by what is not real");
+    accepted("%1 = grad %x wrt %x result y = %1");
     rejected_at("module m f32 frozen", LEVEL_F, "%0 = index [| a<8] sum %x[a] result y = %0",
                 "without an order");
     rejected("%0 = index [| a<3] sum.seq %s[a] result y = %0", "an order where nothing rounds");

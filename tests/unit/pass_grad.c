@@ -2,14 +2,16 @@
 // `simplify`: every kind of value by every form of read.
 #include "pass_test.h"
 
-// The loss weighs every element of %9 by a different number, so that nothing cancels.
+// The loss weighs every element of %9 by a different number, so that nothing cancels. %9 has a
+// Jacobian, too, and so has what is made of it.
 static void vector_grads(const char *leaves, const char *inputs, const char *body, int n) {
     char text[8192];
     snprintf(text, sizeof text,
              "module m f64\nextent batch <= 4\n%s\nfunction f(%s) {\n%s\n"
              "%%99 = index [| a<%d] sum %%9[a] * sin(to_real(a) * 1.3 + 0.7) * (%%9[a] + 2.0)\n"
-             "result loss = %%99\n}\n",
-             leaves, inputs, body, n);
+             "%%98 = index [i<%d] %%9[i] * %%9[%d - i]\n"
+             "result loss = %%99 result y = %%9 result z = %%98\n}\n",
+             leaves, inputs, body, n, n, n - 1);
     check_gradients(text);
 }
 
@@ -19,8 +21,9 @@ static void matrix_grads(const char *leaves, const char *inputs, const char *bod
     snprintf(text, sizeof text,
              "module m f64\nextent batch <= 4\n%s\nfunction f(%s) {\n%s\n"
              "%%99 = index [| a<%s, b<%s] sum %%9[a, b] * sin(to_real(a * 7 + b) * 1.3 + 0.7) * "
-             "(%%9[a, b] + 2.0)\nresult loss = %%99\n}\n",
-             leaves, inputs, body, n, k);
+             "(%%9[a, b] + 2.0)\n%%98 = index [j<%s, i<%s] %%9[i, j] * %%9[i, j]\n"
+             "result loss = %%99 result y = %%9 result z = %%98\n}\n",
+             leaves, inputs, body, n, k, k, n);
     check_gradients(text);
 }
 

@@ -71,31 +71,32 @@ static inline const Tensor *test_eval(Module *m, Arena *a, EvalMode mode, const 
     return eval_value(e, v);
 }
 
-static inline double test_loss(Module *m, const int64_t *extent, const Leaves *l, Value *loss) {
-    Arena *a = arena_new();
-    double x = test_eval(m, a, EVAL_wide, extent, l, loss)->at[0];
-    arena_free(a);
-    return x;
-}
-
-static inline void compare_gradient(Module *m, const int64_t *extent, const Leaves *l, Value *loss,
+// dx[o, i]: element o of `of` by element i of a leaf.
+static inline void compare_gradient(Module *m, const int64_t *extent, const Leaves *l, Value *of,
                                     const BoundLeaf *wrt, const Tensor *dx) {
     const double h = 1e-5;
-    for (int64_t i = 0; i < tensor_count(wrt->tensor); i++) {
+    int64_t n = tensor_count(wrt->tensor);
+    for (int64_t i = 0; i < n; i++) {
+        Arena *a = arena_new();
         double x = wrt->tensor->at[i];
         wrt->tensor->at[i] = x + h;
-        double up = test_loss(m, extent, l, loss);
+        const Tensor *up = test_eval(m, a, EVAL_wide, extent, l, of);
         wrt->tensor->at[i] = x - h;
-        double down = test_loss(m, extent, l, loss);
+        const Tensor *down = test_eval(m, a, EVAL_wide, extent, l, of);
         wrt->tensor->at[i] = x;
-        double expected = (up - down) / (2 * h), error = fabs(dx->at[i] - expected);
-        ck_assert_msg(error <= 1e-6 * fmax(1, fabs(expected)),
-                      "d %s / d %s[%d]: %.12g, by differences %.12g\n%s", "loss",
-                      wrt->leaf->leaf.name, (int)i, dx->at[i], expected, printed(m));
+        ck_assert_int_eq(tensor_count(dx), tensor_count(up) * n);
+        for (int64_t o = 0; o < tensor_count(up); o++) {
+            double expected = (up->at[o] - down->at[o]) / (2 * h);
+            double found = dx->at[o * n + i], error = fabs(found - expected);
+            ck_assert_msg(error <= 1e-6 * fmax(1, fabs(expected)),
+                          "d %%%d[%d] / d %s[%d]: %.12g, by differences %.12g\n%s", of->id, (int)o,
+                          wrt->leaf->leaf.name, (int)i, found, expected, printed(m));
+        }
+        arena_free(a);
     }
 }
 
-// The result `loss` of function f, differentiated by every real parameter, before and after
+// The results of function f, differentiated by every real parameter, before and after
 // `simplify`, with run-time extents of 3.
 static inline void check_gradients(const char *text) {
     const int64_t extent[] = {3, 3, 3, 3};
@@ -103,25 +104,23 @@ static inline void check_gradients(const char *text) {
     const char *wrong = verify_module(m, LEVEL_G);
     ck_assert_msg(!wrong, "%s", wrong ? wrong : "");
     Function *f = m->fns.at[0];
-    Value *loss = result_of(m, f->name, "loss");
     Leaves l = test_leaves(m, f, extent);
-    int first = f->results.n;
-    for (int i = 0; i < m->params.n; i++)
-        if (elem_is_real(m->params.at[i]->type.elem))
-            function_result(f, m->params.at[i]->leaf.name,
-                            build_grad(m, loss, m->params.at[i], loss->span));
+    int n_of = f->results.n;
+    VEC(const BoundLeaf *) wrt = {0};
+    for (int i = 0; i < l.n; i++) {
+        if (l.at[i].leaf->op != VAL_param || !elem_is_real(l.at[i].leaf->type.elem)) continue;
+        for (int k = 0; k < n_of; k++) {
+            vec_push(m->arena, &wrt, &l.at[i]);
+            function_result(f, arena_printf(m->arena, "derivative %d", wrt.n),
+                            build_grad(m, f->results.at[k].v, l.at[i].leaf, (Span){0}));
+        }
+    }
     for (int round = 0; round < 2; round++) {
         run_pass(m, round ? pass_simplify : pass_grad, LEVEL_G);
-        if (!round) loss = result_of(m, f->name, "loss");  // may have held gradients itself
-        for (int i = first; i < f->results.n; i++) {
-            BoundLeaf *wrt = NULL;
-            for (int j = 0; j < l.n; j++)
-                if (l.at[j].leaf->op == VAL_param &&
-                    l.at[j].leaf->leaf.name == f->results.at[i].name)
-                    wrt = &l.at[j];
-            ck_assert_ptr_nonnull(wrt);
-            const Tensor *dx = test_eval(m, m->arena, EVAL_wide, extent, &l, f->results.at[i].v);
-            compare_gradient(m, extent, &l, loss, wrt, dx);
+        for (int i = 0; i < wrt.n; i++) {
+            Value *of = f->results.at[i % n_of].v, *derivative = f->results.at[n_of + i].v;
+            const Tensor *dx = test_eval(m, m->arena, EVAL_wide, extent, &l, derivative);
+            compare_gradient(m, extent, &l, of, wrt.at[i], dx);
         }
     }
     test_free(m);

@@ -101,6 +101,15 @@ cases = [
      lambda x, k: np.exp(x) * (x + 1)),
     ("second derivative", 12, "s = sum[n, i] x[n, i] ^ 3; d = grad(s, x); "
      "e = sum[n, i] d[n, i]; return grad(e, x)", lambda x, k: 6 * x),
+    ("jacobian", 9, "y[n, a < 3] = (sum[i] x[n, i] * (i - a)) * x[n, a]; s[a] = sum[n] y[n, a]; "
+     "j[a, n, i] = grad(s[a], x)[n, i]; z[n, (a, i < 3)] = j[a, n, i + 1]; return z",
+     lambda x, k: [[(i + 1 - a) * x[a] + (i + 1 == a) * (x * (np.arange(12) - a)).sum() for i in range(3)]
+                   for a in range(3)]),
+    ("hessian", 9, "w: [3] = 0.5; t[n] = sum[i < 3] x[n, i] * w[i]; s = sum[n] exp(t[n]) * x[n, 0]; g = grad(s, w); "
+     "h[i, j] = grad(g[i], w)[j]; z[n, (i, j)] = h[i, j] * x[n, 1]; return z",
+     lambda x, k: x[1] * np.einsum("n,ni,nj->ij", np.exp(X[:, :3].sum(1) / 2) * X[:, 0], X[:, :3], X[:, :3])),
+    ("derivative of a part", 12, "y = x ^ 2; j[n, a < 5] = grad(y[n, 2 * a + 1], x)[n, 2 * a + 1]; z[n, i] = x[n, i] + j[n, 3]; return z",
+     lambda x, k: x + 2 * x[7]),
     ("stopped", 12, "s = sum[n, i] x[n, i] * stop(x[n, i]); return grad(s, x)", lambda x, k: x),
     ("kink", 12, "s = sum[n, i] (max(x[n, i] - x[n, i], 0) + max(x[n, i], 0)); return grad(s, x)",
      lambda x, k: x > 0),
