@@ -17,9 +17,33 @@ typedef struct Form {
     bool too_many;  // more extents than there is room for: nothing is proved
 } Form;
 
+const Extent *counted_extent(const Value *v) {
+    static const char prefix[] = "run.rows";
+    if (v->op != VAL_input || strncmp(v->leaf.name, prefix, strlen(prefix))) return NULL;
+    const char *rest = v->leaf.name + strlen(prefix), *id = *rest == '.' ? rest + 1 : "batch";
+    const Module *m = v->leaf.fn->m;
+    for (int i = 0; i < m->extents.n && (!*rest || *rest == '.'); i++)
+        if (!strcmp(m->extents.at[i]->name, id)) return m->extents.at[i];
+    return NULL;
+}
+
+// A number of rows, perhaps multiplied: what a guard adds where an axis ends at a run-time extent.
+static bool as_count(const Scalar *s, Dim *out) {
+    out->n = 1;
+    if (s->op == OP_mul && s->arg[1]->op == OP_const) {
+        out->n = s->arg[1]->integer;
+        s = s->arg[0];
+    }
+    out->by = s->op == OP_read ? counted_extent(s->read->v) : NULL;
+    return out->by && out->n > 0 && out->n <= LARGE;
+}
+
 void known_add(Known *known, const Guard *guard, int n) {
-    for (int i = 0; i < n && known->n_guard < 2 * MAX_SLOTS; i++)
-        if (!guard[i].s && !guard[i].mod) known->guard[known->n_guard++] = &guard[i];
+    for (int i = 0; i < n && known->n_guard < 2 * MAX_SLOTS; i++) {
+        Dim count;
+        bool is_affine = !guard[i].s || as_count(guard[i].s, &count);
+        if (is_affine && !guard[i].mod) known->guard[known->n_guard++] = &guard[i];
+    }
 }
 
 static void add_extent(Form *f, const Extent *extent, Wide c) {
@@ -63,7 +87,9 @@ static int64_t gcd(int64_t a, int64_t b) {
 
 // by * f - c * guard + by - 1. Where it is at least 0 and the guard holds, by * f > -by, so
 // that f, an integer, is at least 0. `by` and c are chosen to make the slot vanish.
-static Form without_slot(const Form *f, Affine guard, int term) {
+static Form without_slot(const Form *f, const Guard *known, int term) {
+    Affine guard = known->e;
+    Dim count;
     int64_t have = (int64_t)f->slot[guard.t[term].slot], there = guard.t[term].c;
     int64_t g = gcd(have < 0 ? -have : have, there < 0 ? -there : there);
     int64_t by = (there < 0 ? -there : there) / g, c = (have < 0 ? -have : have) / g;
@@ -72,6 +98,7 @@ static Form without_slot(const Form *f, Affine guard, int term) {
     for (int i = 0; i < MAX_FORM_EXTENTS; i++) rest.by[i] *= by;
     rest.k = rest.k * by + by - 1;
     add_affine(&rest, guard, -c);
+    if (known->s && as_count(known->s, &count)) add_dim(&rest, count, -c);
     return rest;
 }
 
@@ -85,7 +112,7 @@ static bool prove(const Known *known, const Form *f, int depth) {
             Wide have = f->slot[e.t[i].slot];
             bool is_large = have > LARGE || have < -LARGE || e.t[i].c > LARGE || e.t[i].c < -LARGE;
             if (!have || is_large || (have > 0) != (e.t[i].c > 0)) continue;
-            Form rest = without_slot(f, e, i);
+            Form rest = without_slot(f, known->guard[g], i);
             if (prove(known, &rest, depth - 1)) return true;
         }
     }
@@ -95,7 +122,7 @@ static bool prove(const Known *known, const Form *f, int depth) {
 // A guard that never holds lets no point take part, and everything is true of none.
 static bool is_empty(const Known *known) {
     for (int g = 0; g < known->n_guard; g++)
-        if (!known->guard[g]->e.n && known->guard[g]->e.k < 0) return true;
+        if (!known->guard[g]->s && !known->guard[g]->e.n && known->guard[g]->e.k < 0) return true;
     return false;
 }
 

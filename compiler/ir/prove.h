@@ -4,7 +4,11 @@
 
 #include "ir/ir.h"
 
-// What is known: the box, and guards that hold (those that are affine are used).
+// The extent that v counts, as the inputs run.rows and run.rows.train do; NULL for none.
+const Extent *counted_extent(const Value *v);
+
+// What is known: the box, and guards that hold (those are used that are affine, with the number
+// of rows or without).
 typedef struct Known {
     const Dim *extent;
     int n_guard;

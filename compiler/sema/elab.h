@@ -478,7 +478,6 @@ Exp *whole_member(Sema *s, const Exp *of, const Node *n);     // `.train`, and t
 const char *rows_name(Sema *s, const Extent *by, const char *name);
 // run.rows or run.inv_rows of the batch, run.rows.train of a split.
 const char *count_name(Sema *s, const Extent *by, const char *name);
-const Extent *counted(const Sema *s, const Value *v);         // whose run.rows v is, or NULL
 bool is_of_split(const Sema *s, const Value *v);              // an input that is known in `init`
 
 // ---- rest.c

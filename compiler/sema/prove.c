@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "ir/fold.h"
+#include "ir/prove.h"
 #include "sema/elab.h"
 
 enum { MAX_STEPS = 16 };    // how deep an interval is looked for
@@ -39,7 +40,7 @@ static Interval of_value(Sema *s, const Value *v, int steps) {
     if (v->type.below) return (Interval){0, (double)v->type.below - 1};
     if (v->type.elem == ELEM_bool) return (Interval){0, 1};
     if (v->type.elem == ELEM_u8) return (Interval){0, 255};
-    const Extent *by = counted(s, v);
+    const Extent *by = counted_extent(v);
     if (by) return (Interval){1, (double)by->max};
     if (v->op == VAL_reshape) return of_value(s, v->of, steps);
     if (v->op != VAL_index || v->index.n_where) return anything;
@@ -131,9 +132,9 @@ int64_t class_count(Sema *s, const Exp *e) {
 // ---- below a run-time extent, for any value of that
 
 // The number of rows, as an integer or as a real.
-static bool is_count(const Sema *s, const Scalar *x, Dim d) {
+static bool is_count(const Scalar *x, Dim d) {
     if (x->op == OP_to_real) x = x->arg[0];
-    return x->op == OP_read && d.n == 1 && counted(s, x->read->v) == d.by;
+    return x->op == OP_read && d.n == 1 && counted_extent(x->read->v) == d.by;
 }
 
 // floor(u * rows), 0 <= u < 1: the product of such reals is rounded to less than rows, up to
@@ -142,7 +143,7 @@ static bool is_share_of(Sema *s, const Scalar *x, const Dim *extent, Dim d) {
     if (x->op == OP_floor) x = x->arg[0];
     if (x->op != OP_mul || d.by->max > 1 << 24) return false;
     for (int i = 0; i < 2; i++) {
-        if (!is_count(s, x->arg[i], d)) continue;
+        if (!is_count(x->arg[i], d)) continue;
         Interval u = interval(s, x->arg[1 - i], extent, MAX_STEPS);
         if (u.low >= 0 && u.high <= 1 - 0x1p-24) return true;
     }
@@ -188,7 +189,7 @@ static bool is_below(Sema *s, const Scalar *x, const Dim *extent, Dim d, int *st
             return is_below(s, a[0], extent, d, steps) && is_below(s, a[1], extent, d, steps);
         case OP_min:
             return is_below(s, a[0], extent, d, steps) || is_below(s, a[1], extent, d, steps);
-        case OP_mod: return is_count(s, a[1], d);
+        case OP_mod: return is_count(a[1], d);
         case OP_to_int: return is_share_of(s, a[0], extent, d);
         default: return false;
     }

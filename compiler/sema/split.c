@@ -134,15 +134,6 @@ const char *count_name(Sema *s, const Extent *by, const char *name) {
     return by == s->batch ? name : arena_printf(s->arena, "%s.%s", name, by->name);
 }
 
-const Extent *counted(const Sema *s, const Value *v) {
-    static const char prefix[] = "run.rows";
-    if (v->op != VAL_input || strncmp(v->leaf.name, prefix, strlen(prefix))) return NULL;
-    const char *rest = v->leaf.name + strlen(prefix);
-    for (int i = 0; i < s->m->extents.n; i++)
-        if (*rest == '.' && !strcmp(s->m->extents.at[i]->name, rest + 1)) return s->m->extents.at[i];
-    return *rest ? NULL : s->batch;
-}
-
 bool is_of_split(const Sema *s, const Value *v) {
     if (v->op != VAL_input) return false;
     if (v->type.rank) return v->type.dim[0].by && v->type.dim[0].by != s->batch;
