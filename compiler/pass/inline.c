@@ -19,7 +19,9 @@ typedef struct Uses {
     bool is_output;  // a result or an update holds it
     bool is_fixed;   // read by structure, by a target or a guard
     bool absorbs;    // something costly to repeat is substituted into it
+    int n_read;
     VEC(Use) use;
+    VEC(Use) gathered;  // those of its reads that gather, all of them, beside `use`
 } Uses;
 
 typedef struct Choose {
@@ -41,8 +43,16 @@ static Scalar *body_of(const Value *v) {
     return v->op == VAL_accumulate ? v->accumulate.body : NULL;
 }
 
+static bool is_gather(const Read *r) {
+    for (int i = 0; i < r->v->type.rank; i++)
+        if (r->sub[i].gather) return !r->n_guard;
+    return false;
+}
+
 static void add_read(Choose *c, Value *reader, Scalar *read) {
     Uses *u = uses_of(c, read->read->v);
+    if (is_gather(read->read)) vec_push(c->arena, &u->gathered, ((Use){reader, read}));
+    u->n_read++;
     if (u->use.n && u->use.at[u->use.n - 1].reader == reader)
         u->use.at[u->use.n - 1].read = NULL;
     else
@@ -134,6 +144,25 @@ static bool may_enter(Choose *c, const Value *p, double cost, bool is_costly, co
     return once || (!is_costly && cost <= broadcast_cost);
 }
 
+static double points_of(const Value *reader) {
+    return reader->op == VAL_index
+               ? box_points(reader->index.extent, reader->index.np + reader->index.nr)
+               : box_points(reader->accumulate.extent, reader->accumulate.n);
+}
+
+// Gathers alone read it, at fewer points than it has: a few rows of a whole split.
+static bool is_sparse(const Value *p, const Uses *u) {
+    if (u->is_output || u->is_fixed || !u->n_read || u->gathered.n != u->n_read) return false;
+    if (has_draw(p->index.body)) return false;
+    double points = 0;
+    for (int i = 0; i < u->gathered.n; i++) {
+        const Value *reader = u->gathered.at[i].reader;
+        if (is_contraction(reader) && !is_scaled_read(p->index.body)) return false;
+        points += points_of(reader);
+    }
+    return points <= box_points(p->type.dim, p->type.rank);
+}
+
 // The only reader of a value that is read only there.
 static bool is_single(const Uses *u) {
     return u->use.n == 1 && !u->is_output && !u->is_fixed;
@@ -159,6 +188,7 @@ static bool is_chosen(Choose *c, const Value *p) {
     if (p->op != VAL_index || p->index.nr) return false;
     const Uses *u = uses_of(c, p);
     if (is_trivial(p) && !u->absorbs) return u->use.n > 0;
+    if (is_sparse(p, u)) return !u->absorbs;
     if (!choose_costing(c, p, u)) return false;
     if (!u->absorbs) return true;
     return is_single(u) && reads_each_once(u->use.at[0].reader, u->use.at[0].read->read);
