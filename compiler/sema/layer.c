@@ -316,8 +316,9 @@ static Value *in_init(void *context, Module *m, Value *v) {
     return k && k->first ? k->first : v;
 }
 
-static bool is_kept_leaf(const Value *v) {
-    return v->op == VAL_param || v->op == VAL_state;
+// What a first value is made of may stand for something itself.
+static bool stands_for_another(Sema *s, Value *v) {
+    return v->op <= VAL_state && in_init(s, s->m, v) != v;
 }
 
 void finish_init(Sema *s) {
@@ -326,7 +327,7 @@ void finish_init(Sema *s) {
         function_rewrite(s->init, in_init, s);
         Values order = function_order(s->init, s->arena);
         again = false;
-        for (int i = 0; i < order.n; i++) again |= is_kept_leaf(order.at[i]);
+        for (int i = 0; i < order.n; i++) again |= stands_for_another(s, order.at[i]);
     }
     for (int i = 0; i < s->init->updates.n; i++) {
         const Update *u = &s->init->updates.at[i];
