@@ -353,7 +353,7 @@ void run_load_trained(Run *run) {
     const char *path = o->load ? o->load : trained_path(run);
     run->has_weights = o->load || path_exists(path);
     // Where training changes nothing, initial values are all there is.
-    if (!run->has_weights && (o->ckpt || !run->manifest->is_fixed)) {
+    if (!run->has_weights && ((o->ckpt && *o->ckpt) || !run->manifest->is_fixed)) {
         fail("%s: no checkpoint there: train first, or name one with --ckpt or --load", path);
     }
     run_init(run);
