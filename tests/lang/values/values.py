@@ -138,6 +138,8 @@ cases = [
      lambda x, k: [x[i] + 100 * i for i in np.argsort(-x, kind="stable")]),
     ("largest of infinities", 4, "y[n, i < 4] = if i < 2 then x[n, i] else -inf; v, p = topk(y, 4); return p * 1.0",
      lambda x, k: list(np.argsort(-x[:2], kind="stable")) + [2, 3]),
+    ("largest beside no number", 12, "y[n, i] = if i == 3 or i == 7 then log(-1 - x[n, i]^2) else x[n, i]; v, p = topk(y, 12); "
+     "return p * 1.0", lambda x, k: [i for i in np.argsort(-x, kind="stable") if i not in (3, 7)] + [3, 7]),
     ("largest of one", 1, "y[n, i < 1] = x[n, i]; v, p = topk(y, 1); return v + p", lambda x, k: x[:1]),
     ("standardized", 12, "return x |> standardize(rows.train.x)", lambda x, k: (x - X.mean(0)) / X.std(0)),
     ("standardized constant", 2, "y[n, i < 2] = x[n, i] * i + 0.1; t[n, i < 2] = rows.train.x[n, i] * i + 0.1; "
@@ -149,6 +151,10 @@ cases = [
      lambda x, k: [(K == k).sum()]),
     ("weights of classes", 1, "f: [8] = 0; f[rows.train.k[r]] += 1; w[c] = (sum[j] f[j]) / max(8 * f[c], 1); "
      "y[n, c < 1] = w[k[n]]; return y", lambda x, k: [5 / (8 * (K == k).sum())]),
+    ("balanced classes", 1, "w = class_weights(rows.train.k)(); y[n, c < 1] = w[k[n]]; return y",
+     lambda x, k: [5 / (8 * (K == k).sum())]),
+    ("counts of classes", 5, "y[n, c < 5] = (class_counts(rows.train.k))[c] + 0 * x[n, 0]; return y",
+     lambda x, k: np.bincount(K, minlength=8)[:5]),
     ("sums of classes", 12, "s: [8, 12] = 0; s[rows.train.k[r], j] += rows.train.x[r, j]; state t: [8, 12] = s; "
      "y[n, j] = t[k[n], j]; return y", lambda x, k: X[K == k].sum(0)),
     ("nearest but itself", 1, "d[n, r] = sum[j] (x[n, j] - rows.train.x[r, j])^2; "
