@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +17,16 @@ struct Block {
 
 struct Arena {
     Block *top;
+    size_t block;  // bytes of the next one
 };
 
-enum { BLOCK_SIZE = 1 << 16 };
+// Many arenas live as long as one look at one value: the first block is small, the next ones grow.
+enum { FIRST_BLOCK = 1 << 10, LARGEST_BLOCK = 1 << 16 };
 
 Arena *arena_new(void) {
     Arena *a = calloc(1, sizeof *a);
     if (!a) die("out of memory");
+    a->block = FIRST_BLOCK;
     return a;
 }
 
@@ -40,18 +44,20 @@ void *arena_alloc(Arena *a, size_t size) {
     size = (size + 15) & ~(size_t)15;
     Block *b = a->top;
     if (!b || b->size - b->used < size) {
-        size_t room = size > BLOCK_SIZE / 4 ? size : BLOCK_SIZE;
+        bool is_large = size > a->block / 4;
+        size_t room = is_large ? size : a->block;
         b = calloc(1, sizeof *b + room);
         if (!b) die("out of memory");
         b->size = room;
         // A large block goes below the top, so that the top's free space stays in use.
-        if (a->top && room != BLOCK_SIZE) {
+        if (a->top && is_large) {
             b->next = a->top->next;
             a->top->next = b;
         } else {
             b->next = a->top;
             a->top = b;
         }
+        if (a->block < LARGEST_BLOCK) a->block *= 2;
     }
     void *p = b->bytes + b->used;
     b->used += size;
