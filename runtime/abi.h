@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { NN_ABI_VERSION = 3, NN_EXTENTS = 4 };
+enum { NN_ABI_VERSION = 4, NN_EXTENTS = 4 };
 
 // Passed to every kernel.
 typedef struct NnContext {
@@ -19,14 +19,15 @@ typedef struct NnContext {
     struct NnPool *pool;         // the runtime's; null for one thread
 } NnContext;
 
-// Iterations [begin, end) of a kernel's outermost loop.
-typedef void NnKernel(const NnContext *context, int64_t begin, int64_t end);
+// Iterations [begin, end) of a kernel's outermost loop. `table` is that of the step.
+typedef void NnKernel(const NnContext *context, int64_t begin, int64_t end, const void *table);
 
 // One kernel of an entry point. Its outermost loop goes by `stride` up to `count` (times a
 // run-time extent, whose place is `by`), rounded down to a multiple of `until`; from 0 or, where
 // `from` is not 0, from that rounded down to a multiple of `from`.
 typedef struct NnStep {
     NnKernel *kernel;
+    const void *table;  // where the buffers lie, for a kernel that serves several steps
     int64_t count;
     int32_t from, until, stride;
     int16_t by;        // -1 for none

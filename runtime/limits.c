@@ -92,7 +92,8 @@ static void triad_once(const Job *j, float *a) {
     triad_16(a, b, c, j->count);
 }
 
-static void work(const NnContext *context, int64_t begin, int64_t end) {
+static void work(const NnContext *context, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     const Job *j = (const Job *)(const void *)context->arena;
     for (int64_t thread = begin; thread < end; thread++)
         for (int64_t i = 0; i < j->turns; i++) {
@@ -107,7 +108,7 @@ static double shortest(NnPool *pool, int threads, Job *j, int runs) {
     double best = 1e9;
     for (int i = 0; i <= runs; i++) {  // the first warms up
         double start = seconds_now();
-        nn_parallel(work, &context, threads, 1);
+        nn_parallel(&(NnStep){.kernel = work, .parts = 1}, &context, threads);
         double seconds = seconds_now() - start;
         if (i && seconds < best) best = seconds;
     }

@@ -100,8 +100,8 @@ void machine_ready(Machine *m, const Entry *entry, int64_t rows) {
 
 void machine_step(const NnContext *context, const NnStep *s) {
     int64_t iterations = nn_iterations(context, s);
-    if (s->parts) nn_parallel(s->kernel, context, iterations, s->parts);
-    else s->kernel(context, 0, iterations);
+    if (s->parts) nn_parallel(s, context, iterations);
+    else s->kernel(context, 0, iterations, s->table);
 }
 
 static void run_steps(const NnContext *context, const NnEntryPoint *code) {

@@ -37,7 +37,7 @@ enum {
 // else. The rest of the share is read by who has taken a part; it stays until the job is over.
 typedef struct Share {
     _Alignas(128) atomic_uint_least64_t next;
-    NnKernel *kernel;
+    const NnStep *step;
     const NnContext *context;
     int64_t begin, end;
     int parts;
@@ -139,7 +139,7 @@ static void run_part(const Share *s, int part, char *scratch) {
         begin = s->begin + count * part / s->parts;
         end = s->begin + count * (part + 1) / s->parts;
     }
-    if (begin < end) s->kernel(&context, begin, end);
+    if (begin < end) s->step->kernel(&context, begin, end, s->step->table);
 }
 
 // Runs what nobody has taken yet of a share. The number of parts.
@@ -269,10 +269,11 @@ static bool is_alone(NnPool *pool) {
     return pool->is_alone;
 }
 
-void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations, int parts) {
+void nn_parallel(const NnStep *step, const NnContext *context, int64_t iterations) {
+    int parts = step->parts;
     NnPool *pool = context->pool;
     if (!pool || iterations <= 1 || is_alone(pool)) {
-        if (iterations > 0) kernel(context, 0, iterations);
+        if (iterations > 0) step->kernel(context, 0, iterations, step->table);
         return;
     }
     int64_t begun = parts > 1 ? nanoseconds() : 0;
@@ -283,7 +284,7 @@ void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations,
     atomic_store_explicit(&pool->left, (unsigned)((n - from) * parts), memory_order_relaxed);
     for (int i = n - 1; i >= 0; i--) {
         Share *s = &pool->share[i];
-        s->kernel = kernel;
+        s->step = step;
         s->context = context;
         s->begin = i * each + (i < rest ? i : rest);
         s->end = s->begin + each + (i < rest);

@@ -20,6 +20,6 @@ void threads_stop(NnPool *pool);
 // Splits a kernel's iterations into one contiguous share for each thread, which depend on the
 // number of threads alone, and these into so many parts (at least 1). Who has finished its own
 // share takes parts of the others'.
-void nn_parallel(NnKernel *kernel, const NnContext *context, int64_t iterations, int parts);
+void nn_parallel(const NnStep *step, const NnContext *context, int64_t iterations);
 
 #endif

@@ -27,7 +27,7 @@ static const V *aligned_words(Gen *k, const Scalar *s, Affine place, int64_t kno
     Code *g = k->g;
     V at = LLVMBuildTrunc(g->b, affine_i64(k, &place), g->t_i32, "");
     V first = LLVMBuildAdd(g->b, at, const_i32(g, -(int64_t)LANES * word), "");
-    emit_rand_words(g, frame_seed(k), s->site, frame_step(k), first, k->is_compact, drawn->word);
+    emit_rand_words(g, frame_seed(k), frame_site(k, s->site), frame_step(k), first, k->is_compact, drawn->word);
     drawn->block = block;
     drawn->when = now(k);
     return drawn->word;
@@ -41,7 +41,7 @@ static V drawn_word(Gen *k, const Scalar *s) {
         return aligned_words(k, s, place, known, word)[word];
     }
     V at = emit_scalar(k, s->arg[0]);
-    return emit_rand_word(k->g, frame_seed(k), s->site, frame_step(k), at);
+    return emit_rand_word(k->g, frame_seed(k), frame_site(k, s->site), frame_step(k), at);
 }
 
 V emit_draw(Gen *k, const Scalar *s) {

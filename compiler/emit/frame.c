@@ -86,6 +86,18 @@ static V offset_in_table(Gen *k, int number) {
     return LLVMBuildZExt(g->b, offset, g->t_i64, "");
 }
 
+// The site is known where there is no table: see_kernel numbered those of a shared body.
+V frame_site(Gen *k, uint32_t site) {
+    Code *g = k->g;
+    if (!k->table) return const_i32(g, site);
+    int number = 0;
+    while (k->sites.at[number] != site) number++;
+    BB saved = insert_before_end(k, k->entry);
+    V v = LLVMBuildTrunc(g->b, offset_in_table(k, k->buffers.n + number), g->t_i32, "");
+    insert_again(k, saved);
+    return v;
+}
+
 // A buffer's address, in the entry block.
 V frame_buffer(Gen *k, const Buffer *b) {
     int number = buffer_bit(k, b) - k->k->n_var - k->temps.n;

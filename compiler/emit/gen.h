@@ -37,7 +37,8 @@ struct Code {
     V fn;                // the function being built
     int lanes;           // of a vector in the open tile: LANES, or 8 or 4 where those suffice
     struct Debug *debug; // NULL without -g
-    Map *body_of;        // shared bodies of equal kernels: index into the key table
+    Map *bodies;         // hash of their key to Body * (body.h)
+    Map *body_of;        // Kernel * to Body *
 };
 
 // ---- values (value.c)
@@ -75,10 +76,10 @@ V emit_op(Code *g, Op op, Elem elem, Elem argument_elem, V *arg);
 
 // ---- draws (random.c)
 
-V emit_rand_word(Code *g, V seed, uint32_t site, V step, V place);
+V emit_rand_word(Code *g, V seed, V site, V step, V place);
 // The four words that serve places base .. base + 63, base a multiple of 64: lane l of
 // word w is the draw of place base + 16 w + l.
-void emit_rand_words(Code *g, V seed, uint32_t site, V step, V base, bool is_compact, V word[4]);
+void emit_rand_words(Code *g, V seed, V site, V step, V base, bool is_compact, V word[4]);
 V emit_rand_fraction(Code *g, V word, Elem real);          // the draw
 V emit_rand_below(Code *g, V word, Elem real, double x);   // draw < x
 
@@ -194,6 +195,8 @@ typedef struct Gen {  // one kernel
     Map *temp_of, *buffer_of; // id plus one to TempState *, Buffer * to number plus one
     VEC(TempState *) temps;
     VEC(const Buffer *) buffers;
+    VEC(uint32_t) sites;      // of draws
+    Map *calls;               // statements that are functions of their own (body.h)
     Map *facts;               // Scalar * to Facts *
     int visit;                // number of the current walk over scalars
     // Shared values.
@@ -212,9 +215,10 @@ typedef struct Gen {  // one kernel
     // The function's frame.
     BB entry;                  // ends in a branch to the rest
     V context, begin, end;
+    V first;                   // the outermost variable at `begin`, where threads share its loop
     V arena_base, scratch_base, seed, step;
     V extent[NN_EXTENTS];
-    V table;                   // offsets of the buffers of a shared body, or NULL
+    V table;                   // offsets of the buffers, then sites; NULL where they are known
     V *base;                   // addresses of the buffers
     const Stage *stage;        // what the current loop has transposed, or NULL
     V square[MAX_SQUARES + 1]; // memory for it; one at least is free
@@ -223,6 +227,7 @@ typedef struct Gen {  // one kernel
 } Gen;
 
 // memo.c: what scalars depend on, and values that are still good.
+void see_kernel(Gen *k);  // its temps, and what its table holds
 void facts_init(Gen *k);
 const uint64_t *scalar_deps(Gen *k, const Scalar *s);
 bool has_draws(Gen *k, const Scalar *s);         // in this walk, with what was not visited before
@@ -252,7 +257,8 @@ V frame_dim(Gen *k, Dim d);            // i64
 V frame_seed(Gen *k);
 V frame_step(Gen *k);
 V frame_buffer(Gen *k, const Buffer *b);
-T offset_type(const Code *g);                         // of the tables of shared kernels
+V frame_site(Gen *k, uint32_t site);   // i32
+T offset_type(const Code *g);          // of the tables of bodies
 // Builds at the end of another block, before its branch; then back to where it was.
 BB insert_before_end(Gen *k, BB block);
 void insert_again(Gen *k, BB saved);
@@ -318,16 +324,19 @@ void emit_block(Gen *k, const Block *b);
 void open_tile(Gen *k, const Stmt *s);
 void close_tile(Gen *k, const Stmt *s);
 
-// fn is (context, begin, end), and a table of the buffers' offsets where it is shared.
+// fn is (context, begin, end, table). `calls` are nests that are functions of their own (body.h).
 // is_cold: its code is to be small rather than fast.
-void emit_kernel(Code *g, const Kernel *k, V fn, bool has_table, bool is_cold);
+void emit_kernel(Code *g, const Kernel *k, V fn, Map *calls, bool has_table, bool is_cold);
 
-typedef struct Buffers {
-    const Buffer **at;
+typedef struct Table {  // what equal kernels may differ in, in the order of appearance
+    const Buffer **buffer;
     int n;
-} Buffers;
+    const uint32_t *site;  // of draws
+    int n_site;
+} Table;
 
-Buffers kernel_buffers(const Kernel *kernel, Arena *arena);
+Table kernel_table(const Kernel *kernel, Arena *arena);
+int table_count(Table t);
 
 // debug.c: lines of the source, with -g; nothing without.
 void debug_start(Code *g);
@@ -336,8 +345,9 @@ void debug_at(Code *g, Span span);
 void debug_end(Code *g);      // of a function
 void debug_finish(Code *g);
 
-// key.c: the text of a kernel with its buffers numbered in order, equal for equal code.
-void kernel_key(Text *out, const Kernel *k, Buffers buffers);
+// key.c: the text of a kernel with its variables, buffers and draws numbered in order, equal for
+// equal code.
+void kernel_key(Text *out, const Kernel *k, Table table);
 
 // target.c
 void target_open(Code *g);

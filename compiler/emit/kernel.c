@@ -7,7 +7,7 @@
 #include <llvm-c/DebugInfo.h>
 
 #include "base/die.h"
-#include "emit/gen.h"
+#include "emit/body.h"
 
 // ---- tiles
 
@@ -71,6 +71,7 @@ static void emit_tile(Gen *k, const Stmt *s) {
 // ---- statements
 
 static void emit_stmt(Gen *k, const Stmt *s) {
+    if (emit_call(k, s)) return;
     switch (s->kind) {
     case STMT_for: emit_for(k, s); break;
     case STMT_tile: emit_tile(k, s); break;
@@ -124,13 +125,14 @@ static void make_alias_scopes(Gen *k) {
     }
 }
 
-static Gen *gen_new(Code *g, Arena *arena, const Kernel *kernel) {
+static Gen *gen_new(Code *g, Arena *arena, const Kernel *kernel, Map *calls) {
     Gen *k = NEW(arena, Gen);
     k->g = g;
     k->arena = arena;
     k->k = kernel;
     k->temp_of = map_new(arena);
     k->buffer_of = map_new(arena);
+    k->calls = calls;
     k->var = NEW_ARRAY(arena, Var, kernel->n_var + 1);
     facts_init(k);
     k->base = NEW_ARRAY(arena, V, k->buffers.n + 1);
@@ -138,15 +140,19 @@ static Gen *gen_new(Code *g, Arena *arena, const Kernel *kernel) {
     return k;
 }
 
-// The buffers of a kernel in the order in which it names them: the order of its table.
-Buffers kernel_buffers(const Kernel *kernel, Arena *arena) {
+Table kernel_table(const Kernel *kernel, Arena *arena) {
     Gen *k = NEW(arena, Gen);
     k->arena = arena;
     k->k = kernel;
     k->temp_of = map_new(arena);
     k->buffer_of = map_new(arena);
-    facts_init(k);
-    return (Buffers){k->buffers.at, k->buffers.n};
+    k->calls = map_new(arena);
+    see_kernel(k);
+    return (Table){k->buffers.at, k->buffers.n, k->sites.at, k->sites.n};
+}
+
+int table_count(Table t) {
+    return t.n + t.n_site;
 }
 
 // Whether the kernel does what whole blocks of rows left over.
@@ -155,9 +161,9 @@ static bool is_rest(const Kernel *kernel) {
     return kernel->body.n == 1 && s->kind == STMT_for && s->loop.low.d.by;
 }
 
-void emit_kernel(Code *g, const Kernel *kernel, V fn, bool has_table, bool is_cold) {
+void emit_kernel(Code *g, const Kernel *kernel, V fn, Map *calls, bool has_table, bool is_cold) {
     Arena *arena = arena_new();
-    Gen *k = gen_new(g, arena, kernel);
+    Gen *k = gen_new(g, arena, kernel, calls);
     g->fn = fn;
     g->lanes = LANES;
     k->is_compact = is_cold || is_rest(kernel) || g->c->opt.opt_level == 0;

@@ -4,16 +4,31 @@
 
 typedef struct Key {
     Text *out;
-    Buffers buffers;
+    Table table;
+    Map *vars;     // to number plus one
     Map *scalars;  // to number plus one
     Map *temps;
 } Key;
 
 static int key_scalar(Key *k, const Scalar *s);
 
+static int key_var(Key *k, int var) {
+    intptr_t n = (intptr_t)map_get_int(k->vars, (uint64_t)var + 1);
+    if (n) return (int)n;
+    n = k->vars->n + 1;
+    map_set_int(k->vars, (uint64_t)var + 1, (void *)n);
+    return (int)n;
+}
+
+static int key_site(const Key *k, uint32_t site) {
+    int n = 0;
+    while (k->table.site[n] != site) n++;
+    return n;
+}
+
 static void key_affine(Key *k, const Affine *a) {
     for (int i = 0; i < a->n; i++)
-        text_printf(k->out, "%lld*%d+", (long long)a->t[i].c, a->t[i].slot);
+        text_printf(k->out, "%lld*%d+", (long long)a->t[i].c, key_var(k, a->t[i].slot));
     text_printf(k->out, "%lld", (long long)a->k);
 }
 
@@ -28,7 +43,7 @@ static int key_temp(Key *k, const Temp *t) {
 // Numbers come before the text that uses them, so every scalar stands on its own line.
 static void key_access(Key *k, const Access *a, const int *dyn) {
     int number = 0;
-    while (k->buffers.at[number] != a->buffer) number++;
+    while (k->table.buffer[number] != a->buffer) number++;
     text_printf(k->out, " b%d:%d:%d:%d[", number, a->buffer->kind, a->buffer->elem,
                 a->buffer->count >= INT32_MAX / 2);
     key_affine(k, &a->at);
@@ -62,8 +77,8 @@ static void key_leaf(Key *k, const Scalar *s) {
         if (elem_is_real(s->elem)) text_printf(k->out, " %a", s->real);
         else text_printf(k->out, " %lld", (long long)s->integer);
         break;
-    case OP_iv: text_printf(k->out, " %d", s->slot); break;
-    case OP_rand: text_printf(k->out, " %u", s->site); break;
+    case OP_iv: text_printf(k->out, " %d", key_var(k, s->slot)); break;
+    case OP_rand: text_printf(k->out, " %d", key_site(k, s->site)); break;
     case OP_temp: text_printf(k->out, " t%d", key_temp(k, s->temp)); break;
     default: break;
     }
@@ -118,7 +133,7 @@ static void key_stmt(Key *k, const Stmt *s) {
     int value;
     switch (s->kind) {
     case STMT_for:
-        text_printf(k->out, "for %d", s->loop.var);
+        text_printf(k->out, "for %d", key_var(k, s->loop.var));
         key_bound(k, s->loop.low);
         key_bound(k, s->loop.high);
         text_printf(k->out, " %lld %d", (long long)s->loop.step, s->loop.is_unrolled);
@@ -130,7 +145,7 @@ static void key_stmt(Key *k, const Stmt *s) {
     case STMT_tile:
         text_add(k->out, "tile");
         for (int i = 0; i < s->tile.n; i++)
-            text_printf(k->out, " %d %lld %d", s->tile.var[i].var, (long long)s->tile.var[i].size,
+            text_printf(k->out, " %d %lld %d", key_var(k, s->tile.var[i].var), (long long)s->tile.var[i].size,
                         s->tile.var[i].is_lanes);
         text_add(k->out, "\n");
         key_block(k, &s->tile.body);
@@ -151,7 +166,7 @@ static void key_stmt(Key *k, const Stmt *s) {
         break;
     case STMT_combine:
         text_printf(k->out, "combine t%d t%d %d %d\n", key_temp(k, s->combine.into),
-                    key_temp(k, s->combine.from), s->combine.red, s->combine.lane);
+                    key_temp(k, s->combine.from), s->combine.red, key_var(k, s->combine.lane));
         break;
     }
 }
@@ -163,15 +178,15 @@ static void key_block(Key *k, const Block *b) {
 
 // How far the loop of a parallel kernel goes is told by who calls it.
 static void key_parallel(Key *k, const Stmt *s) {
-    text_printf(k->out, "parallel %d", s->loop.var);
+    text_printf(k->out, "parallel %d", key_var(k, s->loop.var));
     key_bound(k, s->loop.low);
     text_printf(k->out, " %lld\n", (long long)s->loop.step);
     key_block(k, &s->loop.body);
 }
 
-void kernel_key(Text *out, const Kernel *kernel, Buffers buffers) {
+void kernel_key(Text *out, const Kernel *kernel, Table table) {
     Arena *arena = out->arena;
-    Key k = {out, buffers, map_new(arena), map_new(arena)};
+    Key k = {out, table, map_new(arena), map_new(arena), map_new(arena)};
     if (kernel->is_parallel) key_parallel(&k, kernel->body.at[0]);
     else key_block(&k, &kernel->body);
 }

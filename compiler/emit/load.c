@@ -62,8 +62,8 @@ char *load_arena(Loaded *l) {
 // What threads may share runs in two parts, one after the other.
 static void run_step(const NnContext *context, const NnStep *s) {
     int64_t n = nn_iterations(context, s), half = s->parts ? n / 2 : 0;
-    if (half) s->kernel(context, 0, half);
-    s->kernel(context, half, n);
+    if (half) s->kernel(context, 0, half, s->table);
+    s->kernel(context, half, n, s->table);
 }
 
 bool load_run(Loaded *l, const char *entry, const int64_t *extent, uint32_t seed, uint32_t step) {

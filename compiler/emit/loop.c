@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/die.h"
-#include "emit/gen.h"
+#include "emit/body.h"
 
 typedef struct Carried {  // a temp that the loop gives new values
     TempState *t;
@@ -19,6 +19,7 @@ typedef VEC(Carried) CarriedTemps;
 static void find_carried(Gen *k, const Block *b, CarriedTemps *out) {
     for (int i = 0; i < b->n; i++) {
         const Stmt *s = b->at[i];
+        if (touch_call(k, s)) continue;
         if (s->kind == STMT_for) find_carried(k, &s->loop.body, out);
         if (s->kind == STMT_tile) find_carried(k, &s->tile.body, out);
         if (s->kind == STMT_store) touch(k, buffer_bit(k, s->store.access.buffer));
@@ -37,6 +38,7 @@ static void find_carried(Gen *k, const Block *b, CarriedTemps *out) {
 static void forget_lets(Gen *k, const Block *b) {
     for (int i = 0; i < b->n; i++) {
         const Stmt *s = b->at[i];
+        if (map_has(k->calls, s)) continue;
         if (s->kind == STMT_for) forget_lets(k, &s->loop.body);
         if (s->kind == STMT_tile) forget_lets(k, &s->tile.body);
         if (s->kind == STMT_let) temp_state(k, s->set.temp)->value = NULL;
@@ -538,6 +540,7 @@ void emit_for(Gen *k, const Stmt *s) {
     }
     V step = const_i64(g, s->loop.step);
     V first = LLVMBuildNSWAdd(g->b, low, LLVMBuildNSWMul(g->b, k->begin, step, ""), "");
+    k->first = first;
     V end = LLVMBuildNSWAdd(g->b, low, LLVMBuildNSWMul(g->b, k->end, step, ""), "");
     emit_range(k, s, first, end, 1, false);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/die.h"
-#include "emit/gen.h"
+#include "emit/body.h"
 
 bool has_bit(const uint64_t *set, int bit) {
     return set[bit / 64] >> (bit % 64) & 1;
@@ -44,17 +44,27 @@ static void see_guards(Gen *k, const Guard *guard, int n) {
         if (guard[i].s) see_scalar(k, guard[i].s);
 }
 
+static void see_buffer(Gen *k, const Buffer *b) {
+    if (map_get(k->buffer_of, b)) return;
+    vec_push(k->arena, &k->buffers, b);
+    map_set(k->buffer_of, b, (void *)(intptr_t)k->buffers.n);
+}
+
 static void see_access(Gen *k, const Access *a) {
-    if (!map_get(k->buffer_of, a->buffer)) {
-        vec_push(k->arena, &k->buffers, a->buffer);
-        map_set(k->buffer_of, a->buffer, (void *)(intptr_t)k->buffers.n);
-    }
+    see_buffer(k, a->buffer);
     for (int i = 0; i < a->n_dyn; i++) see_scalar(k, a->dyn[i].s);
+}
+
+static void see_site(Gen *k, uint32_t site) {
+    for (int i = 0; i < k->sites.n; i++)
+        if (k->sites.at[i] == site) return;
+    vec_push(k->arena, &k->sites, site);
 }
 
 static void see_scalar(Gen *k, const Scalar *s) {
     if (map_has(k->facts, s)) return;
     map_set(k->facts, s, NULL);
+    if (s->op == OP_rand) see_site(k, s->site);
     for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) see_scalar(k, s->arg[i]);
     if (s->op != OP_load) return;
     see_access(k, &s->load->access);
@@ -62,9 +72,18 @@ static void see_scalar(Gen *k, const Scalar *s) {
     if (s->load->otherwise) see_scalar(k, s->load->otherwise);
 }
 
+static void see_call(Gen *k, const Call *call) {
+    for (int i = 0; i < call->table.n; i++) see_buffer(k, call->table.buffer[i]);
+}
+
 static void see_block(Gen *k, const Block *b) {
     for (int i = 0; i < b->n; i++) {
         const Stmt *s = b->at[i];
+        const Call *call = map_get(k->calls, s);
+        if (call) {
+            see_call(k, call);
+            continue;
+        }
         switch (s->kind) {
         case STMT_for:
             see_block(k, &s->loop.body);
@@ -184,6 +203,7 @@ static void spread_block(Spread *w, const Block *b) {
     Gen *k = w->k;
     for (int i = 0; i < b->n; i++) {
         const Stmt *s = b->at[i];
+        if (map_has(k->calls, s)) continue;
         if (s->kind == STMT_for) spread_block(w, &s->loop.body);
         if (s->kind == STMT_tile) {
             uint64_t *saved = w->open;
@@ -201,9 +221,13 @@ static void spread_block(Spread *w, const Block *b) {
     }
 }
 
-void facts_init(Gen *k) {
+void see_kernel(Gen *k) {
     k->facts = map_new(k->arena);
     see_block(k, &k->k->body);
+}
+
+void facts_init(Gen *k) {
+    see_kernel(k);
     int n_bit = k->k->n_var + k->temps.n + k->buffers.n;
     k->n_word = (n_bit + 63) / 64 + 1;
     k->changed = NEW_ARRAY(k->arena, int64_t, n_bit + 1);

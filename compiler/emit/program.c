@@ -5,109 +5,9 @@
 #include <zlib.h>
 
 #include "base/die.h"
-#include "emit/gen.h"
+#include "emit/body.h"
 #include "emit/output.h"
 #include "runtime/abi.h"
-
-// ---- kernels
-
-static V new_function(Code *g, const char *name, T *param, unsigned n) {
-    V fn = LLVMAddFunction(g->m, name, LLVMFunctionType(g->t_void, param, n, false));
-    LLVMSetLinkage(fn, LLVMInternalLinkage);
-    target_attributes(g, fn);
-    return fn;
-}
-
-static V kernel_function(Code *g, const char *fn, const Kernel *k) {
-    T param[3] = {g->t_ptr, g->t_i64, g->t_i64};
-    const char *name = arena_printf(g->arena, "%s.k%d_%s", fn, k->id, k->name ? k->name : "");
-    return new_function(g, name, param, 3);
-}
-
-// Entry points that run once in a while: their code is to be small.
-static bool is_cold(const LoopFunction *f) {
-    static const char *const cold[] = {"init", "gradients", "epoch_end", NULL};
-    for (int i = 0; cold[i]; i++)
-        if (!strcmp(f->name, cold[i])) return true;
-    return false;
-}
-
-typedef struct Shared {  // kernels with one key
-    const Kernel *first;
-    int n;
-    bool is_hot;
-    V body;
-} Shared;
-
-static uint64_t hash_of(const Code *g, const Kernel *k, Buffers buffers) {
-    (void)g;
-    Arena *arena = arena_new();
-    Text *text = text_new(arena);
-    kernel_key(text, k, buffers);
-    uint64_t hash = hash_bytes(text->at, text->n);
-    arena_free(arena);
-    return hash ? hash : 1;
-}
-
-static void count_shared(Code *g) {
-    g->body_of = map_new(g->arena);
-    for (int f = 0; f < g->p->fns.n; f++)
-        for (int i = 0; i < g->p->fns.at[f]->kernels.n; i++) {
-            const Kernel *k = g->p->fns.at[f]->kernels.at[i];
-            uint64_t hash = hash_of(g, k, kernel_buffers(k, g->arena));
-            Shared *s = map_get_int(g->body_of, hash);
-            if (!s) {
-                s = NEW(g->arena, Shared);
-                s->first = k;
-                map_set_int(g->body_of, hash, s);
-            }
-            s->n++;
-            s->is_hot |= !is_cold(g->p->fns.at[f]);
-        }
-}
-
-static V offsets_table(Code *g, V fn, Buffers buffers) {
-    T t = offset_type(g);
-    V *offset = NEW_ARRAY(g->arena, V, buffers.n + 1);
-    for (int i = 0; i < buffers.n; i++)
-        offset[i] = LLVMConstInt(t, (unsigned long long)buffers.at[i]->offset, false);
-    V value = LLVMConstArray2(t, offset, (uint64_t)buffers.n);
-    V table = LLVMAddGlobal(g->m, LLVMTypeOf(value), arena_printf(g->arena, "%s.offsets", LLVMGetValueName(fn)));
-    LLVMSetInitializer(table, value);
-    LLVMSetAlignment(table, t == g->t_i32 ? 4 : 8);  // else it is padded to 16
-    LLVMSetGlobalConstant(table, true);
-    LLVMSetLinkage(table, LLVMPrivateLinkage);
-    return table;
-}
-
-static V shared_body(Code *g, Shared *s) {
-    if (s->body) return s->body;
-    T param[4] = {g->t_ptr, g->t_i64, g->t_i64, g->t_ptr};
-    const char *name = arena_printf(g->arena, "body_%s", s->first->name ? s->first->name : "");
-    s->body = new_function(g, name, param, 4);
-    emit_kernel(g, s->first, s->body, true, !s->is_hot);
-    return s->body;
-}
-
-// A kernel whose code others have too calls it with a table of where its buffers lie.
-static V build_kernel(Code *g, const char *fn_name, const Kernel *k) {
-    Buffers buffers = kernel_buffers(k, g->arena);
-    Shared *s = map_get_int(g->body_of, hash_of(g, k, buffers));
-    V fn = kernel_function(g, fn_name, k);
-    if (s->n == 1) {
-        emit_kernel(g, k, fn, false, !s->is_hot);
-        return fn;
-    }
-    V body = shared_body(g, s);
-    debug_end(g);
-    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
-    V arg[4] = {LLVMGetParam(fn, 0), LLVMGetParam(fn, 1), LLVMGetParam(fn, 2),
-                offsets_table(g, fn, buffers)};
-    V call = LLVMBuildCall2(g->b, LLVMGlobalGetValueType(body), body, arg, 4, "");
-    LLVMSetTailCall(call, true);
-    LLVMBuildRetVoid(g->b);
-    return fn;
-}
 
 // ---- entry points
 
@@ -154,13 +54,14 @@ static NnStep range_of(const Kernel *k) {
 }
 
 // An NnStep.
-static V step(Code *g, const Kernel *k, V fn) {
+static V step(Code *g, const LoopFunction *f, const Kernel *k) {
     NnStep s = range_of(k);
     T t_i16 = LLVMInt16TypeInContext(g->cx);
-    V part[7] = {fn, const_i64(g, s.count), const_i32(g, s.from), const_i32(g, s.until),
+    V table, fn = kernel_body(g, k, arena_printf(g->arena, "%s.k%d_%s", f->name, k->id, k->name ? k->name : ""), &table);
+    V part[8] = {fn, table, const_i64(g, s.count), const_i32(g, s.from), const_i32(g, s.until),
                  const_i32(g, s.stride), LLVMConstInt(t_i16, (unsigned long long)s.by, true),
                  LLVMConstInt(t_i16, (unsigned long long)parts_of(k), false)};
-    return LLVMConstStructInContext(g->cx, part, 7, false);
+    return LLVMConstStructInContext(g->cx, part, 8, false);
 }
 
 // The table of an entry point's steps.
@@ -169,7 +70,7 @@ static V build_entry(Code *g, const LoopFunction *f) {
     V *row = NEW_ARRAY(g->arena, V, n + 1);
     for (int i = 0; i < n; i++) {
         const Kernel *k = f->kernels.at[i];
-        row[i] = step(g, k, build_kernel(g, f->name, k));
+        row[i] = step(g, f, k);
     }
     if (!n) return LLVMConstNull(g->t_ptr);
     V rows = LLVMConstArray2(LLVMTypeOf(row[0]), row, (uint64_t)n);
@@ -258,7 +159,7 @@ Code *code_new(Compiler *c, const Program *p, const EmitOptions *o) {
     make_types(g);
     target_open(g);
     debug_start(g);
-    count_shared(g);
+    find_bodies(g);
     V *steps = NEW_ARRAY(arena, V, p->fns.n + 1);
     for (int i = 0; i < p->fns.n; i++) steps[i] = build_entry(g, p->fns.at[i]);
     build_program(g, steps);

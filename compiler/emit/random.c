@@ -170,15 +170,15 @@ static V philox_function(Code *g, T word, T *type) {
     return fn;
 }
 
-static void four_words(Code *g, V counter, V seed, uint32_t site, V step, V word[4]) {
+static void four_words(Code *g, V counter, V seed, V site, V step, V word[4]) {
     T type;
     V fn = philox_function(g, LLVMTypeOf(counter), &type);
-    V arg[4] = {counter, seed, const_i32(g, site), step};
+    V arg[4] = {counter, seed, site, step};
     V out = LLVMBuildCall2(g->b, type, fn, arg, 4, "");
     for (unsigned i = 0; i < 4; i++) word[i] = LLVMBuildExtractValue(g->b, out, i, "");
 }
 
-V emit_rand_word(Code *g, V seed, uint32_t site, V step, V place) {
+V emit_rand_word(Code *g, V seed, V site, V step, V place) {
     LLVMBuilderRef b = g->b;
     V k[5];
     int64_t number[5] = {6, 16, 15, 4, 3};
@@ -196,12 +196,12 @@ V emit_rand_word(Code *g, V seed, uint32_t site, V step, V place) {
     return drawn;
 }
 
-void emit_rand_words(Code *g, V seed, uint32_t site, V step, V base, bool is_compact, V word[4]) {
+void emit_rand_words(Code *g, V seed, V site, V step, V base, bool is_compact, V word[4]) {
     LLVMBuilderRef b = g->b;
     V block = LLVMBuildLShr(b, base, const_i32(g, 2), "");  // (base / 64) * 16
     V counter = LLVMBuildAdd(b, splat(g, block), lane_numbers(g, 1, 0), "");
     if (is_compact) four_words(g, counter, seed, site, step, word);
-    else philox_inline(g, counter, seed, const_i32(g, site), step, word);
+    else philox_inline(g, counter, seed, site, step, word);
 }
 
 // The draw, a multiple n of 2^-24, is below x where n < x * 2^24 rounded up.

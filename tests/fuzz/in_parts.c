@@ -30,12 +30,12 @@ struct NnPool {
 static void run_step(const NnContext *context, const NnStep *s) {
     const struct NnPool *pool = context->pool;
     int64_t n = nn_iterations(context, s);
-    if (!s->parts) s->kernel(context, 0, n);
+    if (!s->parts) s->kernel(context, 0, n, s->table);
     for (int i = s->parts ? pool->parts : 0; i-- > 0;) {
         int64_t begin = n * i / pool->parts, end = n * (i + 1) / pool->parts;
         if (begin == end) continue;
         memset(pool->scratch, RUBBISH, (size_t)pool->scratch_bytes);
-        s->kernel(context, begin, end);
+        s->kernel(context, begin, end, s->table);
     }
 }
 
@@ -54,7 +54,7 @@ static void fork_always(Program *p) {
 
 Loaded *load_in_parts(Compiler *c, Program *p) {
     fork_always(p);
-    Code *code = code_new(c, p, &(EmitOptions){0});
+    Code *code = code_new(c, p, &(EmitOptions){.is_any_nest_long = true});
     code_optimize(code);
     Arena *arena = arena_new();
     Text *object = text_new(arena);

@@ -143,7 +143,8 @@ typedef struct Arena {
     int32_t step, stop;
 } Arena;
 
-static inline void fixture_forward(const NnContext *c, int64_t begin, int64_t end) {
+static inline void fixture_forward(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     Arena *a = (Arena *)c->arena;
     float *z = (float *)c->scratch;
     for (int64_t n = begin; n < end; n++) {
@@ -165,10 +166,11 @@ static inline void fixture_forward(const NnContext *c, int64_t begin, int64_t en
     }
 }
 
-static inline void fixture_losses(const NnContext *c, int64_t begin, int64_t end) {
+static inline void fixture_losses(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     (void)begin, (void)end;
     Arena *a = (Arena *)c->arena;
-    nn_parallel(fixture_forward, c, c->extent[0], 1);
+    nn_parallel(&(NnStep){.kernel = fixture_forward, .parts = 1}, c, c->extent[0]);
     a->loss = a->accuracy = 0;
     for (int64_t n = 0; n < c->extent[0]; n++) {
         a->loss += a->row_loss[n] * a->inv_rows;
@@ -178,7 +180,8 @@ static inline void fixture_losses(const NnContext *c, int64_t begin, int64_t end
 
 static bool fixture_is_wrong;  // the gradient is: gradcheck must see it
 
-static inline void fixture_gradient(const NnContext *c, int64_t begin, int64_t end) {
+static inline void fixture_gradient(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     Arena *a = (Arena *)c->arena;
     for (int64_t i = begin; i < end; i++) {
         for (int k = 0; k < CLASSES; k++) {
@@ -191,7 +194,8 @@ static inline void fixture_gradient(const NnContext *c, int64_t begin, int64_t e
     }
 }
 
-static inline void fixture_init(const NnContext *c, int64_t begin, int64_t end) {
+static inline void fixture_init(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     (void)begin, (void)end;
     Arena *a = (Arena *)c->arena;
     memset(a->b, 0, sizeof a->b);
@@ -202,18 +206,20 @@ static inline void fixture_init(const NnContext *c, int64_t begin, int64_t end) 
     }
 }
 
-static inline void fixture_gradients(const NnContext *c, int64_t begin, int64_t end) {
+static inline void fixture_gradients(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     (void)begin, (void)end;
-    fixture_losses(c, 0, 0);
-    nn_parallel(fixture_gradient, c, PIXELS + 1, 1);
+    fixture_losses(c, 0, 0, NULL);
+    nn_parallel(&(NnStep){.kernel = fixture_gradient, .parts = 1}, c, PIXELS + 1);
 }
 
 // A learning rate that falls with the step: a run that forgot its step would be seen.
-static inline void fixture_train_step(const NnContext *c, int64_t begin, int64_t end) {
+static inline void fixture_train_step(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     (void)begin, (void)end;
     Arena *a = (Arena *)c->arena;
     float lr = a->lr / (1 + 1e-4f * (float)a->step);
-    fixture_gradients(c, 0, 0);
+    fixture_gradients(c, 0, 0, NULL);
     for (int i = 0; i < PIXELS * CLASSES; i++) {
         a->mw[i] = 0.9f * a->mw[i] + a->gw[i];
         a->w[i] -= lr * a->mw[i];
@@ -224,7 +230,8 @@ static inline void fixture_train_step(const NnContext *c, int64_t begin, int64_t
     }
 }
 
-static inline void fixture_epoch_end(const NnContext *c, int64_t begin, int64_t end) {
+static inline void fixture_epoch_end(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     (void)begin, (void)end;
     Arena *a = (Arena *)c->arena;
     a->stop = a->valid_loss < a->stop_below;

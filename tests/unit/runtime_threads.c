@@ -14,7 +14,8 @@ typedef struct Seen {
     int32_t times[MOST], begin[MOST], end[MOST];  // the range that an iteration came in
 } Seen;
 
-static void note(const NnContext *c, int64_t begin, int64_t end) {
+static void note(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     Seen *seen = (Seen *)c->arena;
     ck_assert_int_eq(c->extent[0], 7);
     ck_assert_uint_eq(c->step, 5);
@@ -64,7 +65,7 @@ START_TEST(covers_every_iteration_once) {
         Team t = start(threads);
         for (int n = 0; n <= 64; n++) {
             memset(t.seen, 0, sizeof *t.seen);
-            nn_parallel(note, &t.context, n, 1);
+            nn_parallel(&(NnStep){.kernel = note, .parts = 1}, &t.context, n);
             for (int i = 0; i < MOST; i++) ck_assert_int_eq(t.seen->times[i], i < n);
             assert_parts(t.seen, n, threads);
         }
@@ -77,7 +78,7 @@ START_TEST(survives_many_jobs_and_pauses) {
     Team t = start(3);
     for (int i = 0; i < 3000; i++) {
         memset(t.seen->times, 0, 8 * sizeof(int32_t));
-        nn_parallel(note, &t.context, 8, 1 + i % 3);
+        nn_parallel(&(NnStep){.kernel = note, .parts = 1 + i % 3}, &t.context, 8);
         for (int k = 0; k < 8; k++) ck_assert_int_eq(t.seen->times[k], 1);
         if (i % 1000 == 0) usleep(5000);  // long enough to fall asleep
     }
@@ -85,13 +86,15 @@ START_TEST(survives_many_jobs_and_pauses) {
 }
 END_TEST
 
-static void nothing(const NnContext *c, int64_t begin, int64_t end) {
+static void nothing(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     (void)c;
     (void)begin;
     (void)end;
 }
 
-static void note_parts(const NnContext *c, int64_t begin, int64_t end) {
+static void note_parts(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     atomic_int *times = (atomic_int *)c->arena;
     memset(c->scratch, 1, STRIDE);
     for (int64_t i = begin; i < end; i++) atomic_fetch_add(&times[i], 1);
@@ -106,7 +109,7 @@ START_TEST(parts_cover_every_iteration_once) {
         for (int n = 0; n <= 64; n += 1 + n / 8)
             for (int parts = 1; parts <= 9; parts += 2) {
                 memset(times, 0, sizeof times);
-                nn_parallel(note_parts, &t.context, n, parts);
+                nn_parallel(&(NnStep){.kernel = note_parts, .parts = parts}, &t.context, n);
                 for (int i = 0; i < MOST; i++) ck_assert_int_eq(times[i], i < n);
             }
         stop(&t);
@@ -115,7 +118,8 @@ START_TEST(parts_cover_every_iteration_once) {
 END_TEST
 
 // Waits until the other thread is here, too.
-static void meet(const NnContext *c, int64_t begin, int64_t end) {
+static void meet(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     atomic_int *here = (atomic_int *)c->arena;
     (void)end;
     atomic_store(&here[begin], 1);
@@ -128,10 +132,10 @@ START_TEST(wakes_for_what_takes_longer) {
     for (int i = 0; i < 5; i++) {
         atomic_int here[2] = {0};
         usleep(2000);  // asleep
-        nn_parallel(nothing, &t.context, 2, 1);
+        nn_parallel(&(NnStep){.kernel = nothing, .parts = 1}, &t.context, 2);
         t.context.arena = (char *)here;
         double start = seconds_now();
-        nn_parallel(meet, &t.context, 2, 1);
+        nn_parallel(&(NnStep){.kernel = meet, .parts = 1}, &t.context, 2);
         ck_assert(seconds_now() - start < 10);
     }
     t.context.arena = (char *)t.seen;
@@ -140,7 +144,8 @@ START_TEST(wakes_for_what_takes_longer) {
 END_TEST
 
 // The second half keeps the first waiting.
-static void come_late(const NnContext *c, int64_t begin, int64_t end) {
+static void come_late(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     atomic_int *has_begun = (atomic_int *)c->arena;
     (void)end;
     if (begin) {
@@ -152,7 +157,8 @@ static void come_late(const NnContext *c, int64_t begin, int64_t end) {
     }
 }
 
-static void note_first(const NnContext *c, int64_t begin, int64_t end) {
+static void note_first(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     if (!begin) *(int64_t *)c->arena = end;
 }
 
@@ -162,20 +168,21 @@ START_TEST(works_alone_after_a_late_thread) {
     int64_t end = 0;
     double begun = seconds_now();
     t.context.arena = (char *)&has_begun;
-    nn_parallel(come_late, &t.context, 2, 1);
+    nn_parallel(&(NnStep){.kernel = come_late, .parts = 1}, &t.context, 2);
     ck_assert(seconds_now() - begun < 10);
     t.context.arena = (char *)&end;
-    nn_parallel(note_first, &t.context, 2, 1);
+    nn_parallel(&(NnStep){.kernel = note_first, .parts = 1}, &t.context, 2);
     if (threads_available() >= 2) ck_assert_int_eq(end, 2);
     usleep(20000);  // and together again
-    nn_parallel(note_first, &t.context, 2, 1);
+    nn_parallel(&(NnStep){.kernel = note_first, .parts = 1}, &t.context, 2);
     ck_assert_int_eq(end, 1);
     t.context.arena = (char *)t.seen;
     stop(&t);
 }
 END_TEST
 
-static void nested(const NnContext *c, int64_t begin, int64_t end) {
+static void nested(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
     (void)begin;
     (void)end;
     ck_assert_ptr_null(c->pool);
@@ -183,7 +190,7 @@ static void nested(const NnContext *c, int64_t begin, int64_t end) {
 
 START_TEST(kernels_run_alone_what_they_call_themselves) {
     Team t = start(2);
-    nn_parallel(nested, &t.context, 2, 1);
+    nn_parallel(&(NnStep){.kernel = nested, .parts = 1}, &t.context, 2);
     stop(&t);
 }
 END_TEST
@@ -216,9 +223,9 @@ END_TEST
 int main(int argc, char **argv) {
     if (argc > 1) {  // prints microseconds to fork and join so many threads
         Team t = start(atoi(argv[1]));
-        for (int i = 0; i < 10000; i++) nn_parallel(nothing, &t.context, 2, 1);
+        for (int i = 0; i < 10000; i++) nn_parallel(&(NnStep){.kernel = nothing, .parts = 1}, &t.context, 2);
         double begin = seconds_now();
-        for (int i = 0; i < 100000; i++) nn_parallel(nothing, &t.context, 2, 1);
+        for (int i = 0; i < 100000; i++) nn_parallel(&(NnStep){.kernel = nothing, .parts = 1}, &t.context, 2);
         printf("%.3f us\n", (seconds_now() - begin) * 10);
         stop(&t);
         return 0;
