@@ -150,10 +150,12 @@ static bool is_share_of(Sema *s, const Scalar *x, const Dim *extent, Dim d) {
     return false;
 }
 
-// The number of a winner among points whose first slot alone may be of a run-time extent.
+// The number of a winner: row-major at the largest extents, so that a run-time extent in any slot
+// but the first leaves numbers out.
 static bool is_number_below(const Index *x, Dim d) {
     Dim points = dim_const(1);
     for (int i = x->np; i < x->np + x->nr; i++) {
+        if (x->extent[i].by && i > x->np) return false;
         if (x->extent[i].by) points.by = x->extent[i].by;
         points.n *= x->extent[i].n;
     }
