@@ -209,13 +209,14 @@ static void clip(Sema *s, Gradients *g) {
     }
 }
 
-static Gradients gradients(Sema *s, Value *loss) {
+static Gradients gradients(Sema *s, Value *loss, const Map *places) {
     Gradients g = {.n = s->entry->params.n};
     g.at = NEW_ARRAY(s->arena, Exp *, g.n + 1);
     for (int i = 0; i < g.n; i++) {
         Kept *k = s->entry->params.at[i];
         if (is_frozen(s, k->leaf->leaf.name)) continue;
-        g.at[i] = exp_stored(s, build_grad(s->m, loss, k->leaf, k->span));
+        Value *place = map_get(places, k->leaf);
+        g.at[i] = exp_stored(s, build_grad(s->m, loss, place ? place : k->leaf, k->span));
     }
     clip(s, &g);
     return g;
@@ -247,10 +248,6 @@ static bool read_optimizer(Sema *s, const Node *entry, Optimizer *out) {
     if (f->kind != EXP_callable || f->callable.def->kind != NODE_optimizer)
         return fail(s, callee->span, "%s is no optimizer", exp_describe(s, f)), false;
     out->def = f->callable.def;
-    if (out->def->kid[3]) {
-        not_compiled(s, out->def->kid[3]->span, "an optimizer with `at` is");
-        return false;
-    }
     out->config = n->kind == NODE_call ? eval_args(s, n->kid[1]) : (Args){0};
     return check_config(s, out->def, out->config, n->span);
 }
@@ -286,8 +283,8 @@ static int read_optimizers(Sema *s, Optimizer **out) {
     return is_good ? n : -1;
 }
 
-// The first that names the parameter, else the one for all.
-static const Optimizer *optimizer_of(Sema *s, const Optimizer *o, int n, const Kept *k) {
+// The first that names the parameter, else the one for all, or NULL.
+static const Optimizer *find_optimizer(Sema *s, const Optimizer *o, int n, const Kept *k) {
     const Optimizer *general = NULL;
     for (int i = 0; i < n; i++) {
         const Node *paths = entry_paths(o[i].entry);
@@ -296,7 +293,12 @@ static const Optimizer *optimizer_of(Sema *s, const Optimizer *o, int n, const K
         else if (matches(s, paths->kid, paths->n, k->leaf->leaf.name))
             return &o[i];
     }
-    if (general || has_broken(s->train)) return general;
+    return general;
+}
+
+static const Optimizer *optimizer_of(Sema *s, const Optimizer *o, int n, const Kept *k) {
+    const Optimizer *found = find_optimizer(s, o, n, k);
+    if (found || has_broken(s->train)) return found;
     Diag *d = sema_error(s, o[0].entry->span, "no optimizer moves the parameter `%s`",
                          k->leaf->leaf.name);
     diag_note(d, k->span, "it is declared here");
@@ -316,20 +318,21 @@ static void finish_update(Sema *s, Kept *k, Exp *w, Span at) {
     if (!is_error(w)) function_update(s->entry->fn, k->leaf, w->stored.v, k->span);
 }
 
-// The names that an optimizer's body has: w, g and the number t of the step.
+// The names that an optimizer's body has: w, g (unless NULL) and the number t of the step.
 static void set_names(Sema *s, const Node *def, Kept *k, Exp *g, Span at) {
     const Node *w = def->kid[1];
     Exp *leaf = exp_stored(s, k->leaf);
     if (w->kid[0])
         leaf = match_type(s, w->kid[0], leaf, at, arena_printf(s->arena, "`%s`", w->name));
     frame_set(s, s->frame, VAR_argument, w->name, leaf, w->span);
-    frame_set(s, s->frame, VAR_argument, def->kid[2]->name, g, def->kid[2]->span);
+    if (g) frame_set(s, s->frame, VAR_argument, def->kid[2]->name, g, def->kid[2]->span);
     if (has_word(def->kid[0], "t")) return;
     Scalar *t = to_real(s, read_scalar(s, run_input(s, "run.step", ELEM_i32)));
     frame_set(s, s->frame, VAR_argument, sema_name(s, "t"), stored_scalar(s, t, at, "t"), w->span);
 }
 
-static void update(Sema *s, const Optimizer *o, Kept *k, Exp *g) {
+// The frame in which an optimizer's expressions stand for one parameter.
+static Frame *enter(Sema *s, const Optimizer *o, Kept *k, Exp *g) {
     const Node *def = o->def;
     map_set(s->uses, def, (void *)def);
     Span at = o->entry->kid[0]->span;
@@ -342,11 +345,71 @@ static void update(Sema *s, const Optimizer *o, Kept *k, Exp *g) {
     f->kept_type = &k->leaf->type;
     bind_params(s, def->kid[0], o->config, at, arena_printf(s->arena, "`%s`", def->name));
     set_names(s, def, k, g, at);
+    return f;
+}
+
+static void update(Sema *s, const Optimizer *o, Kept *k, Exp *g) {
+    const Node *def = o->def;
+    Frame *f = enter(s, o, k, g);
     run_block(s, def->kid[4]);
     Var *after = frame_var(f, def->kid[1]->name);
     if (after->node) map_set(s->uses, after->node, after);
     finish_update(s, k, after->e, o->entry->span);
     frame_pop(s);
+}
+
+// ---- `at E`: what is differentiated is the loss with E in place of the parameter
+
+static Value *elsewhere(Sema *s, const Optimizer *o, Kept *k) {
+    const Node *at = o->def->kid[3], *block = o->def->kid[4];
+    enter(s, o, k, NULL);
+    for (int i = 0; i < block->n; i++)
+        if (block->kid[i]->kind == NODE_state_def) define_state(s, block->kid[i]);
+    Exp *e = expr_plain(s, at);
+    if (!is_error(e) && !is_scalar_like(e))
+        e = fail(s, at->span, "the gradient is taken at a tensor like `%s`, and this is %s",
+                 o->def->kid[1]->name, exp_describe(s, e));
+    if (!is_error(e)) e = fit_type(s, e, &k->leaf->type, NULL, at->span, NULL);
+    frame_pop(s);
+    return is_error(e) ? NULL : e->stored.v;
+}
+
+static Value *move_leaf(void *context, Module *m, Value *v) {
+    (void)m;
+    Value *to = map_get(context, v);
+    return to ? to : v;
+}
+
+// The loss, and whatever else the step has computed so far, at the places in `to`.
+static Value *move_step(Sema *s, Value *loss, Map *to) {
+    Entry *e = s->entry;
+    Function all = {.m = s->m};
+    vec_push(s->arena, &all.results, ((Result){NULL, loss}));
+    for (int i = 0; i < e->fn->results.n; i++)
+        vec_push(s->arena, &all.results, e->fn->results.at[i]);
+    for (int i = 0; i < e->states.n; i++)
+        vec_push(s->arena, &all.results,
+                 ((Result){NULL, map_get(e->version, e->states.at[i]->leaf)}));
+    function_rewrite(&all, move_leaf, to);
+    for (int i = 0; i < e->fn->results.n; i++) e->fn->results.at[i].v = all.results.at[1 + i].v;
+    for (int i = 0; i < e->states.n; i++)
+        map_set(e->version, e->states.at[i]->leaf, all.results.at[1 + e->fn->results.n + i].v);
+    return all.results.at[0].v;
+}
+
+// Where each parameter's gradient is taken: the leaf, or what its optimizer says behind `at`.
+static Map *read_places(Sema *s, const Optimizer *o, int n) {
+    Map *to = map_new(s->arena);
+    for (int i = 0; i < s->entry->params.n; i++) {
+        Kept *k = s->entry->params.at[i];
+        if (is_frozen(s, k->leaf->leaf.name)) continue;
+        int n_slot = s->slots.n;
+        const Optimizer *own = find_optimizer(s, o, n, k);
+        Value *at = own && own->def->kid[3] ? elsewhere(s, own, k) : NULL;
+        if (at) map_set(to, k->leaf, at);
+        s->slots.n = n_slot;
+    }
+    return to;
 }
 
 // States of frozen layers stay as they are.
@@ -366,7 +429,11 @@ void build_updates(Sema *s, Value *loss) {
         check_paths(s, entry->kid, entry_args(entry));
     freeze_states(s);
     if (n <= 0 || !loss) return;
-    Gradients g = gradients(s, loss);
+    int n_errors = diag_errors(s->c->diags);
+    Map *places = read_places(s, o, n);
+    if (diag_errors(s->c->diags) != n_errors) return;
+    if (places->n) loss = move_step(s, loss, places);
+    Gradients g = gradients(s, loss, places);
     for (int i = 0; i < g.n; i++) {
         int n_slot = s->slots.n;
         Kept *k = s->entry->params.at[i];
