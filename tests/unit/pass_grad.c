@@ -343,6 +343,28 @@ START_TEST(stop_blocks) {
 }
 END_TEST
 
+// Each smooth scalar function twice: its first derivative as a vector, which is then differentiated.
+START_TEST(second_derivatives_of_functions) {
+    static const char *const f[] = {
+        "exp(%x[i])", "log(abs(%x[i]) + 0.2)", "log1p(%x[i] * %x[i])", "tanh(%x[i])",
+        "sigmoid(%x[i])", "erf(%x[i])", "sin(%x[i])", "cos(%x[i])", "sqrt(%x[i] * %x[i] + 0.3)",
+        "1.0 / (%x[i] * %x[i] + 0.5)", "%x[i] / (2.0 + sin(%x[i]))", "pow(abs(%x[i]) + 0.3, 2.5)",
+        "pow(%x[i], 3.0)", "pow(exp(%x[i]), %x[i])", "pow(2.0, %x[i])", "%x[i] * %x[i] * %x[i]",
+        "max(%x[i], 0.0) + log1p(exp(min(-%x[i], %x[i])))",
+        "0.5 * %x[i] * (1.0 + erf(%x[i] * 0.7071067811865476))", "%x[i] * sigmoid(%x[i])",
+        "if %x[i] < 0.3 then exp(%x[i]) * %x[i] else sin(%x[i] * 2.0)",
+    };
+    for (size_t i = 0; i < sizeof f / sizeof *f; i++) {
+        char line[512];
+        snprintf(line, sizeof line,
+                 "%%0 = index [i<5] %s\n%%1 = index [| a<5] sum %%0[a] * to_real(a + 1)\n"
+                 "%%9 = grad %%1 wrt %%x",
+                 f[i]);
+        vector_grads("param x f64[5]", "", line, 5);
+    }
+}
+END_TEST
+
 START_TEST(shared_parameters_and_networks) {
     matrix_grads("param w f64[4, 4] param g f64[4]", "x f64[batch, 4]",
                  "%0 = index [n<batch, u<4 | a<4] sum %x[n, a] * %w[a, u]\n"
@@ -440,6 +462,7 @@ int main(void) {
     tcase_add_test(t, shared_parameters_and_networks);
     tcase_add_test(t, losses);
     tcase_add_test(t, second_derivatives);
+    tcase_add_test(t, second_derivatives_of_functions);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

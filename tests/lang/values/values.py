@@ -108,6 +108,9 @@ cases = [
     ("hessian", 9, "w: [3] = 0.5; t[n] = sum[i < 3] x[n, i] * w[i]; s = sum[n] exp(t[n]) * x[n, 0]; g = grad(s, w); "
      "h[i, j] = grad(g[i], w)[j]; z[n, (i, j)] = h[i, j] * x[n, 1]; return z",
      lambda x, k: x[1] * np.einsum("n,ni,nj->ij", np.exp(X[:, :3].sum(1) / 2) * X[:, 0], X[:, :3], X[:, :3])),
+    ("hessian times a vector", 12, "s = sum[n] (sum[i] x[n, i] ^ 2) ^ 1.5; g = grad(s, x); "
+     "v[i < 12] = i - 4; p = sum[n, i] g[n, i] * v[i]; return grad(p, x)",
+     lambda x, k: 3 * np.sqrt(x @ x) * (np.arange(12) - 4) + 3 * (x @ (np.arange(12) - 4)) * x / np.sqrt(x @ x)),
     ("derivative of a part", 12, "y = x ^ 2; j[n, a < 5] = grad(y[n, 2 * a + 1], x)[n, 2 * a + 1]; z[n, i] = x[n, i] + j[n, 3]; return z",
      lambda x, k: x + 2 * x[7]),
     ("stopped", 12, "s = sum[n, i] x[n, i] * stop(x[n, i]); return grad(s, x)", lambda x, k: x),
