@@ -114,7 +114,7 @@ layer_of = $(firstword $(subst _, ,$(1)))
 $(BUILD)/unit/runtime_%: tests/unit/runtime_%.c $(BUILD)/libnnrt.a
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(FLAGS) -no-pie -o $@ $< $(BUILD)/libnnrt.a $(shell pkg-config --libs check) -lz -lm -lpthread
+	$(Q)$(CC) $(FLAGS) -no-pie -o $@ $< $(BUILD)/libnnrt.a $(shell pkg-config --libs check) -ljpeg -lpng -lz -lm -lpthread
 $(BUILD)/unit/%: tests/unit/%.c $$(foreach l,$$(unit_libs_$$(call layer_of,$$*)),$$(call lib,$$(l)))
 	$(call say,CC,$<)
 	@mkdir -p $(@D)

@@ -13,6 +13,7 @@
 #include "runtime/input.h"
 #include "runtime/output.h"
 #include "runtime/safetensors.h"
+#include "runtime/words.h"
 
 // ---- the session as metadata: alternating keys and values
 
@@ -88,6 +89,10 @@ static void put_session(Pairs *p, const Run *run) {
     for (int i = 0; i < m->n_hyper; i++) {
         put(p, mem_format(p->mem, "hyper.%s", m->hyper[i].name),
             mem_format(p->mem, "%a", run->machine.hyper[i]));
+    }
+    for (int i = 0; nn_words_of && i < m->data.n_field; i++) {
+        const char *key, *words = nn_words_of(run, i, p->mem, &key);
+        if (words) put(p, key, words);
     }
     put(p, "history", s->history.data ? s->history.data : "");
 }
@@ -317,6 +322,7 @@ static void load_checkpoint(Run *run, const char *path, bool with_session) {
     safetensors_read(&st, &mem, path);
     load_tensors(run, &st, with_session ? WANT_all : WANT_parts);
     load_hypers(run, &st, &mem);
+    if (with_session && nn_words_check) nn_words_check(run, &st, &mem);
     if (with_session) load_session(run, &st);
     check_origin(run, &st);
     safetensors_free(&st);
@@ -346,6 +352,11 @@ static const char *trained_path(Run *run) {
     if (!path_is_folder(path)) return path;
     const char *best = checkpoint_path(&run->mem, path, "best");
     return path_exists(best) ? best : checkpoint_path(&run->mem, path, "last");
+}
+
+void run_load_words(Run *run) {
+    data_words(&run->data, &run->mem, &run->manifest->data);
+    if (nn_words_load) nn_words_load(run, run->options.load ? run->options.load : trained_path(run));
 }
 
 void run_load_trained(Run *run) {

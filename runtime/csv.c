@@ -139,7 +139,7 @@ static void add_target(Header *h, int i, Column *column, int64_t element) {
     h->target[i] = t;
 }
 
-static void aim(const Csv *csv, Header *h, Column *column, int64_t element, const char *name) {
+static int place_of(const Csv *csv, const Header *h, const Column *column, const char *name) {
     int found = -1;
     for (int i = 0; i < h->n; i++) {
         if (strcmp(h->name[i], name) != 0) continue;
@@ -153,7 +153,23 @@ static void aim(const Csv *csv, Header *h, Column *column, int64_t element, cons
         fail("%s: line 1: no column %s, expected for %s; the first of %d is %s", csv->in.path, name,
              column->name, h->n, h->name[0]);
     }
-    add_target(h, found, column, element);
+    return found;
+}
+
+static void aim(const Csv *csv, Header *h, Column *column) {
+    const Field *f = column->field;
+    int64_t element = 0, want = tensor_row_count(column->tensor);
+    for (int k = 0; k < f->n_column; k++) {
+        int from = place_of(csv, h, column, f->column[k]);
+        int to = f->until && f->until[k] ? place_of(csv, h, column, f->until[k]) : from;
+        for (int i = from; i <= to; i++, element++) {
+            if (element < want) add_target(h, i, column, element);
+        }
+    }
+    if (element != want) {
+        fail("%s: line 1: %" PRId64 " columns for %s, expected %" PRId64, csv->in.path, element,
+             column->name, want);
+    }
 }
 
 // A column whose field names none takes all of the file's, in their order.
@@ -198,10 +214,24 @@ static double read_number(const Csv *csv, const char *column) {
     return x;
 }
 
+static void store_word(const Csv *csv, const Header *h, int i, const Target *to, int64_t row) {
+    const char *text = csv->cell.data;
+    const char *expected =
+        is_missing(text) ? "a word" : nn_words_store(to->column, row, text, h->mem);
+    if (expected) refuse(csv, h->name[i], expected);
+}
+
 static void store_cell(const Csv *csv, const Header *h, int i, int64_t row) {
     if (!h->target[i]) return;
-    double x = read_number(csv, h->name[i]);
+    bool is_number = false;
+    double x = 0;
     for (const Target *to = h->target[i]; to; to = to->next) {
+        if (to->column->words) {
+            store_word(csv, h, i, to, row);
+            continue;
+        }
+        if (!is_number) x = read_number(csv, h->name[i]);
+        is_number = true;
         char text[64];
         Elem e = to->column->tensor->elem;
         const char *expected = elem_refusal(e, to->column->below, x, text);
@@ -236,7 +266,7 @@ void csv_read(Dataset *d, const char *path) {
             aim_all(csv, &h, &d->column[c]);
             continue;
         }
-        for (int k = 0; k < f->n_column; k++) aim(csv, &h, &d->column[c], k, f->column[k]);
+        aim(csv, &h, &d->column[c]);
     }
     while (begin_row(csv)) {
         if (d->rows == d->room) dataset_reserve(d, d->room ? 2 * d->room : 1024);

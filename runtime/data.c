@@ -79,9 +79,23 @@ static _Noreturn void fail_missing(const Manifest *m, const char *from) {
     fail("%s: no %s in this folder, expected %s", from, path_base(block->path), expected);
 }
 
+void data_words(Data *d, Mem *mem, const DataBlock *block) {
+    if (d->words) return;
+    d->words = mem_array(mem, (size_t)block->n_field, sizeof *d->words);
+    for (int i = 0; i < block->n_field; i++) d->words[i].mem = mem;
+}
+
+void data_name_classes(const Data *d, const DataBlock *block, Dataset *rows) {
+    for (int i = 0; i < rows->n; i++) {
+        Column *c = &rows->column[i];
+        if (c->field && c->field->is_words) c->words = &d->words[c->field - block->field];
+    }
+}
+
 void data_load(Data *d, Mem *mem, const Manifest *m, const char *from) {
     const DataBlock *block = &m->data;
-    *d = (Data){0};
+    data_words(d, mem, block);
+    *d = (Data){.words = d->words};
     if (!block->from) fail("this program has no data block");
     if (from && block->rows) {
         fail("--data %s: the data %s are generated, from no file", from, block->name);
@@ -90,6 +104,8 @@ void data_load(Data *d, Mem *mem, const Manifest *m, const char *from) {
     if (!path) fail_missing(m, from);
     d->pool = dataset_of_fields(mem, block);
     d->held_out = dataset_of_fields(mem, block);
+    data_name_classes(d, block, &d->pool);
+    data_name_classes(d, block, &d->held_out);
     if (block->rows) d->pool.rows = block->rows;
     else reader_of(block)->read(d, mem, block, path);
     d->held_out.first = d->pool.rows;

@@ -15,11 +15,16 @@ typedef struct Data {
     bool is_loaded;
     Dataset pool, held_out;  // held_out: IDX's t10k pair
     Split split[N_SPLIT];    // no rows: the program has no such split
+    Words *words;            // of each field of the data block; none where classes have no names
 } Data;
 
 // Finds and reads all files, and splits the rows. `from` is what --data says, or null.
 void data_load(Data *d, Mem *mem, const Manifest *manifest, const char *from);
 void data_free(Data *d);
+// Room for the fields' words, unless there is.
+void data_words(Data *d, Mem *mem, const DataBlock *block);
+// The words of a column's classes become the data's.
+void data_name_classes(const Data *d, const DataBlock *block, Dataset *rows);
 
 // The folder or file that the data block reads, or null where it is in none of the places.
 const char *data_find(Mem *mem, const Manifest *manifest, const char *from);

@@ -3,12 +3,14 @@
 #define NN_RUNTIME_DATASET_H
 
 #include "runtime/manifest.h"
+#include "runtime/words.h"
 
 typedef struct Column {
     const char *name;      // the field's
     const Tensor *tensor;  // where a batch of it goes
     const Field *field;    // null for synthetic rows
     int64_t below;         // number of classes, 0 for none
+    Words *words;          // that the classes stand for, or null
     char *data;            // rows * row_bytes
     int64_t row_bytes;
 } Column;

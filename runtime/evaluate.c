@@ -47,6 +47,7 @@ Split run_some_rows(Run *run, const Entry *entry, Dataset *synthetic) {
 
 int run_eval(Run *run) {
     const Options *o = &run->options;
+    run_load_words(run);
     data_load(&run->data, &run->mem, run->manifest, o->data);
     const Split *split = &run->data.split[o->split];
     if (split->rows == 0) {

@@ -157,15 +157,19 @@ static void read_field(Mem *mem, Field *f, const Json *json, const Manifest *m) 
     int64_t below = 0;
     json_integer(json_get(json, "class"), &below);
     f->below = below > 0 ? below : f->tensor->below;
+    f->is_words = json_get(json, "words") != NULL;
     f->part = json_text(json_get(json, "part"), NULL);
     if (f->part) return;
     const Json *columns = json_get(json, "columns");
     f->column = mem_array(mem, (size_t)count_of(columns), sizeof *f->column);
+    f->until = mem_array(mem, (size_t)count_of(columns), sizeof *f->until);
     for (const Json *c = columns ? columns->first : NULL; c; c = c->next) {
-        if (c->kind != JSON_string) broken("bad column in field", f->name);
-        f->column[f->n_column++] = c->text;
+        const Json *first = c->kind == JSON_array ? c->first : c;
+        const char *name = json_text(first, NULL);
+        if (!name) broken("bad column in field", f->name);
+        if (first != c) f->until[f->n_column] = json_text(first->next, NULL);
+        f->column[f->n_column++] = name;
     }
-    if (f->n_column != tensor_row_count(f->tensor)) broken("columns and shape of field", f->name);
 }
 
 static void read_split(SplitRule *rule, const Json *json) {

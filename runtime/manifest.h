@@ -39,6 +39,8 @@ typedef struct Field {
     int n_column;
     const char **column;
     int64_t below;  // number of classes, 0 for none
+    bool is_words;       // classes stand for words of the file
+    const char **until;  // beside each column: the last of a range by place, or null
 } Field;
 
 typedef enum SplitKind { SPLIT_train, SPLIT_valid, SPLIT_test, N_SPLIT } SplitKind;

@@ -13,6 +13,8 @@
 static Dataset read_rows(Run *run, const Entry *entry) {
     const char *path = run->options.file;
     Dataset d = dataset_of_inputs(&run->mem, run->manifest, entry);
+    run_load_words(run);
+    data_name_classes(&run->data, &run->manifest->data, &d);
     if (d.n == 0) fail("this program's model has no input to read from %s", path);
     reader_of_file(path)->rows(&d, &run->mem, path);
     return d;
@@ -23,13 +25,22 @@ static bool is_shown(const Result *r) {
     return r->tensor->by_batch;
 }
 
-// The winning element is a class where labels of that many classes are what is trained on.
-static bool has_class(const Manifest *m, const Tensor *t) {
-    if (t->rank != 2 || !elem_is_real(t->elem)) return false;
+// The winning element is a class where labels of that many classes are what is trained on: their
+// field, or null.
+static const Field *field_of_classes(const Manifest *m, const Tensor *t) {
+    if (t->rank != 2 || !elem_is_real(t->elem)) return NULL;
     for (int i = 0; i < m->data.n_field; i++) {
-        if (m->data.field[i].below == t->dim[1] && t->dim[1] > 1) return true;
+        if (m->data.field[i].below == t->dim[1] && t->dim[1] > 1) return &m->data.field[i];
     }
-    return false;
+    return NULL;
+}
+
+// By its name where it has one.
+static void print_class(Buffer *b, const Run *run, const Field *f, int64_t class) {
+    const Words *w = &run->data.words[f - run->manifest->data.field];
+    buffer_add(b, ",", 1);
+    if (nn_words_print && class < w->n) nn_words_print(b, w, class);
+    else buffer_format(b, "%" PRId64, class);
 }
 
 static void print_header(Buffer *b, const Manifest *m, const Entry *entry) {
@@ -44,13 +55,13 @@ static void print_header(Buffer *b, const Manifest *m, const Entry *entry) {
             comma = ",";
         }
         bool is_alone = strcmp(r->name, "output") == 0;
-        if (has_class(m, r->tensor))
+        if (field_of_classes(m, r->tensor))
             buffer_format(b, ",%s%sclass", is_alone ? "" : r->name, is_alone ? "" : ".");
     }
     buffer_format(b, "\n");
 }
 
-static void print_tensor_row(Buffer *b, const Manifest *m, const Tensor *t, const char *data,
+static void print_tensor_row(Buffer *b, const Run *run, const Tensor *t, const char *data,
                              int64_t row, bool is_first) {
     int64_t n = tensor_row_count(t), best = 0;
     for (int64_t k = 0; k < n; k++) {
@@ -59,15 +70,17 @@ static void print_tensor_row(Buffer *b, const Manifest *m, const Tensor *t, cons
         if (!is_first || k > 0) buffer_add(b, ",", 1);
         buffer_format(b, "%.*g", t->elem == ELEM_f64 ? 17 : 9, x);
     }
-    if (has_class(m, t)) buffer_format(b, ",%" PRId64, best);
+    const Field *classes = field_of_classes(run->manifest, t);
+    if (classes) print_class(b, run, classes, best);
 }
 
-static void print_row(Buffer *b, const Machine *m, const Entry *entry, int64_t row) {
+static void print_row(Buffer *b, const Run *run, const Entry *entry, int64_t row) {
+    const Machine *m = &run->machine;
     bool is_first = true;
     for (int i = 0; i < entry->n_result; i++) {
         const Tensor *t = entry->result[i].tensor;
         if (!is_shown(&entry->result[i])) continue;
-        print_tensor_row(b, m->manifest, t, machine_data(m, t), row, is_first);
+        print_tensor_row(b, run, t, machine_data(m, t), row, is_first);
         is_first = false;
     }
     buffer_format(b, "\n");
@@ -115,7 +128,7 @@ static void print_all(Run *run, const Entry *entry, const Split *split, const Te
         int64_t n = split->rows - begin < batch ? split->rows - begin : batch;
         batch_fill(m, entry, split, NULL, begin, n);
         machine_run_batch(m, entry, begin / batch, n);
-        for (int64_t row = 0; row < n && !array; row++) print_row(&b, m, entry, row);
+        for (int64_t row = 0; row < n && !array; row++) print_row(&b, run, entry, row);
         emit(o, &b);
         if (!array) continue;
         int64_t row_bytes = tensor_bytes(array) / array->dim[0];

@@ -6,14 +6,15 @@
 
 // Those that a program names are there; the others' addresses are null.
 #pragma weak nn_reader_idx
+#pragma weak nn_reader_folder
 #pragma weak nn_reader_npy
 #pragma weak nn_reader_npz
 #pragma weak nn_reader_safetensors
 
 // CSV last: it takes any file.
 static const Reader *const reader[] = {
-    &nn_reader_idx, &nn_reader_npy,         &npy_file,
-    &nn_reader_npz, &nn_reader_safetensors, &nn_reader_csv,
+    &nn_reader_folder, &nn_reader_idx,         &nn_reader_npy, &npy_file,
+    &nn_reader_npz,    &nn_reader_safetensors, &nn_reader_csv,
 };
 enum { N_READER = sizeof reader / sizeof *reader };
 

@@ -18,7 +18,7 @@ typedef struct Reader {
     void (*rows)(Dataset *d, Mem *mem, const char *path);
 } Reader;
 
-extern const Reader nn_reader_csv, nn_reader_idx, nn_reader_npy, nn_reader_npz, nn_reader_safetensors;
+extern const Reader nn_reader_csv, nn_reader_folder, nn_reader_idx, nn_reader_npy, nn_reader_npz, nn_reader_safetensors;
 extern const Reader npy_file;  // for predict alone
 
 const Reader *reader_named(const char *name);  // null: not in this program

@@ -41,6 +41,9 @@ int run_info(Run *run);
 
 void run_init(Run *run);  // initial weights and states, by the `init` entry
 
+// Before data are read that a checkpoint judges: the words that it keeps (runtime/words.h).
+void run_load_words(Run *run);
+
 // Loads what --load, else --ckpt, else the default checkpoint folder name: best before last.
 void run_load_trained(Run *run);
 

@@ -10,6 +10,6 @@
 // Fills them all from the run's data, which it loads for `predict`; with seeded random rows for
 // commands that go without data. False, and nothing is done, where a prediction does without: it
 // reads none itself, and what `init` makes of them is loaded.
-bool whole_fill(Run *run) __attribute__((weak));
+bool whole_fill(Run *run) __attribute__((weak, visibility("hidden")));
 
 #endif

@@ -195,3 +195,74 @@ sed 's/"x"/"z"/' arrays/tensors.safetensors > arrays/names.safetensors
 refuses safetensors-no-array 'names.safetensors: no tensor x, expected for x; the first is z' $train arrays/names.safetensors
 head -c 150 arrays/tensors.safetensors > arrays/cut.safetensors
 refuses safetensors-cut 'cut.safetensors: truncated' $train arrays/cut.safetensors
+
+# ---- image folders: pictures that Pillow made and read (tests/data/images.py)
+cp -r "$root/tests/data/images" .
+sed 's/\[6, 5, 3\]/[6, 5, 1]/' "$root/tests/data/images.nn" > grey.nn
+cp "$root/tests/data/images.nn" rgb.nn
+for name in rgb grey; do
+    "$nnc" $name.nn -o $name > nnc.out 2>&1 || fail data/$name "$(first nnc.out)"
+    ./$name train --quiet --ckpt $name.ckpt > out 2> err || fail data/$name-train "$(first err)"
+    ./$name predict images/train --ckpt $name.ckpt > out 2> err
+    check data/images-$name "$(first err)" cmp -s out images/$name.csv
+done
+./rgb eval --split train --ckpt rgb.ckpt > out 2>&1
+check data/images-classes "$(first out)" grep -q 'label_mean 0.875 (8 rows)' out
+./rgb eval --split test --ckpt rgb.ckpt > out 2>&1
+check data/images-classes-of-test "$(first out)" grep -q 'label_mean 1 (2 rows)' out
+predict="./rgb predict --ckpt rgb.ckpt"
+refuses image-size 'wide.png: 6 x 10 pixels, expected 6 x 5' $predict images/other/wide.png
+refuses image-cmyk 'cmyk.jpg: .*CMYK' $predict images/other/cmyk.jpg
+pictures() {  # a copy of the folder to spoil
+    rm -rf "$1"
+    cp -r images "$1"
+}
+train="./rgb train --quiet --ckpt c --data"
+pictures cut; head -c 500 images/train/bee/c.jpg > cut/train/bee/c.jpg
+refuses image-jpeg-cut 'cut/train/bee/c.jpg: corrupted JPEG' $train cut
+pictures cut; head -c 90 images/train/bee/a.png > cut/train/bee/a.png
+refuses image-png-cut 'cut/train/bee/a.png: corrupted PNG' $train cut
+pictures cut; { head -c 60 images/train/bee/a.png; printf '\377\377'; tail -c +63 images/train/bee/a.png; } > cut/train/bee/a.png
+refuses image-png-spoilt 'cut/train/bee/a.png: corrupted PNG' $train cut
+pictures none; echo text > none/train/ant/grey.jpeg
+refuses image-no-image 'none/train/ant/grey.jpeg: neither a JPEG nor a PNG' $train none
+pictures more; mkdir more/train/dog more/train/eel; cp images/test/ant/a.png more/train/dog
+refuses images-many-classes 'more/train: 5 folders of classes, expected at most 3' $train more
+pictures other; mv other/test/ant other/test/asp
+refuses images-other-class 'other/test: asp is no class of label, which are ant, bee, cat' $train other
+mkdir -p hollow/train/ant
+refuses images-none 'hollow/train: no images' $train hollow
+refuses images-missing nowhere $train nowhere
+if [ -f "$data/cifar10/cifar10-jpeg.tar.xz" ]; then
+    sed 's/"images"/"cifar10"/; s/\[6, 5, 3\]/[32, 32, 3]/; s/class(3)/class(10)/g' rgb.nn > cifar.nn
+    mkdir -p cifar10 && tar xf "$data/cifar10/cifar10-jpeg.tar.xz" -C cifar10 ./test 2>/dev/null ||
+        tar xf "$data/cifar10/cifar10-jpeg.tar.xz" -C cifar10 test
+    "$nnc" cifar.nn -o cifar > nnc.out 2>&1 || fail data/cifar "$(first nnc.out)"
+    ./cifar train --quiet --ckpt cifar.ckpt --data cifar10/test > out 2> err
+    ./cifar eval --split train --ckpt cifar.ckpt --data cifar10/test > out 2>> err
+    check data/cifar "$(cat out err | head -n 1)" grep -q 'label_mean 4.5 (10000 rows)' out
+    rm -rf cifar10
+else
+    skip data/cifar "no CIFAR-10 in $data"
+fi
+
+# ---- words as classes, columns by their places
+cp "$root/tests/data/people.csv" .
+"$nnc" "$root/tests/data/categories.nn" -o categories > nnc.out 2>&1 || fail data/categories "$(first nnc.out)"
+./categories train --quiet --ckpt words > out 2> err || fail data/categories-train "$(first err)"
+./categories predict people.csv --ckpt words 2> err | sed 's/^[^,]*,[^,]*,[^,]*,//' > out
+check data/categories-by-name "$(first err)" [ "$(tr '\n' ' ' < out)" = 'class zebra "ant, red" mole mole zebra "ant, red" zebra ' ]
+grep 'ant\|kind' people.csv > ants.csv
+./categories eval --split train --ckpt words --data ants.csv > out 2> err
+check data/categories-of-the-checkpoint "$(cat out err | head -n 1)" grep -q 'accuracy 1 (2 rows)' out
+sed 's/mole/vole/' people.csv > vole.csv
+refuses category-unknown 'vole.csv: line 4, column kind: found vole, expected one of: ant, red, mole, zebra' \
+    ./categories eval --split train --ckpt words --data vole.csv
+refuses category-resume 'written for the words' ./categories train --ckpt words --data vole.csv --resume
+sed '3s/S/XXL/' people.csv > xxl.csv
+refuses category-too-many 'xxl.csv: line 7, column shirt size: found S, expected no more words than class(4) has' \
+    ./categories train --ckpt c --data xxl.csv
+sed '4s/mole/?/' people.csv > gap.csv
+refuses category-missing 'gap.csv: line 4, column kind: missing value' ./categories train --ckpt c --data gap.csv
+cut -d, -f 1-2,4- people.csv > narrow.csv
+refuses columns-by-place 'narrow.csv: line 1: 3 columns for x, expected 4' ./categories train --ckpt c --data narrow.csv

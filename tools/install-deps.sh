@@ -19,6 +19,9 @@ has flex || missing="$missing flex"
 has bison || missing="$missing bison"
 has pkg-config || missing="$missing pkg-config"
 has cc && has_header zlib.h || missing="$missing zlib1g-dev"
+has cc && echo '#include <stdio.h>
+#include <jpeglib.h>' | cc -E - >/dev/null 2>&1 || missing="$missing libjpeg-dev"
+has cc && has_header png.h || missing="$missing libpng-dev"
 has cc && has_header check.h || missing="$missing check"
 has_llvm || missing="$missing llvm"
 

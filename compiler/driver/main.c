@@ -82,6 +82,13 @@ static void stop_on_errors(Driver *d) {
 }
 
 // Everything was made: now it is written.
+// That few programs need, with null at the end.
+static const char *const *libraries_of(Driver *d) {
+    vec_push(d->c->arena, &d->spec.libraries, NULL);
+    d->spec.libraries.n--;
+    return d->spec.libraries.at;
+}
+
 static void write_outputs(Driver *d) {
     double start = now();
     for (int i = 0; i < d->line->outputs.n; i++) {
@@ -89,7 +96,7 @@ static void write_outputs(Driver *d) {
         const Text *t = d->text[o->kind];
         if (o->kind == KIND_exe)
             link_executable(d->c, d->text[KIND_obj]->at, d->text[KIND_obj]->n,
-                            runtime_parts(d->c->arena, d->pass.m), o->path);
+                            libraries_of(d), o->path);
         else
             write_output(o->path, t->at, t->n, false);
     }
@@ -203,17 +210,11 @@ static void run_passes(Driver *d) {
 
 // ---- back end
 
-static const char *const *parts_of(Driver *d) {
-    vec_push(d->c->arena, &d->spec.parts, NULL);
-    d->spec.parts.n--;
-    return d->spec.parts.at;
-}
-
 static void generate_code(Driver *d) {
     double start = now();
     EmitOptions o = {.manifest = compact_manifest(d->c->arena, d->text[KIND_manifest]->at),
                      .source = d->line->input,
-                     .part = parts_of(d)};
+                     .part = runtime_parts(d->c->arena, d->pass.m, &d->spec)};
     Code *code = code_new(d->c, d->pass.program, &o);
     lap(d, "emit", start);
     if (wants(d, KIND_llvm)) text_add(start_text(d, KIND_llvm), code_llvm(code, d->c->arena));

@@ -278,11 +278,17 @@ static void print_field(Manifest *m, const FieldSpec *f, int tensor) {
         text_add(out, ", \"columns\": [");
         for (int i = 0; i < f->n_column; i++) {
             if (i) text_add(out, ", ");
+            if (f->until[i]) text_add(out, "[");
             quote(out, f->column[i]);
+            if (!f->until[i]) continue;
+            text_add(out, ", ");
+            quote(out, f->until[i]);
+            text_add(out, "]");
         }
         text_add(out, "]");
     }
     if (f->classes) text_printf(out, ", \"class\": %lld", (long long)f->classes);
+    if (f->is_words) text_add(out, ", \"words\": true");
     text_add(out, "}");
 }
 
@@ -411,9 +417,10 @@ static void print_head(Manifest *m, const Source *source) {
     free(folder);
 }
 
-const char *const *runtime_parts(Arena *arena, const Module *m) {
+const char *const *runtime_parts(Arena *arena, const Module *m, const ModelSpec *spec) {
     VEC(const char *) parts = {0};
     if (m->extents.n > 1) vec_push(arena, &parts, "whole_fill");
+    for (int i = 0; i < spec->parts.n; i++) vec_push(arena, &parts, spec->parts.at[i]);
     vec_push(arena, &parts, NULL);
     return parts.at;
 }

@@ -181,21 +181,45 @@ static void link_with(Compiler *c, const void *object, size_t n, const char *pat
     arena_free(arena);
 }
 
-void link_executable(Compiler *c, const void *object, size_t n, const char *const *parts,
+// Each library, by name or as its archive, which is put into the program; then the options.
+static const char *const *with_libraries(Compiler *c, const char *const *option,
+                                         const char *const *library, bool as_archives) {
+    Args all = {0};
+    for (int i = 0; library[i]; i++) {
+        const char *format = as_archives ? "-l:lib%s.a" : "-l%s";
+        vec_push(c->arena, &all, arena_printf(c->arena, format, library[i]));
+    }
+    for (int i = 0; option[i]; i++) vec_push(c->arena, &all, (char *)option[i]);
+    vec_push(c->arena, &all, NULL);
+    return (const char *const *)all.at;
+}
+
+static bool has_archives(Compiler *c, const char *const *library) {
+    const char *cc = getenv("CC");
+    for (int i = 0; library[i]; i++) {
+        // The path where the compiler knows one, else the name as it was asked.
+        const char *ask = arena_printf(c->arena, "%s -print-file-name=lib%s.a 2>/dev/null",
+                                       cc && *cc ? cc : "cc", library[i]);
+        FILE *answer = popen(ask, "r");
+        int first = answer ? fgetc(answer) : EOF;
+        if (answer) pclose(answer);
+        if (first != '/') return false;
+    }
+    return true;
+}
+
+void link_executable(Compiler *c, const void *object, size_t n, const char *const *libraries,
                      const char *path) {
     // No relocations at start, which are 4 KB, and no segment padded to a page in the file.
     static const char *const small[] = {
         "-Wl,--as-needed", "-Wl,-z,noseparate-code", "-Wl,-z,norelro",
         "-Wl,-z,common-page-size=64", "-Wl,--build-id=none", NULL};
-    static const char *const option[] = {"-no-pie", "-Wl,--gc-sections", "-lz", "-lm", "-lpthread"};
-    Args all = {0};
-    for (int i = 0; parts[i]; i++)
-        vec_push(c->arena, &all, arena_printf(c->arena, "-Wl,--undefined=%s", parts[i]));
-    for (unsigned i = 0; i < sizeof option / sizeof *option; i++)
-        vec_push(c->arena, &all, (char *)option[i]);
-    vec_push(c->arena, &all, NULL);
+    static const char *const option[] = {"-no-pie", "-Wl,--gc-sections", "-lz", "-lm", "-lpthread",
+                                         NULL};
     if (c->opt.triple) die("cannot link for %s here: ask for --emit=obj", c->opt.triple);
-    link_with(c, object, n, path, (const char *const *)all.at, small, runtime_library(c->arena));
+    bool as_archives = libraries[0] && has_archives(c, libraries);
+    link_with(c, object, n, path, with_libraries(c, option, libraries, as_archives), small,
+              runtime_library(c->arena));
 }
 
 void link_shared(Compiler *c, const void *object, size_t n, const char *path) {

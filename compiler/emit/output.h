@@ -11,10 +11,10 @@
 // Dies, leaving nothing behind, where that fails.
 void write_output(const char *path, const void *data, size_t n, bool is_executable);
 
-// Links an object (in memory) with the runtime library into an executable, and with those parts of
-// the runtime that few programs need: their symbols, NULL behind the last. Dies where there
-// is no `cc` or runtime library, or where linking fails.
-void link_executable(Compiler *c, const void *object, size_t n, const char *const *parts,
+// Links an object (in memory) with the runtime library into an executable, and with the libraries
+// of these names (NULL behind the last): their archives where there are any. Dies where there is
+// no `cc` or runtime library, or where linking fails.
+void link_executable(Compiler *c, const void *object, size_t n, const char *const *libraries,
                      const char *path);
 
 // The same without the runtime library, as a shared object that a test can load.

@@ -78,6 +78,9 @@ static void read_from(Sema *s, const Node *entry) {
     s->spec->format = callee->name;
     s->spec->path = path->text;
     need_part(s, arena_printf(s->arena, "nn_reader_%s", callee->name));
+    if (!is_word(callee->name, "folder")) return;
+    vec_push(s->arena, &s->spec->libraries, "jpeg");
+    vec_push(s->arena, &s->spec->libraries, "png");
 }
 
 static void read_split(Sema *s, const Node *entry) {
@@ -223,14 +226,26 @@ static Exp *sample_number(Sema *s) {
     return exp_stored(s, build_input(s->entry->fn, id, t, s->being.node->span));
 }
 
+// [height, width] or [height, width, 1 or 3].
+static bool is_image(Sema *s) {
+    const Type *t = &s->being.type;
+    int64_t channels = t->rank > 2 ? t->dim[2].n : 1;
+    if ((t->rank == 2 || t->rank == 3) && (channels == 1 || channels == 3)) return true;
+    fail(s, s->being.node->span,
+         "images have height, width and channels, 1 or 3: `%s: [32, 32, 3] = images`",
+         s->being.node->name);
+    return false;
+}
+
 Exp *field_part(Sema *s, Name id) {
     bool is_images = is_word(id, "images"), is_labels = is_word(id, "labels");
     if (s->being.node && !s->frame->def && is_word(id, "index")) return sample_number(s);
     if (!s->being.node || (!is_images && !is_labels)) return NULL;
     if (!s->spec->format) return exp_error;
-    if (!is_word(s->spec->format, "idx")) return NULL;
-    FieldSpec spec = {.part = id};
-    if (is_images) return field_input(s, spec, ELEM_u8, 0);
+    bool is_folder = is_word(s->spec->format, "folder");
+    if (!is_folder && !is_word(s->spec->format, "idx")) return NULL;
+    FieldSpec spec = {.part = id, .is_words = is_labels && is_folder};
+    if (is_images) return is_folder && !is_image(s) ? exp_error : field_input(s, spec, ELEM_u8, 0);
     if (s->being.type.rank || !s->being.type.below)
         return fail(s, s->being.node->span, "labels are classes: `%s: class(10) = labels`",
                     s->being.node->name);
@@ -239,35 +254,46 @@ Exp *field_part(Sema *s, Name id) {
 
 typedef struct Columns {
     VEC(const char *) at;
+    VEC(const char *) until;  // of a range by place, else NULL
+    bool has_places;          // how many columns there are is known when the header is read
 } Columns;
 
-// p0 .. p63
+static void push_column(Sema *s, Columns *c, const char *name, const char *until) {
+    vec_push(s->arena, &c->at, name);
+    vec_push(s->arena, &c->until, until);
+    c->has_places |= until != NULL;
+}
+
+static const char *column_name(const Node *n) {
+    return n->kind == NODE_name ? n->name : n->kind == NODE_string ? n->text : NULL;
+}
+
+// p0 .. p63 by number; age .. s6 by place in the header.
 static void add_range(Sema *s, Columns *c, const Node *n) {
-    const Node *a = n->kid[0], *b = n->kid[1];
-    bool are_names = a->kind == NODE_name && b->kind == NODE_name;
-    size_t i = are_names ? strlen(a->name) : 0;
-    while (i > 0 && isdigit((unsigned char)a->name[i - 1])) i--;
-    bool fits = are_names && a->name[i] && !strncmp(a->name, b->name, i) && b->name[i];
-    for (const char *d = fits ? b->name + i : ""; *d; d++) fits &= isdigit((unsigned char)*d) != 0;
-    if (!fits || strlen(a->name + i) > 6 || strlen(b->name + i) > 6) {
-        fail(s, n->span, "a range of columns is `p0 .. p63`");
+    const char *a = column_name(n->kid[0]), *b = column_name(n->kid[1]);
+    if (!a || !b) {
+        fail(s, n->span, "a range of columns is `p0 .. p63` or `first .. last`");
         return;
     }
-    int from = atoi(a->name + i), to = atoi(b->name + i);
+    size_t i = strlen(a);
+    while (i > 0 && isdigit((unsigned char)a[i - 1])) i--;
+    bool by_number = a[i] && !strncmp(a, b, i) && b[i] && strlen(a + i) <= 6 && strlen(b + i) <= 6;
+    for (const char *d = by_number ? b + i : ""; *d; d++)
+        by_number &= isdigit((unsigned char)*d) != 0;
+    if (!by_number) {
+        push_column(s, c, a, b);
+        return;
+    }
+    int from = atoi(a + i), to = atoi(b + i);
     for (int k = from; k <= to; k++)
-        vec_push(s->arena, &c->at, arena_printf(s->arena, "%.*s%d", (int)i, a->name, k));
+        push_column(s, c, arena_printf(s->arena, "%.*s%d", (int)i, a, k), NULL);
     if (to < from) fail(s, n->span, "the range of columns is empty");
 }
 
 static void add_column(Sema *s, Columns *c, const Node *n) {
-    if (n->kind == NODE_range)
-        add_range(s, c, n);
-    else if (n->kind == NODE_name)
-        vec_push(s->arena, &c->at, n->name);
-    else if (n->kind == NODE_string)
-        vec_push(s->arena, &c->at, n->text);
-    else
-        fail(s, n->span, "columns are names of the file's header");
+    if (n->kind == NODE_range) add_range(s, c, n);
+    else if (column_name(n)) push_column(s, c, column_name(n), NULL);
+    else fail(s, n->span, "columns are names of the file's header");
 }
 
 static bool has_arrays(const Sema *s) {
@@ -294,12 +320,29 @@ static Exp *read_columns(Sema *s, const Node *call) {
         return fail(s, call->span, "`%s` reads a CSV file", call->kid[0]->name);
     for (int i = 0; i < args->n; i++) add_column(s, &c, args->kid[i]);
     int64_t places = type_count(&s->being.type);
-    if (c.at.n != places)
+    if (c.has_places ? c.at.n > places : c.at.n != places)
         return fail(s, call->span, "%d column%s for a field of %lld number%s", c.at.n,
                     c.at.n == 1 ? "" : "s", (long long)places, places == 1 ? "" : "s");
-    FieldSpec spec = {.column = c.at.at, .n_column = c.at.n};
+    FieldSpec spec = {.column = c.at.at, .until = c.until.at, .n_column = c.at.n};
     int64_t below = s->being.type.below;
     return field_input(s, spec, below ? ELEM_i32 : s->m->real, below);
+}
+
+// category(c): a class for each distinct text of the column.
+static Exp *read_category(Sema *s, const Node *call) {
+    const Node *args = call->kid[1];
+    Columns c = {0};
+    if (!is_word(s->spec->format, "csv"))
+        return fail(s, call->span, "`category` reads a CSV file");
+    for (int i = 0; i < args->n; i++) add_column(s, &c, args->kid[i]);
+    if (c.at.n != 1 || c.has_places)
+        return fail(s, call->span, "`category` takes one column: `category(kind)`");
+    if (s->being.type.rank || !s->being.type.below)
+        return fail(s, s->being.node->span, "categories are classes: `%s: class(3) = category(%s)`",
+                    s->being.node->name, c.at.at[0]);
+    need_part(s, "nn_words_insert");
+    FieldSpec spec = {.column = c.at.at, .until = c.until.at, .n_column = 1, .is_words = true};
+    return field_input(s, spec, ELEM_i32, s->being.type.below);
 }
 
 // A field's expression is written for a row: what has fewer axes than it is the same all over the
@@ -322,7 +365,8 @@ Exp *field_call(Sema *s, const Node *call) {
     static const struct {
         const char *word;
         Exp *(*read)(Sema *s, const Node *call);
-    } reads[] = {{"column", read_columns}, {"columns", read_columns}, {"array", read_array}};
+    } reads[] = {{"column", read_columns}, {"columns", read_columns},
+               {"category", read_category}, {"array", read_array}};
     for (unsigned i = 0; i < sizeof reads / sizeof *reads; i++)
         if (is_word(callee->name, reads[i].word))
             return s->spec->format ? reads[i].read(s, call) : exp_error;

@@ -22,7 +22,9 @@ typedef struct FieldSpec {  // a field of the data block, as its file holds it
     Name name;              // also the name of the input in the functions that read it
     Type type;              // with the batch in front; u8 for IDX bytes, i32 for classes
     const char **column;    // csv: column names in order, p0 .. p63 spelled out
+    const char **until;     // csv: the last of a range by place that begins here, else NULL
     int n_column;
+    bool is_words;          // classes are words of the file, kept in checkpoints
     const char *part;       // "images", "labels" or the name of an array
     int64_t classes;        // of class(k), else 0
     Span span;
@@ -55,6 +57,7 @@ typedef struct ModelSpec {
     int64_t rows;             // generated
     int64_t most_rows;        // of the data; 0 where no bound is given
     VEC(const char *) parts;  // symbols of the runtime that few programs need
+    VEC(const char *) libraries;  // that those need: "jpeg"
     int64_t split_seed;
     int64_t batch, epochs, steps;
     VEC(FieldSpec) fields;
