@@ -432,6 +432,7 @@ sub_list
 sub
     : expr
     | PACK                       { $$ = leaf(p, NODE_pack, @$); }
+    | '(' PACK ')'               { $$ = node(p, NODE_tuple, @$, 1, leaf(p, NODE_pack, @2)); }
     | ':'                        { $$ = node(p, NODE_slice, @$, 2, NULL, NULL); }
     | expr ':'                   { $$ = node(p, NODE_slice, @$, 2, $1, NULL); }
     | ':' expr                   { $$ = node(p, NODE_slice, @$, 2, NULL, $2); }

@@ -35,12 +35,17 @@ static void bind_left(Sema *s, Left *left, const Node *n, const Binding *outside
     bind_index(s, id->name, id->name_span, is_bounded(n) ? n->kid[1] : NULL);
 }
 
+// `...`, or all of it as one axis: `(...)`.
+static bool is_pack(const Node *sub) {
+    return sub->kind == NODE_pack || (sub->kind == NODE_tuple && sub->kid[0]->kind == NODE_pack);
+}
+
 static void bind_all(Sema *s, Left *left, const Binding *outside) {
     const Node *subs = left->node->kid[1];
     int n_pack = 0;
     for (int i = 0; i < subs->n; i++) {
         const Node *sub = subs->kid[i];
-        if (sub->kind == NODE_pack) {
+        if (is_pack(sub)) {
             if (n_pack++) {
                 fail(s, sub->span, "only one `...` may stand on the left");
                 left->is_bad = true;
@@ -79,8 +84,7 @@ static Axis name_axis(Sema *s, const Node *n) {
 }
 
 // A part of one place drops out of a merged axis, unless it is all of it.
-static void add_part(Sema *s, Left *left, const Node *n, bool is_last, int before) {
-    Axis a = name_axis(s, n);
+static void add_part(Left *left, Axis a, bool is_last, int before) {
     bool is_single = !a.dim.by && a.dim.n == 1;
     if (!is_single || (is_last && left->axes.rank == before))
         add_axis(left, a);
@@ -88,15 +92,31 @@ static void add_part(Sema *s, Left *left, const Node *n, bool is_last, int befor
         left->dropped[left->n_dropped++] = a.slot;
 }
 
+// The axes that a merged axis is made of.
+static Shape parts_of(Sema *s, const Node *tuple) {
+    const Pack *pack = s->frame->live;
+    Shape parts = {0};
+    if (!is_pack(tuple)) {
+        for (int i = 0; i < tuple->n && i < MAX_SLOTS; i++)
+            parts.axis[parts.rank++] = name_axis(s, tuple->kid[i]);
+        return parts;
+    }
+    for (int i = 0; i < pack->n; i++) parts.axis[parts.rank++] = pack->axis[i];
+    if (!parts.rank) parts.axis[parts.rank++] = axis_new(s, dim_const(1), tuple->span);
+    return parts;
+}
+
 // Places of a merged axis are numbered as they lie in memory, at the largest extents.
 static bool check_merged(Sema *s, const Node *subs) {
     bool is_good = true;
     for (int i = 0; i < subs->n; i++) {
+        const Node *sub = subs->kid[i];
         Dim whole = dim_const(1);
-        for (int k = 0; subs->kid[i]->kind == NODE_tuple && k < subs->kid[i]->n; k++) {
-            Dim d = name_axis(s, subs->kid[i]->kid[k]).dim;
+        Shape parts = sub->kind == NODE_tuple ? parts_of(s, sub) : (Shape){0};
+        for (int k = 0; k < parts.rank; k++) {
+            Dim d = parts.axis[k].dim;
             if (d.by && !dim_equal(whole, dim_const(1))) {
-                fail_merged(s, subs->kid[i]->kid[k], d);
+                fail_merged(s, is_pack(sub) ? sub : sub->kid[k], d);
                 is_good = false;
             }
             whole = (Dim){whole.n * d.n, d.by ? d.by : whole.by};
@@ -118,8 +138,9 @@ static void lay_axes(Sema *s, Left *left, const Shape *own) {
             close_axis(left, 1);
         } else if (sub->kind == NODE_tuple) {
             int before = left->axes.rank;
-            for (int k = 0; k < sub->n; k++)
-                add_part(s, left, sub->kid[k], k == sub->n - 1, before);
+            Shape parts = parts_of(s, sub);
+            for (int k = 0; k < parts.rank; k++)
+                add_part(left, parts.axis[k], k == parts.rank - 1, before);
             close_axis(left, left->axes.rank - before);
         } else {
             add_axis(left, name_axis(s, sub));
@@ -136,7 +157,7 @@ static int count_kept(const Node *subs) {
 
 static bool has_pack(const Node *subs) {
     for (int i = 0; i < subs->n; i++)
-        if (subs->kid[i]->kind == NODE_pack) return true;
+        if (is_pack(subs->kid[i])) return true;
     return false;
 }
 

@@ -76,7 +76,7 @@
     X(subs)      /* (expr or pack or slice or tuple)* ; `i < n` is a binary */                 \
     X(slice)     /* `a:b`: a?, b? */                                                           \
     X(member)    /* `base.name`: name; base */                                                 \
-    X(tuple)     /* `(a, b)`: expr, expr* */                                                   \
+    X(tuple)     /* `(a, b)`: expr, expr*; `(...)` in subs: pack */                            \
     X(list)      /* `[a, b]`: (expr or range)* */
 
 typedef enum NodeKind {

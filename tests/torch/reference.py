@@ -307,6 +307,10 @@ for x, scale in [((2, 3, 4, 3), 2), ((1, 1, 5, 2), 3), ((1, 4, 1, 5), 4), ((2, 2
 
 f = Family('shape')
 f.case('flatten', 'x |> flatten', {'x': (2, 3, 1, 5)}, lambda x: x.flatten(1))
+f.case('flatten_row', 'x |> flatten', {'x': (2, 7)}, lambda x: x)
+f.case('flatten_time', 'x |> flatten', {'x': (3, 4, 5)}, lambda x: x.flatten(1))
+f.case('flatten_pixel', 'x |> flatten', {'x': (1, 1, 1, 1)}, lambda x: x.flatten(1))
+f.case('flatten_number', 'x |> flatten', {'x': (3,)}, lambda x: x[:, None])
 f.case('transpose', 'x |> transpose', {'x': (2, 3, 5)}, lambda x: x.transpose(1, 2))
 f.case('concat', 'concat(a, b)', {'a': (2, 3, 1), 'b': (2, 3, 17)},
        lambda *p: torch.cat(p, -1))
