@@ -84,7 +84,7 @@ cases = [
      lambda x, k: list(x[:4]) + [x[11], x[10]]),
     ("unrolled", 12, "y = x; for i in [1, 2, 3] { y = y * i + x }; return y",
      lambda x, k: ((x + x) * 2 + x) * 3 + x),
-    ("list as a tensor", 12, "w = as_tensor([1, -2, 3, 0.5]); y[n, (i, j)] = x[n, (i, j)] * w[j]; return y",
+    ("list as a tensor", 12, "w = weight_of_each([1, 1, 1, 1], [1, -2, 3, 0.5]); y[n, (i, j)] = x[n, (i, j)] * w[j]; return y",
      lambda x, k: x * np.tile([1, -2, 3, 0.5], 3)),
     ("count", 1, "h[n, i < 3] = x[n, i]; y[n, c < 1] = count(x) / 5 + count(h) / (count(x) - 59) + 0 * x[n, c]; return y",
      lambda x, k: [12 + 15]),
