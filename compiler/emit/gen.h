@@ -81,6 +81,7 @@ V emit_rand_word(Code *g, V seed, V site, V step, V place);
 // word w is the draw of place base + 16 w + l.
 void emit_rand_words(Code *g, V seed, V site, V step, V base, bool is_compact, V word[4]);
 V emit_rand_fraction(Code *g, V word, Elem real);          // the draw
+V emit_draw_word(Code *g, V key, V sample, V place);       // of the operation `draw`
 V emit_rand_below(Code *g, V word, Elem real, double x);   // draw < x
 
 // x times two to the power of n, a whole real; where `has_avx512`.

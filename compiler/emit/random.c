@@ -1,7 +1,8 @@
-// Draws: Philox4x32-7 (Salmon et al. 2011), as eval_rand of ir/eval.h defines them.
+// Draws: Philox4x32-7 (Salmon et al. 2011), as ir/eval.h defines them.
 #include <math.h>
 
 #include "emit/gen.h"
+#include "ir/eval.h"
 
 enum { ROUNDS = 7 };
 
@@ -32,14 +33,24 @@ static V odd_lanes(Code *g, V even) {
     return LLVMBuildLShr(g->b, even, half_const(g, 32), "");
 }
 
-static State start_state(Code *g, V counter, V step) {
-    V zero = splat_to(g, const_i32(g, 0), counter), wide = splat_to(g, step, counter);
-    V x[4] = {counter, zero, wide, zero};
-    State s = {has_half_products(g, counter) ? 2 : 1};
-    for (int i = 0; i < 4; i++) s.x[0][i] = x[i];
+// A counter of four words: of these the first `n_varying` differ from lane to lane.
+typedef struct Counter {
+    V x[4];
+    int n_varying;
+} Counter;
+
+static Counter counter_of(Code *g, V place, V step) {
+    V zero = splat_to(g, const_i32(g, 0), place);
+    return (Counter){{place, zero, splat_to(g, step, place), zero}, 1};
+}
+
+static State start_state(Code *g, const Counter *c) {
+    State s = {has_half_products(g, c->x[0]) ? 2 : 1};
+    for (int i = 0; i < 4; i++) s.x[0][i] = c->x[i];
     if (s.n_part == 1) return s;
-    for (int i = 0; i < 4; i++) s.x[0][i] = s.x[1][i] = LLVMBuildBitCast(g->b, x[i], half_lanes(g), "");
-    s.x[1][0] = odd_lanes(g, s.x[0][0]);
+    for (int i = 0; i < 4; i++)
+        s.x[0][i] = s.x[1][i] = LLVMBuildBitCast(g->b, c->x[i], half_lanes(g), "");
+    for (int i = 0; i < c->n_varying; i++) s.x[1][i] = odd_lanes(g, s.x[0][i]);
     return s;
 }
 
@@ -96,8 +107,8 @@ static V key_after(Code *g, V key, uint32_t step, int rounds) {
 }
 
 // Seven copies of a round; the keys leave the loop around it.
-static void philox_inline(Code *g, V counter, V key0, V key1, V step, V word[4]) {
-    State s = start_state(g, counter, step);
+static void philox_inline(Code *g, const Counter *c, V key0, V key1, V word[4]) {
+    State s = start_state(g, c);
     for (int i = 0; i < ROUNDS; i++)
         s = philox_round(g, &s, key_after(g, key0, KEY_STEP0, i), key_after(g, key1, KEY_STEP1, i));
     join_parts(g, &s, word);
@@ -110,11 +121,11 @@ static V start_phi(Code *g, V start, BB from) {
 }
 
 // A loop of rounds, 1 KB smaller than seven copies.
-static void philox_loop(Code *g, V fn, V counter, V key0, V key1, V step, V word[4]) {
+static void philox_loop(Code *g, V fn, const Counter *c, V key0, V key1, V word[4]) {
     LLVMBuilderRef b = g->b;
     BB entry = LLVMGetInsertBlock(b), loop = LLVMAppendBasicBlockInContext(g->cx, fn, "round");
     BB done = LLVMAppendBasicBlockInContext(g->cx, fn, "done");
-    State s = start_state(g, counter, step), phi = s;
+    State s = start_state(g, c), phi = s;
     LLVMBuildBr(b, loop);
     LLVMPositionBuilderAtEnd(b, loop);
     for (int i = 0; i < 4 * s.n_part; i++) phi.x[i / 4][i % 4] = start_phi(g, s.x[i / 4][i % 4], entry);
@@ -140,7 +151,33 @@ V emit_rand_fraction(Code *g, V word, Elem real) {
     return LLVMBuildFMul(g->b, x, splat_to(g, const_elem(g, real, 0x1p-24), word), "");
 }
 
-// One function for the vector form and one for the scalar form, which all kernels call.
+// A function that all kernels call: while its body is built, where the builder stood before.
+typedef struct Shared {
+    V fn;
+    BB from;
+    LLVMMetadataRef place;
+} Shared;
+
+static Shared begin_shared(Code *g, const char *text, T type) {
+    Shared s = {LLVMAddFunction(g->m, text, type), LLVMGetInsertBlock(g->b),
+                LLVMGetCurrentDebugLocation2(g->b)};
+    target_attributes(g, s.fn);
+    LLVMSetLinkage(s.fn, LLVMInternalLinkage);
+    unsigned kind = LLVMGetEnumAttributeKindForName("noinline", 8);
+    LLVMAddAttributeAtIndex(s.fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
+                            LLVMCreateEnumAttribute(g->cx, kind, 0));
+    LLVMSetCurrentDebugLocation2(g->b, NULL);
+    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, s.fn, "entry"));
+    return s;
+}
+
+static void end_shared(Code *g, const Shared *s, V result) {
+    LLVMBuildRet(g->b, result);
+    LLVMPositionBuilderAtEnd(g->b, s->from);
+    LLVMSetCurrentDebugLocation2(g->b, s->place);
+}
+
+// One function for the vector form and one for the scalar form.
 static V philox_function(Code *g, T word, T *type) {
     bool wide = LLVMGetTypeKind(word) == LLVMVectorTypeKind;
     T field[4] = {word, word, word, word}, parameter[4] = {word, g->t_i32, g->t_i32, g->t_i32};
@@ -149,25 +186,15 @@ static V philox_function(Code *g, T word, T *type) {
     const char *text = wide ? "philox.lanes" : "philox";
     V fn = LLVMGetNamedFunction(g->m, text);
     if (fn) return fn;
-    fn = LLVMAddFunction(g->m, text, *type);
-    target_attributes(g, fn);
-    LLVMSetLinkage(fn, LLVMInternalLinkage);
-    unsigned kind = LLVMGetEnumAttributeKindForName("noinline", 8);
-    LLVMAddAttributeAtIndex(fn, (LLVMAttributeIndex)LLVMAttributeFunctionIndex,
-                            LLVMCreateEnumAttribute(g->cx, kind, 0));
-    BB from = LLVMGetInsertBlock(g->b);
-    LLVMMetadataRef place = LLVMGetCurrentDebugLocation2(g->b);
-    LLVMSetCurrentDebugLocation2(g->b, NULL);
-    LLVMPositionBuilderAtEnd(g->b, LLVMAppendBasicBlockInContext(g->cx, fn, "entry"));
+    Shared s = begin_shared(g, text, *type);
     V x[4], at[4];
-    for (unsigned i = 0; i < 4; i++) at[i] = LLVMGetParam(fn, i);
-    philox_loop(g, fn, at[0], at[1], at[2], at[3], x);
+    for (unsigned i = 0; i < 4; i++) at[i] = LLVMGetParam(s.fn, i);
+    Counter c = counter_of(g, at[0], at[3]);
+    philox_loop(g, s.fn, &c, at[1], at[2], x);
     V out = LLVMGetPoison(result);
     for (unsigned i = 0; i < 4; i++) out = LLVMBuildInsertValue(g->b, out, x[i], i, "");
-    LLVMBuildRet(g->b, out);
-    LLVMPositionBuilderAtEnd(g->b, from);
-    LLVMSetCurrentDebugLocation2(g->b, place);
-    return fn;
+    end_shared(g, &s, out);
+    return s.fn;
 }
 
 static void four_words(Code *g, V counter, V seed, V site, V step, V word[4]) {
@@ -176,6 +203,28 @@ static void four_words(Code *g, V counter, V seed, V site, V step, V word[4]) {
     V arg[4] = {counter, seed, site, step};
     V out = LLVMBuildCall2(g->b, type, fn, arg, 4, "");
     for (unsigned i = 0; i < 4; i++) word[i] = LLVMBuildExtractValue(g->b, out, i, "");
+}
+
+// The same for draws by sample: from key, sample and place to a word.
+static V draw_function(Code *g, T word, T *type) {
+    bool wide = LLVMGetTypeKind(word) == LLVMVectorTypeKind;
+    T parameter[3] = {word, word, word};
+    *type = LLVMFunctionType(word, parameter, 3, false);
+    const char *text = wide ? "draw.lanes" : "draw";
+    V fn = LLVMGetNamedFunction(g->m, text);
+    if (fn) return fn;
+    Shared s = begin_shared(g, text, *type);
+    V key = LLVMGetParam(s.fn, 0), place = LLVMGetParam(s.fn, 2), x[4];
+    Counter c = {{place, LLVMGetParam(s.fn, 1), key, splat_to(g, const_i32(g, 1), place)}, 3};
+    philox_loop(g, s.fn, &c, const_i32(g, DRAW_KEY0), const_i32(g, DRAW_KEY1), x);
+    end_shared(g, &s, x[0]);
+    return s.fn;
+}
+
+V emit_draw_word(Code *g, V key, V sample, V place) {
+    T type;
+    V fn = draw_function(g, LLVMTypeOf(place), &type), arg[3] = {key, sample, place};
+    return LLVMBuildCall2(g->b, type, fn, arg, 3, "");
 }
 
 V emit_rand_word(Code *g, V seed, V site, V step, V place) {
@@ -200,8 +249,9 @@ void emit_rand_words(Code *g, V seed, V site, V step, V base, bool is_compact, V
     LLVMBuilderRef b = g->b;
     V block = LLVMBuildLShr(b, base, const_i32(g, 2), "");  // (base / 64) * 16
     V counter = LLVMBuildAdd(b, splat(g, block), lane_numbers(g, 1, 0), "");
+    Counter c = counter_of(g, counter, step);
     if (is_compact) four_words(g, counter, seed, site, step, word);
-    else philox_inline(g, counter, seed, site, step, word);
+    else philox_inline(g, &c, seed, site, word);
 }
 
 // The draw, a multiple n of 2^-24, is below x where n < x * 2^24 rounded up.

@@ -439,6 +439,10 @@ static V emit_op_scale2(Code *g, const Operation *o) {
     return LLVMBuildFMul(g->b, first, power_of_two(g, o->elem, rest, LLVMTypeOf(x)), "");
 }
 
+static V emit_op_draw(Code *g, const Operation *o) {
+    return emit_rand_fraction(g, emit_draw_word(g, o->a[0], o->a[1], o->a[2]), o->elem);
+}
+
 static V emit_op_exponent(Code *g, const Operation *o) {
     if (g->has_avx512) return exponent_avx512(g, o->from, o->a[0]);
     V e = take_apart(g, o->from, o->a[0]).exponent;

@@ -36,6 +36,10 @@ const Tensor *eval_value(Eval *e, Value *v);
 // places at once. Salmon et al. 2011.
 double eval_rand(uint32_t seed, uint32_t site, uint32_t step, uint32_t place);
 
+// The operation `draw` gives the upper 24 bits of word 0, counter (place, sample, key, 1), under
+// this key; eval_op knows it.
+static const uint32_t DRAW_KEY0 = 0x243F6A88, DRAW_KEY1 = 0x85A308D3;  // digits of pi
+
 // The generator itself, for any number of rounds.
 void philox4x32(int rounds, const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 

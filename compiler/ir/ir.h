@@ -78,7 +78,7 @@ typedef enum Op {
 
 typedef enum Rule {
     RULE_LEAF, RULE_NUMBER, RULE_REAL, RULE_COMPARE, RULE_LOGIC, RULE_SELECT,
-    RULE_TO_REAL, RULE_TO_INT, RULE_SCALE, RULE_EXPONENT
+    RULE_TO_REAL, RULE_TO_INT, RULE_SCALE, RULE_EXPONENT, RULE_DRAW
 } Rule;
 
 enum { TRAIT_NONE = 0, TRAIT_COMMUTES = 1, TRAIT_ROUNDS = 2, TRAIT_COSTLY = 4 };
@@ -90,6 +90,11 @@ typedef struct OpInfo {
 } OpInfo;
 
 extern const OpInfo op_info[N_OP];
+
+static inline bool op_is_draw(Op op) {
+    return op == OP_rand || op == OP_draw;
+}
+
 Op op_by_name(const char *text);  // N_OP where there is none
 
 // The sum of c * slot over the terms, plus k. Terms are sorted by slot, none has c == 0.

@@ -96,6 +96,10 @@ const char *scalar_op_problem(const Module *m, Op op, Scalar *const *arg) {
             if (a != m->real) return "takes the module's real";
             return arg[1]->elem == ELEM_i32 ? NULL : "takes an i32 exponent";
         case RULE_EXPONENT: return a == m->real ? NULL : "takes the module's real";
+        case RULE_DRAW:
+            for (int i = 0; i < op_info[op].arity; i++)
+                if (arg[i]->elem != ELEM_i32) return "takes i32";
+            return NULL;
         case RULE_LEAF: return NULL;
     }
     return "has no rule";
@@ -106,6 +110,7 @@ Elem scalar_op_elem(const Module *m, Op op, Scalar *const *arg) {
         case RULE_COMPARE:
         case RULE_LOGIC: return ELEM_bool;
         case RULE_SELECT: return arg[1]->elem;
+        case RULE_DRAW:
         case RULE_TO_REAL: return m->real;
         case RULE_TO_INT:
         case RULE_EXPONENT: return ELEM_i32;

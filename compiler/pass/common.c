@@ -29,7 +29,7 @@ typedef struct Common {
 static bool draws(const Scalar *s, Map *seen) {
     if (map_has(seen, s)) return false;
     map_set(seen, s, seen);
-    if (s->op == OP_rand) return true;
+    if (op_is_draw(s->op)) return true;
     for (int i = 0; i < op_info[s->op].arity; i++)
         if (draws(s->arg[i], seen)) return true;
     return false;

@@ -251,6 +251,7 @@ static void derive_select(Derive *d, Scalar *y, Scalar *dy) {
 #define derive_to_real derive_const
 #define derive_to_int derive_const
 #define derive_stop derive_const
+#define derive_draw derive_const
 
 // These stand after `expand` or in loops only.
 #define derive_load NULL

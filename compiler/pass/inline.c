@@ -78,7 +78,7 @@ static void find_uses(Choose *c, Value *v) {
 // ---- what may be substituted where
 
 static bool has_draw(Scalar *s) {
-    if (s->op == OP_rand) return true;
+    if (op_is_draw(s->op)) return true;
     for (int i = 0; i < op_info[s->op].arity; i++)
         if (has_draw(s->arg[i])) return true;
     return false;
@@ -92,7 +92,7 @@ static bool is_plain_read(const Read *r) {
 }
 
 static bool is_about_indices(const Scalar *s, int depth) {
-    if (!depth || s->op == OP_read || s->op == OP_rand) return false;
+    if (!depth || s->op == OP_read || op_is_draw(s->op)) return false;
     for (int i = 0; i < op_info[s->op].arity; i++)
         if (!is_about_indices(s->arg[i], depth - 1)) return false;
     return true;

@@ -86,6 +86,7 @@ static bool is_finite(const Monomial *t) {
         switch (t->factor[i].atom->op) {
             case OP_read:
             case OP_rand:
+            case OP_draw:
             case OP_tanh:
             case OP_sigmoid:
             case OP_erf:

@@ -24,7 +24,7 @@ Value *large_source(const Value *v, Arena *scratch) {
 // gathers or divides subscripts, and where nothing is left.
 static bool is_plain(Scalar *s, double *left) {
     const double READ = 0.5, INTEGER = 0.1;  // what slots alone decide is no vector operation
-    if (s->op == OP_rand || *left < 0) return false;
+    if (op_is_draw(s->op) || *left < 0) return false;
     if (s->op == OP_read) {
         const Read *r = s->read;
         *left -= READ;

@@ -191,6 +191,7 @@ static bool is_finite(const Scalar *s, int depth) {
         case OP_const: return !elem_is_real(s->elem) || isfinite(s->real);
         case OP_read: return !s->read->n_guard || is_finite(s->read->otherwise, depth - 1);
         case OP_to_real:
+        case OP_draw:
         case OP_rand: return true;
         case OP_div: return s->arg[1]->op == OP_const && is_finite(s->arg[0], depth - 1);
         case OP_select:

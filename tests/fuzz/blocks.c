@@ -220,7 +220,11 @@ static void add_epilogue(Gen *g, Value *y) {
         for (int i = 0; i < rank; i++)
             place = affine_add(m, affine_scale(m, place, dim_max(b.extent[i])), slot(g, i));
         uint32_t site = (uint32_t)(g->made->seed * 64 + g->n_rand++ % 64);
-        Scalar *draw = scalar_rand(m, site, scalar_affine(m, place));
+        Scalar *at = scalar_affine(m, place), *draw = scalar_rand(m, site, at);
+        if (rank && chance(g, 40)) {  // by sample
+            Scalar *sample = scalar_affine(m, affine_scale(m, slot(g, 0), between(g, -3, 3)));
+            draw = scalar_op(m, OP_draw, scalar_int(m, site), sample, at);
+        }
         s = scalar_select(m, scalar_binary(m, OP_lt, draw, scalar_real(m, 0.7)),
                           scalar_binary(m, OP_mul, s, scalar_real(m, 1 / 0.7)), scalar_real(m, 0));
     }

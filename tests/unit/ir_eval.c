@@ -224,6 +224,18 @@ END_TEST
 
 enum { DRAWS = 1 << 16 };
 
+START_TEST(a_draw_by_sample_is_a_word_of_its_key_sample_and_place) {
+    const uint32_t counter[4] = {2, (uint32_t)-5, 9, 1}, key[2] = {0x243F6A88, 0x85A308D3};
+    uint32_t word[4];
+    philox4x32(7, counter, key, word);
+    Module *m = module_of("f32[1]", "%0 = index [i<3] draw(i + 9, i - 5, i * 3 + 2)");
+    const double *at = evaluate(m, EVAL_exact, LIST(0))->at;
+    ck_assert(at[0] == (double)(word[0] >> 8) * 0x1p-24);
+    ck_assert(at[1] != at[0] && at[2] != at[1] && at[2] != at[0]);
+    test_free(m);
+}
+END_TEST
+
 // Of two sequences of draws, the second perhaps the first one shifted; 0 expected, in units of
 // its standard deviation.
 static double correlation(const double *x, const double *y, int n) {
@@ -289,6 +301,7 @@ int main(void) {
     tcase_add_test(t, philox_known_answers);
     tcase_add_test(t, draws_are_uniform_and_independent);
     tcase_add_test(t, a_draw_is_a_word_of_its_counter);
+    tcase_add_test(t, a_draw_by_sample_is_a_word_of_its_key_sample_and_place);
     tcase_add_test(t, run_time_extents);
     suite_add_tcase(suite, t);
     return run_suite(suite);
