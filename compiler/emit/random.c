@@ -1,5 +1,6 @@
 // Draws: Philox4x32-7 (Salmon et al. 2011), as ir/eval.h defines them.
 #include <math.h>
+#include <stdio.h>
 
 #include "emit/gen.h"
 #include "ir/eval.h"
@@ -26,7 +27,8 @@ static V half_const(Code *g, int64_t x) {
 }
 
 static bool has_half_products(Code *g, V counter) {
-    return is_x86(g) && is_vector(counter);
+    return is_x86(g) && is_vector(counter) &&
+           LLVMGetVectorSize(LLVMTypeOf(counter)) == LANES;
 }
 
 static V odd_lanes(Code *g, V even) {
@@ -205,12 +207,13 @@ static void four_words(Code *g, V counter, V seed, V site, V step, V word[4]) {
     for (unsigned i = 0; i < 4; i++) word[i] = LLVMBuildExtractValue(g->b, out, i, "");
 }
 
-// The same for draws by sample: from key, sample and place to a word.
+// For draws by sample, one for each width: from key, sample and place to a word.
 static V draw_function(Code *g, T word, T *type) {
     bool wide = LLVMGetTypeKind(word) == LLVMVectorTypeKind;
     T parameter[3] = {word, word, word};
     *type = LLVMFunctionType(word, parameter, 3, false);
-    const char *text = wide ? "draw.lanes" : "draw";
+    char text[32];
+    snprintf(text, sizeof text, "draw.%u", wide ? LLVMGetVectorSize(word) : 1);
     V fn = LLVMGetNamedFunction(g->m, text);
     if (fn) return fn;
     Shared s = begin_shared(g, text, *type);

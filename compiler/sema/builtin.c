@@ -99,20 +99,24 @@ static Exp *run_clamp(Sema *s, const Builtin *b, Exp **e, const Node *n) {
 
 // ---- draws and gradients
 
-uint32_t site_number(Sema *s, const char *path) {
-    Name key = sema_name(s, path);
-    uintptr_t site = (uintptr_t)map_get(s->sites, key);
-    if (!site) {
-        site = (uintptr_t)s->sites->n + 1;
-        map_set(s->sites, key, (void *)site);
-    }
-    return (uint32_t)site - 1;
-}
-
 static Exp *run_rand(Sema *s, const Builtin *b, Exp **e, const Node *n) {
     (void)e;
-    uint32_t site = site_number(s, site_below(s, sema_name(s, b->name), n->span));
-    return exp_scalar(s, scalar_rand(s->m, site, scalar_iv(s->m, PLACE)));
+    return exp_scalar(s, draw_here(s, b->name, n->span));
+}
+
+// floor(n * rand()), held below n where the product rounds up to it.
+static Exp *run_randint(Sema *s, const Builtin *b, Exp **e, const Node *n) {
+    const int64_t MOST = 1 << 24;  // what a draw can tell apart
+    fix_hypers(s, e[0]);
+    if (e[0]->kind != EXP_number || !number_is_int(e[0]->number))
+        return fail(s, n->kid[0]->span, "`randint` takes a whole number known when compiled");
+    int64_t below = e[0]->number.num;
+    if (below < 1 || below > MOST)
+        return fail(s, n->kid[0]->span, "`randint` takes a number from 1 to %lld", (long long)MOST);
+    Scalar *x = scalar_binary(s->m, OP_mul, draw_here(s, b->name, n->span),
+                              scalar_real(s->m, (double)below));
+    x = scalar_unary(s->m, OP_to_int, x);
+    return exp_scalar(s, scalar_binary(s->m, OP_min, x, scalar_int(s->m, below - 1)));
 }
 
 static Exp *run_stop(Sema *s, const Builtin *b, Exp **e, const Node *n) {
@@ -197,6 +201,7 @@ static const Builtin builtins[] = {
     {"mod", 2, 2, OP_mod, NULL, run_mod},
     {"clamp", 3, 3, OP_max, NULL, run_clamp},
     {"rand", 0, 0, OP_rand, NULL, run_rand},
+    {"randint", 1, 1, OP_rand, NULL, run_randint},
     {"stop", 1, 1, OP_stop, NULL, run_stop},
     {"grad", 2, 2, OP_const, NULL, run_grad},
     {"len", 1, 1, OP_const, NULL, run_len},

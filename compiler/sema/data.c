@@ -217,13 +217,11 @@ static Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below) {
     return exp_stored(s, v);
 }
 
-// The sample's number.
-static Exp *sample_number(Sema *s) {
+Value *run_sample(Sema *s) {
     Type row = type_scalar(ELEM_i32);
-    int64_t rows = s->spec->rows;
     const char *id = rows_name(s, s->rows, "run.sample");
-    Type t = batched(s, &row, ELEM_i32, rows);
-    return exp_stored(s, build_input(s->entry->fn, id, t, s->being.node->span));
+    Type t = batched(s, &row, ELEM_i32, s->spec->rows);
+    return build_input(s->entry->fn, id, t, s->data ? s->data->span : (Span){0});
 }
 
 // [height, width] or [height, width, 1 or 3].
@@ -239,7 +237,7 @@ static bool is_image(Sema *s) {
 
 Exp *field_part(Sema *s, Name id) {
     bool is_images = is_word(id, "images"), is_labels = is_word(id, "labels");
-    if (s->being.node && !s->frame->def && is_word(id, "index")) return sample_number(s);
+    if (s->being.node && !s->frame->def && is_word(id, "index")) return exp_stored(s, run_sample(s));
     if (!s->being.node || (!is_images && !is_labels)) return NULL;
     if (!s->spec->format) return exp_error;
     bool is_folder = is_word(s->spec->format, "folder");
@@ -406,6 +404,7 @@ Exp *field_value(Sema *s, const Node *field) {
     s->being = (FieldBeing){.node = field};
     Frame *f = frame_push(s, NULL, field->span);
     f->site = arena_printf(s->arena, "data.%s", field->name);
+    f->drawing = drawing_new(s, field->name, false);
     make_fields(s);
     Exp *e = elaborate_field(s, field);
     s->frame = caller;

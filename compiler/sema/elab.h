@@ -19,7 +19,10 @@ typedef struct Sema Sema;
 typedef struct Frame Frame;
 typedef struct Binding Binding;
 
-enum { PLACE = 0 };        // the slot in a draw that stands for the number of the element drawn
+// Slots in draws that stand for what is known once the definition's indices are: the row-major
+// number of the element drawn; the index of its sample; the number in the sample; how many
+// elements a sample has.
+enum { SLOT_place, SLOT_row, SLOT_inner, SLOT_stride, N_SPECIAL };
 enum { MAX_CALLS = 200 };  // calls inside calls
 
 // ---- terms
@@ -157,6 +160,13 @@ typedef struct Pack {
     Span span;  // of the use that fixed it
 } Pack;
 
+// Draws that the sample decides: those of a data field or of an `augment` entry.
+typedef struct Drawing {
+    const char *name;  // of the field or the entry
+    bool is_by_epoch;
+    int n;  // met so far
+} Drawing;
+
 // The body of a definition that is being run.
 struct Frame {
     Frame *up;        // the caller
@@ -167,6 +177,7 @@ struct Frame {
     LayerScope *layers;
     const char *site;  // the path of calls, for draws
     Map *occurrence;   // Node * -> times met, for draws
+    Drawing *drawing;  // NULL where the step decides draws
     bool has_pack;     // the pack of the signature
     bool pack_lost;    // what it stands for depends on an error
     int n_pack;
@@ -226,6 +237,7 @@ typedef struct FieldBeing {
 typedef struct Entry {
     Function *fn;
     bool training, moves_states;
+    bool is_part;        // of a step over several batches
     Map *version;        // leaf of a state -> Value *
     VEC(Kept *) params;  // that the model has, in order of declaration
     VEC(Kept *) states;  // that were updated, in order
@@ -328,7 +340,8 @@ int slot_new(Sema *s, Dim d, Span from);
 int slot_unknown(Sema *s, Name id, Span at);
 Axis slot_axis(Sema *s, int slot);
 Axis axis_new(Sema *s, Dim d, Span from);
-void slots_used(Sema *s, Scalar *x, bool *used);               // used[slot], room for s->slots.n
+void slots_used(Sema *s, Scalar *x, bool *used);               // used[slot], room for slot_room
+int slot_room(const Sema *s);                                  // of an array by slot
 const Affine *slots_at_zero(Sema *s, const int *slot, int n);  // a substitution
 const Dim *slot_extents(Sema *s);                              // by slot
 // The common shape of terms that broadcast from the right; false after an error.
@@ -341,7 +354,7 @@ Exp *exp_bind(Sema *s, Exp *e, Span at, Name hint);  // what a name may hold
 void set_origin(Sema *s, Value *v, int axis, Span from);
 Span origin_of(Sema *s, const Value *v, int axis);
 
-// From symbolic slots to 0, 1, ..; PLACE becomes the row-major number.
+// From symbolic slots to 0, 1, ..; the special ones become what they stand for.
 Affine *renumbering(Sema *s, const int *slot, int n);
 Dim *extents_of(Sema *s, const int *slot, int n);
 Guard *renumbered_guards(Sema *s, const Guard *guard, int n, const Affine *to);
@@ -436,7 +449,15 @@ const Builtin *find_builtin(Name id);
 const char *builtin_name(int i);  // NULL after the last
 Exp *call_builtin(Sema *s, const Builtin *b, const Node *call);
 Exp *apply_builtin(Sema *s, const Builtin *b, Args args, Span span);
+
+// ---- draw.c
+
 uint32_t site_number(Sema *s, const char *path);
+Drawing *drawing_new(Sema *s, const char *name, bool is_by_epoch);
+Scalar *draw_here(Sema *s, const char *what, Span at);
+void renumber_places(Sema *s, const int *slot, int n, Affine *to);
+bool has_place(const bool *used);  // is it of a draw, whose place is not known yet?
+bool check_rows(Sema *s, const bool *used, const int *slot, int n, Span at);
 
 Exp *make_instance(Sema *s, const Node *def, Args config);
 void name_instance(Sema *s, Instance *x, Name id);
@@ -458,6 +479,7 @@ void make_fields(Sema *s);
 Exp *field_value(Sema *s, const Node *field);
 Exp *field_part(Sema *s, Name id);  // `images`, `labels` in a field; NULL elsewhere
 Exp *align_rows(Sema *s, Exp *e, int rank);
+Value *run_sample(Sema *s);         // the numbers of the batch's samples
 Exp *field_call(Sema *s, const Node *call);  // `column(c)`, `array(a)`; NULL elsewhere
 Exp *run_input(Sema *s, const char *name, Elem elem);
 void read_train(Sema *s);

@@ -126,6 +126,7 @@ Frame *frame_push(Sema *s, const Node *def, Span call) {
     f->vars = map_new(s->arena);
     f->occurrence = map_new(s->arena);
     f->layers = f->up ? f->up->layers : NULL;
+    f->drawing = f->up ? f->up->drawing : NULL;
     f->site = "";
     s->frame = f;
     return f;
@@ -187,10 +188,11 @@ static Exp *callable(Sema *s, const Node *def) {
 }
 
 // A constant of the file is elaborated where an entry point first uses it: what it holds may
-// differ by entry, and a named instance is one for all its uses.
+// differ by entry, and a named instance is one for all its uses. In a data field, what it draws
+// is the field's own.
 static Exp *constant_value(Sema *s, const Node *def, Span at) {
     map_set(s->uses, def, (void *)def);
-    Map *done = s->entry ? s->entry->constants : NULL;
+    Map *done = s->entry && !(s->frame && s->frame->drawing) ? s->entry->constants : NULL;
     if (done && map_has(done, def)) return map_get(done, def);
     if (s->depth >= MAX_CALLS) return fail(s, at, "`%s` is defined by itself", def->name);
     s->depth++;

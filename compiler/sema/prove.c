@@ -102,7 +102,7 @@ static Interval interval(Sema *s, const Scalar *x, const Dim *extent, int steps)
         return (Interval){at, at};
     }
     if (x->op == OP_iv) return (Interval){0, (double)dim_max(extent[x->slot]) - 1};
-    if (x->op == OP_rand) return (Interval){0, 1 - 0x1p-24};
+    if (op_is_draw(x->op)) return (Interval){0, 1 - 0x1p-24};
     if (x->op == OP_read) {
         Interval of = of_value(s, x->read->v, steps);
         return x->read->otherwise ? join(of, interval(s, x->read->otherwise, extent, steps)) : of;

@@ -72,7 +72,7 @@ static void add_slot(Box *box, int slot) {
 // In the order of binding: indices, then the pack, then kept axes; others that are used must
 // be those of an enclosing loop.
 static bool make_box(Sema *s, const Place *place, Scalar *body, Value *v, Box *box, Span at) {
-    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+    bool *used = NEW_ARRAY(s->arena, bool, slot_room(s));
     mark_place(s, place, v->type.rank, used);
     slots_used(s, body, used);
     const Binding *bound[MAX_SLOTS];
@@ -82,11 +82,12 @@ static bool make_box(Sema *s, const Place *place, Scalar *body, Value *v, Box *b
     for (int i = 0; i < s->frame->live->n; i++) add_slot(box, s->frame->live->axis[i].slot);
     for (int i = 0; i < place->kept.rank; i++) add_slot(box, place->kept.axis[i].slot);
     for (int i = 0; i < box->n; i++) used[box->slot[i]] = false;
-    for (int i = 1; i < s->slots.n; i++)
+    for (int i = N_SPECIAL; i < s->slots.n; i++)
         if (used[i]) {
             not_compiled(s, at, "`+=` at an index of an enclosing expression is");
             return false;
         }
+    if (!check_rows(s, used, box->slot, box->n, at)) return false;
     if (box->is_full) fail(s, at, "too many indices: the most is %d", MAX_SLOTS);
     return !box->is_full;
 }

@@ -60,6 +60,7 @@ typedef struct ModelSpec {
     VEC(const char *) libraries;  // that those need: "jpeg"
     int64_t split_seed;
     int64_t batch, epochs, steps;
+    int64_t accumulate;       // batches to a step
     VEC(FieldSpec) fields;
     VEC(SplitSpec) splits;
     VEC(HyperSpec) hypers;    // flags of the program; those that fix a shape are not among them

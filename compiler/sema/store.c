@@ -4,22 +4,12 @@
 #include "base/die.h"
 #include "sema/elab.h"
 
-// The row-major number of a point, at the largest extents.
-static Affine linear_place(Sema *s, const int *slot, int n) {
-    Affine place = affine_const(0);
-    for (int i = 0; i < n; i++) {
-        place = affine_scale(s->m, place, dim_max(s->slots.at[slot[i]].dim));
-        place = affine_add(s->m, place, affine_slot(s->m, i));
-    }
-    return place;
-}
-
 Affine *renumbering(Sema *s, const int *slot, int n) {
-    int n_all = s->slots.n + 1;
+    int n_all = slot_room(s);
     Affine *to = NEW_ARRAY(s->arena, Affine, n_all);
     for (int i = 0; i < n_all; i++) to[i].n = -1;
     for (int i = 0; i < n; i++) to[slot[i]] = affine_slot(s->m, i);
-    to[PLACE] = linear_place(s, slot, n);
+    renumber_places(s, slot, n, to);
     return to;
 }
 
@@ -29,12 +19,14 @@ Dim *extents_of(Sema *s, const int *slot, int n) {
     return d;
 }
 
-static void check_used(Sema *s, Scalar *body, const int *slot, int n) {
-    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+static bool check_used(Sema *s, Scalar *body, const int *slot, int n, Span at) {
+    bool *used = NEW_ARRAY(s->arena, bool, slot_room(s));
     slots_used(s, body, used);
+    if (!check_rows(s, used, slot, n, at)) return false;
     for (int i = 0; i < n; i++) used[slot[i]] = false;
-    for (int i = 1; i < s->slots.n; i++)
+    for (int i = N_SPECIAL; i < s->slots.n; i++)
         if (used[i]) BUG("slot %d (%s) is not bound", i, s->slots.at[i].name);
+    return true;
 }
 
 static void give_hint(Value *v, Name hint) {
@@ -46,7 +38,7 @@ static Value *store_body(Sema *s, Scalar *body, int n, const int *slot, Span at,
         sema_error(s, at, "a tensor with %d axes: the most is %d", n, MAX_RANK);
         return NULL;
     }
-    check_used(s, body, slot, n);
+    if (!check_used(s, body, slot, n, at)) return NULL;
     body = scalar_subst(s->m, body, renumbering(s, slot, n));
     Value *v = build_map(s->m, n, extents_of(s, slot, n), body, at, hint);
     for (int i = 0; i < n; i++) set_origin(s, v, i, s->slots.at[slot[i]].from);
@@ -65,10 +57,10 @@ static void mark_live(Sema *s, bool *used) {
 
 // The slots, in order, that bodies use besides their own. A draw depends on all that live.
 static int outer_slots(Sema *s, bool *used, const int *own, int n_own, int *outer) {
-    if (used[PLACE] && !s->is_init) mark_live(s, used);
+    if (has_place(used) && !s->is_init) mark_live(s, used);
     for (int i = 0; i < n_own; i++) used[own[i]] = false;
     int n = 0;
-    for (int i = 1; i < s->slots.n; i++)
+    for (int i = N_SPECIAL; i < s->slots.n; i++)
         if (used[i]) outer[n++] = i;
     return n;
 }
@@ -90,7 +82,7 @@ Exp *exp_store(Sema *s, Exp *e, Span at, Name hint) {
     Scalar *body = exp_at(s, e, &shape);
     int own[MAX_SLOTS], n = 0;
     int *slot = NEW_ARRAY(s->arena, int, s->slots.n + shape.rank + 1);
-    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+    bool *used = NEW_ARRAY(s->arena, bool, slot_room(s));
     for (int i = 0; i < shape.rank; i++) own[n++] = shape.axis[i].slot;
     slots_used(s, body, used);
     int n_outer = outer_slots(s, used, own, n, slot);
@@ -105,9 +97,9 @@ Exp *exp_store(Sema *s, Exp *e, Span at, Name hint) {
 }
 
 static bool uses_place(Sema *s, Scalar *body) {
-    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+    bool *used = NEW_ARRAY(s->arena, bool, slot_room(s));
     slots_used(s, body, used);
-    return used[PLACE];
+    return has_place(used);
 }
 
 // A name holds a stored tensor, or a scalar that is nothing but a leaf or a draw: a draw
@@ -173,7 +165,7 @@ static bool reduction_box(Sema *s, const Reduction *r, Box *box) {
     int own[2 * MAX_SLOTS], n_own = 0;
     for (int i = 0; i < r->axes.rank; i++) own[n_own++] = r->axes.axis[i].slot;
     for (int i = 0; i < r->nr; i++) own[n_own++] = r->slot[i];
-    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+    bool *used = NEW_ARRAY(s->arena, bool, slot_room(s));
     box->slot = NEW_ARRAY(s->arena, int, s->slots.n + n_own + 1);
     slots_used(s, r->body, used);
     slots_used(s, scalar_guard(s->m, r->where, r->n_where), used);
@@ -184,6 +176,7 @@ static bool reduction_box(Sema *s, const Reduction *r, Box *box) {
     box->n = box->np + r->nr;
     memcpy(box->slot + box->n_outer, own, sizeof *own * (size_t)n_own);
     if (!slots_known(s, box->slot, box->n, r->span)) return false;
+    if (!check_rows(s, used, box->slot, box->n, r->span)) return false;
     if (box->np <= MAX_RANK && box->n <= MAX_SLOTS) return true;
     fail(s, r->span, "a reduction over %d indices inside %d: too many", r->nr, box->np);
     return false;

@@ -86,7 +86,7 @@ static Scalar *index_scalar(Sema *s, const Node *n, Shape *axes) {
 }
 
 static bool slots_have_ranges(Sema *s, Scalar *at) {
-    bool *used = NEW_ARRAY(s->arena, bool, s->slots.n + 1);
+    bool *used = NEW_ARRAY(s->arena, bool, slot_room(s));
     bool all = true;
     slots_used(s, at, used);
     for (Binding *b = s->frame->binding; b; b = b->up)

@@ -181,13 +181,17 @@ Span origin_of(Sema *s, const Value *v, int axis) {
 // ---- slots
 
 static int slot_add(Sema *s, SlotInfo info) {
-    if (s->slots.n == 0) vec_push(s->arena, &s->slots, ((SlotInfo){.dim = dim_const(1)}));  // PLACE
+    while (s->slots.n < N_SPECIAL) vec_push(s->arena, &s->slots, ((SlotInfo){.dim = dim_const(1)}));
     vec_push(s->arena, &s->slots, info);
     return s->slots.n - 1;
 }
 
 int slot_new(Sema *s, Dim d, Span from) {
     return slot_add(s, (SlotInfo){.dim = d, .is_known = true, .from = from});
+}
+
+int slot_room(const Sema *s) {
+    return s->slots.n + N_SPECIAL;
 }
 
 int slot_unknown(Sema *s, Name id, Span at) {
@@ -203,7 +207,7 @@ Axis axis_new(Sema *s, Dim d, Span from) {
 }
 
 const Dim *slot_extents(Sema *s) {
-    Dim *d = NEW_ARRAY(s->arena, Dim, s->slots.n + 1);
+    Dim *d = NEW_ARRAY(s->arena, Dim, slot_room(s));
     for (int i = 0; i < s->slots.n; i++) d[i] = s->slots.at[i].dim;
     return d;
 }
@@ -243,7 +247,7 @@ void slots_used(Sema *s, Scalar *x, bool *used) {
 }
 
 static Affine *no_change(Sema *s) {
-    int n = s->slots.n + 1;
+    int n = slot_room(s);
     Affine *to = NEW_ARRAY(s->arena, Affine, n);
     for (int i = 0; i < n; i++) to[i].n = -1;
     return to;

@@ -73,6 +73,7 @@ static void check_single(Sema *s, const char *word) {
 void read_train(Sema *s) {
     enum { ROWS_TO_PREDICT = 64 };
     s->spec->batch = ROWS_TO_PREDICT;
+    s->spec->accumulate = 1;
     if (s->train) {
         frame_push(s, NULL, s->train->span);
         for (int i = 0; i < s->train->n; i++) check_entry(s, s->train->kid[i]);
