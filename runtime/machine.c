@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "runtime/progress.h"
+#include "runtime/rng.h"
 
 enum { PAGE = 4096 };
 
@@ -52,6 +53,12 @@ static int64_t counted_rows(const Machine *m, const char *rest) {
     return m->rows[0];
 }
 
+// A number for each seed and epoch.
+static double draw_key(const Machine *m) {
+    Rng r = rng_start(m->context.seed, (uint64_t)m->clock.epoch);
+    return (int32_t)(uint32_t)(rng_next(&r) >> 32);
+}
+
 // The value of one of the inputs named in docs/manifest.md.
 static double run_value(const Machine *m, const char *name) {
     const Clock *c = &m->clock;
@@ -62,6 +69,7 @@ static double run_value(const Machine *m, const char *name) {
     if (strcmp(name, "run.epoch") == 0) return (double)c->epoch;
     if (strcmp(name, "run.steps") == 0) return (double)c->steps;
     if (strcmp(name, "run.epochs") == 0) return (double)c->epochs;
+    if (strcmp(name, "run.key") == 0) return draw_key(m);
     if (strncmp(name, "run.rows", 8) == 0) return (double)counted_rows(m, name + 8);
     if (strncmp(name, "run.inv_rows", 12) == 0) {
         int64_t rows = counted_rows(m, name + 12);

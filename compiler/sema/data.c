@@ -373,6 +373,15 @@ Exp *field_call(Sema *s, const Node *call) {
 
 // ---- a field in an entry point: its expression over the inputs
 
+Exp *fit_field(Sema *s, Exp *e, const Type *row, Span at, Name id) {
+    Type whole = batched(s, row, row->elem, row->below);
+    e = fit_type(s, e, &whole, NULL, at, id);
+    if (is_error(e)) return e;
+    int64_t below = row->below, count = below ? class_count(s, e) : 0;
+    if (!below || (count && count <= below)) return e;
+    return fail(s, at, "this may lie outside of class(%lld)", (long long)below);
+}
+
 static Exp *elaborate_field(Sema *s, const Node *field) {
     Span from[MAX_RANK + 1] = {0};
     if (!eval_type(s, field->kid[0], &s->being.type, from)) return exp_error;
@@ -382,13 +391,8 @@ static Exp *elaborate_field(Sema *s, const Node *field) {
     memcpy(s->being.from, from, sizeof s->being.from);
     Exp *e = expr_plain(s, field->kid[1]);
     e = align_rows(s, e, s->being.type.rank + 1);
-    Type whole = batched(s, &s->being.type, s->being.type.elem, s->being.type.below);
-    e = fit_type(s, e, &whole, NULL, field->kid[1]->span, field->name);
+    e = fit_field(s, e, &s->being.type, field->kid[1]->span, field->name);
     if (is_error(e)) return e;
-    int64_t below = whole.below, count = below ? class_count(s, e) : 0;
-    if (below && (!count || count > below))
-        return fail(s, field->kid[1]->span, "this may lie outside of class(%lld)",
-                    (long long)below);
     for (int i = 0; i < s->being.type.rank; i++) set_origin(s, e->stored.v, i + 1, from[i]);
     return e;
 }

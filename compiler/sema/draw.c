@@ -103,6 +103,6 @@ bool has_place(const bool *used) {
 bool check_rows(Sema *s, const bool *used, const int *slot, int n, Span at) {
     if (!used[SLOT_row] || row_among(s, slot, n) >= 0) return true;
     Diag *d = sema_error(s, at, "a draw of a sample is not by the sample here");
-    diag_help(d, "give it the batch's index: `r[n] = rand()`");
+    diag_help(d, "give it the batch's index: `r[n < batch] = rand()`");
     return false;
 }

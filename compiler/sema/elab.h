@@ -472,12 +472,14 @@ Exp *kept_current(Sema *s, Kept *k);
 void kept_update(Sema *s, Kept *k, Exp *e, Span at);
 void finish_init(Sema *s);
 
-// ---- data.c, train.c, optimizer.c
+// ---- data.c, train.c, optimizer.c, augment.c
 
 void read_data(Sema *s);
 void make_fields(Sema *s);
 Exp *field_value(Sema *s, const Node *field);
 Exp *field_part(Sema *s, Name id);  // `images`, `labels` in a field; NULL elsewhere
+// As a field whose rows have this type; classes are held against their number.
+Exp *fit_field(Sema *s, Exp *e, const Type *row, Span at, Name id);
 Exp *align_rows(Sema *s, Exp *e, int rank);
 Value *run_sample(Sema *s);         // the numbers of the batch's samples
 Exp *field_call(Sema *s, const Node *call);  // `column(c)`, `array(a)`; NULL elsewhere
@@ -490,6 +492,7 @@ void build_updates(Sema *s, Value *loss);  // loss: NULL after an error
 const Node *train_entry(Sema *s, const char *word, int nth);
 int entry_args(const Node *entry);  // how many
 const Node *entry_paths(const Node *entry);
+void run_augmentations(Sema *s);  // of the fields in the entry's frame
 void check_reachable(Sema *s, Value *loss);
 
 // ---- split.c: whole splits

@@ -27,7 +27,7 @@ const Node *train_entry(Sema *s, const char *word, int nth) {
 }
 
 static bool is_pending(const Node *n) {
-    static const char *const pending[] = {"load", "project", "average", "augment", "accumulate"};
+    static const char *const pending[] = {"load", "project", "average", "accumulate"};
     for (unsigned i = 0; i < sizeof pending / sizeof *pending; i++)
         if (is_word(n->name, pending[i])) return true;
     return false;
@@ -269,6 +269,7 @@ static void set_param_lists(Sema *s) {
 }
 
 static Value *run_forward(Sema *s) {
+    if (s->entry->training) run_augmentations(s);
     run_model(s);
     set_param_lists(s);
     Value *loss = run_loss(s);
