@@ -193,6 +193,7 @@ path_list
     ;
 path
     : NAME                       { $$ = named(leaf(p, NODE_name, @$), $1, @1); }
+    | STRING                     { $$ = string_node(p, @1, $1); }
     | path '.' NAME              { $$ = named(node(p, NODE_member, @$, 1, $1), $3, @3); }
     ;
 

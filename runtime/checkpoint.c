@@ -236,9 +236,10 @@ static bool same_shape(const StoredTensor *s, const Tensor *t) {
 enum { MAX_LISTED = 4 };
 
 // One phrase for each tensor that the file lacks or has in another shape, up to four of them.
-static int list_mismatch(Buffer *b, int n, const StoredTensor *s, const Tensor *t) {
+static int list_mismatch(Buffer *b, int n, const StoredTensor *s, const char *name,
+                         const Tensor *t) {
     if (n >= MAX_LISTED) return n + 1;
-    buffer_format(b, "%s%s%s ", n ? ", " : "", s ? "" : "no ", t->name);
+    buffer_format(b, "%s%s%s ", n ? ", " : "", s ? "" : "no ", name);
     if (s) {
         describe_dims(b, s->dim, s->rank);
         buffer_format(b, " %s where the model has %s ", s->type, elem_name[t->elem]);
@@ -249,26 +250,53 @@ static int list_mismatch(Buffer *b, int n, const StoredTensor *s, const Tensor *
 
 typedef enum Wanted { WANT_all, WANT_weights, WANT_parts } Wanted;
 
-// Copies tensors from the file: all of the model's, or the parameters and layers' states, or
-// the parameters and any states that are there.
-static void load_tensors(Run *run, const Safetensors *st, Wanted wanted) {
-    const Manifest *m = run->manifest;
-    Buffer wrong = {0};
-    int n = 0;
-    for (int i = 0; i < m->n_tensor; i++) {
-        const Tensor *t = &m->tensor[i];
-        bool is_param = t->kind == TENSOR_param;
-        if (!is_param && t->kind != TENSOR_state) continue;
-        if (wanted == WANT_weights && !is_param && !t->of_layer) continue;
-        const StoredTensor *s = safetensors_find(st, t->name);
-        bool is_optional = !is_param && !(run->is_blank && t->of_layer);
-        if (!s && is_optional && wanted != WANT_all) continue;
-        if (!s || !same_shape(s, t) || !safetensors_load(s, t, machine_data(&run->machine, t))) {
-            n = list_mismatch(&wrong, n, s, t);
-        }
+typedef struct Loading {
+    Run *run;
+    const Safetensors *st;
+    Wanted wanted;
+    const LoadRule *rule;  // null for all tensors, under their own names
+    Mem *mem;
+    Buffer wrong;
+    int n_wrong;
+} Loading;
+
+// What the file calls the tensor; null where the rule is not about it.
+static const char *stored_name(const Loading *l, const Tensor *t) {
+    if (!l->rule) return t->name;
+    size_t n = strlen(l->rule->path);
+    bool is_below = strncmp(t->name, l->rule->path, n) == 0 && (!t->name[n] || t->name[n] == '.');
+    return is_below ? mem_format(l->mem, "%s%s", l->rule->as, t->name + n) : NULL;
+}
+
+static void load_tensor(Loading *l, const Tensor *t) {
+    bool is_param = t->kind == TENSOR_param;
+    if (l->wanted == WANT_weights && !is_param && !t->of_layer) return;
+    const char *name = stored_name(l, t);
+    const StoredTensor *s = name ? safetensors_find(l->st, name) : NULL;
+    bool is_optional = !is_param && l->wanted != WANT_all && !(l->run->is_blank && t->of_layer);
+    if (!name || (!s && is_optional)) return;
+    if (!s || !same_shape(s, t) || !safetensors_load(s, t, machine_data(&l->run->machine, t))) {
+        l->n_wrong = list_mismatch(&l->wrong, l->n_wrong, s, name, t);
     }
-    if (n > MAX_LISTED) buffer_format(&wrong, " and %d more", n - MAX_LISTED);
-    if (n) fail("%s: weights of another model: %s", st->path, wrong.data);
+}
+
+// Copies tensors from the file: all of the model's, or the parameters and layers' states, or
+// the parameters and any states that are there. States that begin as parameters do follow those.
+static void load_tensors(Loading *l) {
+    static const TensorKind kinds[] = {TENSOR_param, TENSOR_state};
+    const Manifest *m = l->run->manifest;
+    const Entry *start = manifest_entry(m, "start");
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < m->n_tensor; i++) {
+            if (m->tensor[i].kind == kinds[k]) load_tensor(l, &m->tensor[i]);
+        }
+        if (k == 0 && start) machine_run(&l->run->machine, start, 0);
+    }
+    if (l->n_wrong > MAX_LISTED) buffer_format(&l->wrong, " and %d more", l->n_wrong - MAX_LISTED);
+    if (l->n_wrong == 0) return;
+    if (!l->rule) fail("%s: weights of another model: %s", l->st->path, l->wrong.data);
+    fail("%s:%" PRId64 ": load %s from %s: %s", l->run->manifest->source, l->rule->line,
+         l->rule->path, l->st->path, l->wrong.data);
 }
 
 // Hypers are the checkpoint's where no flag gave them.
@@ -320,7 +348,7 @@ static void load_checkpoint(Run *run, const char *path, bool with_session) {
     Safetensors st;
     Mem mem = {0};
     safetensors_read(&st, &mem, path);
-    load_tensors(run, &st, with_session ? WANT_all : WANT_parts);
+    load_tensors(&(Loading){run, &st, with_session ? WANT_all : WANT_parts, .mem = &mem});
     load_hypers(run, &st, &mem);
     if (with_session && nn_words_check) nn_words_check(run, &st, &mem);
     if (with_session) load_session(run, &st);
@@ -337,13 +365,30 @@ void checkpoint_load(Run *run, const char *path) {
     load_checkpoint(run, path, false);
 }
 
-void weights_load(Run *run, const char *path, bool with_states) {
+static void load_weights(Run *run, const char *path, Wanted wanted, const LoadRule *rule) {
     Safetensors st;
     Mem mem = {0};
     safetensors_read(&st, &mem, path);
-    load_tensors(run, &st, with_states ? WANT_parts : WANT_weights);
+    load_tensors(&(Loading){run, &st, wanted, rule, .mem = &mem});
     safetensors_free(&st);
     mem_free(&mem);
+}
+
+void weights_load(Run *run, const char *path, bool with_states) {
+    load_weights(run, path, with_states ? WANT_parts : WANT_weights, NULL);
+}
+
+void weights_load_parts(Run *run) {
+    const Manifest *m = run->manifest;
+    for (int i = 0; i < m->n_load; i++) {
+        const LoadRule *rule = &m->load[i];
+        const char *path = file_find(&run->mem, m, rule->file);
+        if (!path) {
+            fail("%s:%" PRId64 ": no file %s in the current folder, the program's or its source's",
+                 m->source, rule->line, rule->file);
+        }
+        load_weights(run, path, WANT_weights, rule);
+    }
 }
 
 // The checkpoint that a folder, or a file, names.

@@ -26,5 +26,7 @@ void checkpoint_load(Run *run, const char *path);
 // The parameters from any safetensors file, and what states of layers it has; with_states:
 // what states of any kind.
 void weights_load(Run *run, const char *path, bool with_states);
+// What the train block's `load` entries name.
+void weights_load_parts(Run *run);
 
 #endif

@@ -50,6 +50,16 @@ static const char *find_in(Mem *mem, const DataBlock *block, const char *from) {
     return path;
 }
 
+const char *file_find(Mem *mem, const Manifest *m, const char *path) {
+    const char *root[] = {".", program_folder(mem), m->source_dir};
+    if (path[0] == '/' || path_exists(path)) return path_exists(path) ? path : NULL;
+    for (int i = 1; i < 3; i++) {
+        const char *at = mem_format(mem, "%s/%s", root[i], path);
+        if (*root[i] && path_exists(at)) return at;
+    }
+    return NULL;
+}
+
 const char *data_find(Mem *mem, const Manifest *m, const char *from) {
     const DataBlock *block = &m->data;
     if (block->rows) return block->name;

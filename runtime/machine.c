@@ -69,6 +69,7 @@ static double run_value(const Machine *m, const char *name) {
     if (strcmp(name, "run.epoch") == 0) return (double)c->epoch;
     if (strcmp(name, "run.steps") == 0) return (double)c->steps;
     if (strcmp(name, "run.epochs") == 0) return (double)c->epochs;
+    if (strcmp(name, "run.row") == 0) return (double)c->row;
     if (strcmp(name, "run.key") == 0) return draw_key(m);
     if (strncmp(name, "run.rows", 8) == 0) return (double)counted_rows(m, name + 8);
     if (strncmp(name, "run.inv_rows", 12) == 0) {

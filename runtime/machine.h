@@ -12,6 +12,7 @@
 typedef struct Clock {
     int64_t step, epoch;    // this update, from 1; this epoch, from 0
     int64_t steps, epochs;  // totals
+    int64_t row;            // of the step's rows, the first one of this batch
     uint32_t draws;         // not 0: random draws are those of this number instead of step's
     const Figures *valid;   // the last validation, or null before the first
 } Clock;

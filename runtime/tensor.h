@@ -11,6 +11,7 @@ typedef enum Elem { ELEM_bool, ELEM_u8, ELEM_i32, ELEM_f32, ELEM_f64, N_ELEM } E
 typedef enum TensorKind {
     TENSOR_param,
     TENSOR_state,
+    TENSOR_sum,    // of gradients, from one batch of a step to the next
     TENSOR_input,
     TENSOR_split,  // an input that holds a whole split
     TENSOR_hyper,

@@ -26,10 +26,13 @@ typedef struct Trainer {
     Run *run;
     Session *session;                                 // the run's
     const Entry *train_step, *eval_step, *epoch_end;  // the last two may be null
+    const Entry *update_step;                         // where a step takes several batches
+    const Entry *epoch_begin;                         // may be null
     bool has_loss;                                    // train_step's results name one
     Split split;                                      // the rows to train on
     int64_t *order;                                   // of this epoch
-    int64_t batches;                                  // of a whole epoch
+    int64_t batch;                                    // the most rows of a step
+    int64_t batches;                                  // of a whole epoch: as many as it has steps
     Keeper keeper;
     Log log;
     Progress progress;
@@ -63,8 +66,8 @@ static void plan_session(Run *run) {
 // Epochs and steps, after a checkpoint may have had its say: whichever is reached first.
 static void settle_lengths(Trainer *t) {
     Session *s = t->session;
-    int64_t batch = t->run->manifest->batch;
-    t->batches = (t->split.rows + batch - 1) / batch;
+    t->batch = t->run->manifest->batch * t->run->manifest->accumulate;
+    t->batches = (t->split.rows + t->batch - 1) / t->batch;
     if (s->batch_limit > 0) t->batches = least(t->batches, s->batch_limit);
     if (s->epochs <= 0 && s->steps <= 0) s->epochs = 1;
     int64_t by_steps = (s->steps + t->batches - 1) / t->batches;
@@ -134,18 +137,38 @@ static void log_step(Trainer *t, double loss) {
     buffer_free(&b);
 }
 
+// A batch of the step, or all of it; its loss.
+static double run_part(Trainer *t, int64_t begin, int64_t rows) {
+    Machine *m = &t->run->machine;
+    batch_fill(m, t->train_step, &t->split, t->order, begin, rows);
+    machine_run(m, t->train_step, rows);
+    figures_add(&t->session->train, t->train_step, m->context.arena, rows);
+    return machine_result(m, t->train_step, "loss");
+}
+
+// All batches of the step, weighted by their rows; then the update.
+static double run_parts(Trainer *t, int64_t begin, int64_t rows) {
+    Machine *m = &t->run->machine;
+    int64_t part = t->run->manifest->batch;
+    double loss = 0;
+    for (m->clock.row = 0; m->clock.row < rows; m->clock.row += part) {
+        int64_t n = least(part, rows - m->clock.row);
+        loss += run_part(t, begin + m->clock.row, n) * (double)n / (double)rows;
+    }
+    machine_run(m, t->update_step, rows);
+    return loss;
+}
+
 static void train_batch(Trainer *t) {
     Session *s = t->session;
     Machine *m = &t->run->machine;
-    int64_t batch = t->run->manifest->batch, begin = s->batch * batch;
-    int64_t rows = least(batch, t->split.rows - begin);
-    batch_fill(m, t->train_step, &t->split, t->order, begin, rows);
+    int64_t begin = s->batch * t->batch, rows = least(t->batch, t->split.rows - begin);
+    m->clock.step = s->step;
+    if (s->batch == 0 && t->epoch_begin) machine_run(m, t->epoch_begin, 0);
     m->clock.step = s->step + 1;
-    machine_run(m, t->train_step, rows);
+    double loss = t->update_step ? run_parts(t, begin, rows) : run_part(t, begin, rows);
     s->step++;
     s->batch++;
-    figures_add(&s->train, t->train_step, m->context.arena, rows);
-    double loss = machine_result(m, t->train_step, "loss");
     if (t->has_loss && !isfinite(loss)) fail_loss(t, loss);
     log_step(t, loss);
     progress_step(&t->progress, rows, loss);
@@ -278,8 +301,9 @@ static void begin_session(Trainer *t) {
     t->has_loss = has_figure(&s->train, "loss");
     s->valid = figures_of(t->eval_step);
     run_init(run);
-    if (run->options.load) weights_load(run, run->options.load, false);
     const char *path = resume_path(run);
+    if (!path) weights_load_parts(run);
+    if (run->options.load) weights_load(run, run->options.load, false);
     if (path) checkpoint_resume(run, path);
     if (s->overfit > 0) t->split.rows = least(t->split.rows, s->overfit);
     settle_lengths(t);
@@ -359,6 +383,8 @@ int run_train(Run *run) {
     Machine *m = &run->machine;
     Trainer t = {.run = run, .session = &run->session};
     t.train_step = machine_entry(m, "train_step");
+    t.update_step = manifest_entry(run->manifest, "update_step");
+    t.epoch_begin = manifest_entry(run->manifest, "epoch_begin");
     t.eval_step = manifest_entry(run->manifest, "eval_step");
     t.epoch_end = manifest_entry(run->manifest, "epoch_end");
     open_data(&t);

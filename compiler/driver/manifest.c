@@ -95,6 +95,11 @@ static int add_tensor(Manifest *m, const char *name, const char *kind, const Val
     return m->tensors.n - 1;
 }
 
+// Sums of gradients live from one part of a step to the next, and are in no checkpoint.
+static const char *state_kind(const Value *v) {
+    return starts_with(v->leaf.name, SUM_PREFIX) ? "sum" : "state";
+}
+
 static const char *result_kind(const Value *v, const Manifest *m) {
     if (v->op == VAL_param) return "param";
     if (v->op == VAL_state) return "state";
@@ -124,7 +129,8 @@ static void find_tensors(Manifest *m) {
     for (int i = 0; i < module->params.n; i++)
         add_tensor(m, module->params.at[i]->leaf.name, "param", module->params.at[i]);
     for (int i = 0; i < module->states.n; i++)
-        add_tensor(m, module->states.at[i]->leaf.name, "state", module->states.at[i]);
+        add_tensor(m, module->states.at[i]->leaf.name, state_kind(module->states.at[i]),
+                   module->states.at[i]);
     for (int i = 0; i < m->p->fns.n; i++) {
         const Function *f = m->p->fns.at[i]->fn;
         for (int k = 0; f && k < f->inputs.n; k++) {
@@ -314,9 +320,30 @@ static void print_split(Manifest *m) {
 static bool is_fixed(const Program *p) {
     for (int i = 0; i < p->fns.n; i++) {
         const Function *f = p->fns.at[i]->fn;
-        if (f && f->updates.n && strcmp(f->name, "init")) return false;
+        if (f && f->updates.n && strcmp(f->name, "init") && strcmp(f->name, "start")) return false;
     }
     return true;
+}
+
+static int line_of(const Compiler *c, Span span) {
+    int line = 0, column;
+    if (span.file) source_line(c->sources, span.file, span.begin, &line, &column);
+    return line;
+}
+
+static void print_loads(Manifest *m) {
+    Text *out = m->out;
+    for (int i = 0; i < m->spec->loads.n; i++) {
+        const LoadSpec *l = &m->spec->loads.at[i];
+        text_add(out, i ? ",\n    {" : ", \"load\": [\n    {");
+        text_field(out, "file", l->file);
+        text_add(out, ", ");
+        text_field(out, "path", l->path);
+        text_add(out, ", ");
+        text_field(out, "as", l->as);
+        text_printf(out, ", \"line\": %d}", line_of(m->p->m->c, l->span));
+    }
+    if (m->spec->loads.n) text_add(out, "]");
 }
 
 static void print_data(Manifest *m) {
@@ -345,18 +372,16 @@ static void print_data(Manifest *m) {
     if (spec->epochs) text_printf(out, ", \"epochs\": %lld", (long long)spec->epochs);
     if (spec->steps) text_printf(out, ", \"steps\": %lld", (long long)spec->steps);
     if (is_fixed(m->p)) text_add(out, ", \"fixed\": true");
+    if (spec->accumulate > 1)
+        text_printf(out, ", \"accumulate\": %lld", (long long)spec->accumulate);
     text_add(out, ", \"metrics\": [");
     for (int i = 0; i < spec->metrics.n; i++) {
         if (i) text_add(out, ", ");
         quote(out, spec->metrics.at[i]);
     }
-    text_add(out, "]}");
-}
-
-static int line_of(const Compiler *c, Span span) {
-    int line = 0, column;
-    if (span.file) source_line(c->sources, span.file, span.begin, &line, &column);
-    return line;
+    text_add(out, "]");
+    print_loads(m);
+    text_add(out, "}");
 }
 
 static void print_layers(Manifest *m) {

@@ -127,6 +127,8 @@ static Exp *run_stop(Sema *s, const Builtin *b, Exp **e, const Node *n) {
 
 static Exp *run_grad(Sema *s, const Builtin *b, Exp **e, const Node *n) {
     (void)b;
+    if (s->entry && s->entry->is_of_sums)
+        return fail(s, n->span, "with `accumulate`, gradients are sums, which have no derivative");
     if (!is_scalar_like(e[0])) return fail(s, n->kid[0]->span, "`grad` takes a scalar");
     Exp *of = exp_store(s, e[0], n->kid[0]->span, NULL), *wrt = e[1];
     if (is_error(of)) return of;

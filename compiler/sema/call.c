@@ -10,18 +10,18 @@ static Exp *argument(Sema *s, const Node *n) {
     return exp_bind(s, e, n->span, NULL);
 }
 
+Arg eval_arg(Sema *s, const Node *n) {
+    bool is_named = n->kind == NODE_named;
+    const Node *value = is_named ? n->kid[0] : n;
+    return (Arg){.name = is_named ? n->name : NULL,
+                 .e = argument(s, value),
+                 .span = is_named ? n->name_span : n->span,
+                 .value_span = value->span};
+}
+
 Args eval_args(Sema *s, const Node *args) {
     Args out = {args->n, NEW_ARRAY(s->arena, Arg, args->n + 1)};
-    for (int i = 0; i < args->n; i++) {
-        const Node *n = args->kid[i];
-        bool is_named = n->kind == NODE_named;
-        out.at[i] = (Arg){is_named ? n->name : NULL, NULL, is_named ? n->name_span : n->span};
-        out.at[i].e = argument(s, is_named ? n->kid[0] : n);
-        if (is_named)
-            out.at[i].value_span = n->kid[0]->span;
-        else
-            out.at[i].value_span = n->span;
-    }
+    for (int i = 0; i < args->n; i++) out.at[i] = eval_arg(s, args->kid[i]);
     return out;
 }
 

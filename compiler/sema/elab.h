@@ -238,12 +238,19 @@ typedef struct Entry {
     Function *fn;
     bool training, moves_states;
     bool is_part;        // of a step over several batches
+    bool is_of_sums;     // their update
     Map *version;        // leaf of a state -> Value *
     VEC(Kept *) params;  // that the model has, in order of declaration
     VEC(Kept *) states;  // that were updated, in order
     LayerScope *root;
     Map *constants;  // Node of the file -> Exp *
 } Entry;
+
+// The states of an entry point as they were.
+typedef struct Undo {
+    Map *version;
+    int n_state;
+} Undo;
 
 struct Sema {
     Compiler *c;
@@ -263,6 +270,9 @@ struct Sema {
     Map *kept;     // path -> Kept *
     Map *kept_of;  // leaf -> Kept *
     Map *sites;    // text -> number + 1
+    Map *averages; // leaf of a parameter -> leaf of the state that holds its average
+    Map *sums;     // leaf of a parameter -> leaf of its gradients' sum, where a step has parts
+    Entry *epoch_begin;  // NULL where nothing needs it
     Map *origin;   // Value * -> Span[rank]
     Map *fields;   // Name -> Node *
     VEC(SlotInfo) slots;
@@ -429,6 +439,7 @@ Exp *fit_type(Sema *s, Exp *e, const Type *t, const Span *from, Span at, Name hi
 
 // ---- stmt.c, define.c
 
+Map *map_copy(Sema *s, const Map *from);
 bool run_block(Sema *s, const Node *block);  // true where it returned
 Exp *define_indexed(Sema *s, const Node *target, const Node *rhs);
 Exp *scatter(Sema *s, const Node *target, const Node *rhs);  // target[...] += rhs
@@ -436,6 +447,7 @@ Exp *scatter(Sema *s, const Node *target, const Node *rhs);  // target[...] += r
 // ---- call.c, builtin.c, layer.c
 
 bool is_fan(Name id);
+Arg eval_arg(Sema *s, const Node *n);
 Args eval_args(Sema *s, const Node *args);
 Exp *call(Sema *s, const Node *n);
 Exp *apply(Sema *s, Exp *f, Args args, Span at, Span callee);
@@ -471,6 +483,7 @@ void define_state(Sema *s, const Node *n);
 Exp *kept_current(Sema *s, Kept *k);
 void kept_update(Sema *s, Kept *k, Exp *e, Span at);
 void finish_init(Sema *s);
+Kept *keep_number(Sema *s, const char *path, Span at);  // a state of rank 0, at first 0
 
 // ---- data.c, train.c, optimizer.c, augment.c
 
@@ -488,10 +501,27 @@ void read_train(Sema *s);
 void build_entries(Sema *s);
 void begin_aside(Sema *s, const char *name);  // a function that is no part of the module
 void finish_entries(Sema *s);
+Entry *new_entry(Sema *s, const char *name, bool training, bool moves_states);
 void build_updates(Sema *s, Value *loss);  // loss: NULL after an error
+void build_sums(Sema *s, Value *loss);     // of gradients, where a step has parts
+void build_update_of_sums(Sema *s);
+bool path_matches(Sema *s, Node *const *path, int n, const char *leaf);
+void check_loads(Sema *s);
+
+// ---- average.c, schedule.c
+
+Exp *project(Sema *s, const Kept *k, Exp *w);        // w: what becomes of the parameter
+void average(Sema *s, const Kept *k, Exp *w);
+void use_averages(Sema *s, Map *version);            // in place of parameters
+Undo mark_states(Sema *s);
+void undo_states(Sema *s, const Undo *undo);
+Args eval_schedules(Sema *s, const Node *def, const Node *args, const char *prefix);
+void finish_epoch_begin(Sema *s);
+
 const Node *train_entry(Sema *s, const char *word, int nth);
 int entry_args(const Node *entry);  // how many
 const Node *entry_paths(const Node *entry);
+const Node *entry_file(const Node *entry);  // behind `from`
 void run_augmentations(Sema *s);  // of the fields in the entry's frame
 void check_reachable(Sema *s, Value *loss);
 

@@ -221,6 +221,17 @@ static Kept *make_kept(Sema *s, const char *path, const Type *t, const Span *fro
     return k;
 }
 
+Kept *keep_number(Sema *s, const char *path, Span at) {
+    Kept *k = NEW(s->arena, Kept);
+    Type t = type_scalar(s->m->real);
+    *k = (Kept){.leaf = build_state(s->m, path, t, at), .span = at, .is_state = true};
+    k->first = fit_type(s, exp_int(s, 0), &t, NULL, at, NULL)->stored.v;
+    map_set(s->kept, sema_name(s, path), k);
+    map_set(s->kept_of, k->leaf, k);
+    function_update(s->init, k->leaf, k->first, at);
+    return k;
+}
+
 static void declare(Sema *s, const Node *id, Exp *e, Kept *k) {
     Var *v = frame_set(s, s->frame, e ? VAR_local : VAR_kept, id->name, e, id->span);
     v->kept = k;
@@ -321,8 +332,38 @@ static bool stands_for_another(Sema *s, Value *v) {
     return v->op <= VAL_state && in_init(s, s->m, v) != v;
 }
 
+// Leaves of other functions that `start` reads become its own.
+static Value *in_start(void *context, Module *m, Value *v) {
+    Function *start = context;
+    (void)m;
+    if (v->op != VAL_input || v->leaf.fn == start) return v;
+    return build_input(start, v->leaf.name, v->type, v->span);
+}
+
+static bool reads_params(Sema *s, const Update *u) {
+    Function alone = {.m = s->m};
+    vec_push(s->arena, &alone.updates, *u);
+    Values order = function_order(&alone, s->arena);
+    for (int i = 0; i < order.n; i++)
+        if (order.at[i]->op == VAL_param) return true;
+    return false;
+}
+
+// States that begin as parameters do begin anew where weights were loaded.
+static void build_start(Sema *s) {
+    Function *start = NULL;
+    for (int i = 0; i < s->init->updates.n; i++) {
+        const Update *u = &s->init->updates.at[i];
+        if (u->target->op != VAL_state || !reads_params(s, u)) continue;
+        if (!start) start = function_new(s->m, "start");
+        function_update(start, u->target, u->v, u->span);
+    }
+    if (start) function_rewrite(start, in_start, start);
+}
+
 void finish_init(Sema *s) {
     bool again = true;
+    if (!diag_errors(s->c->diags)) build_start(s);
     for (int round = 0; again && round < 100; round++) {
         function_rewrite(s->init, in_init, s);
         Values order = function_order(s->init, s->arena);

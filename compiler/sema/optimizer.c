@@ -83,8 +83,10 @@ void check_reachable(Sema *s, Value *loss) {
 
 // ---- paths: `head`, `encoder.dense`, which stand for all below them
 
+// `#` begins a comment, so that `dense#1` stands in quotes.
 static const char *path_text(Sema *s, const Node *n) {
     if (n->kind == NODE_name) return n->name;
+    if (n->kind == NODE_string) return n->text;
     if (n->kind != NODE_member) return NULL;
     const char *base = path_text(s, n->kid[0]);
     return base ? arena_printf(s->arena, "%s.%s", base, n->name) : NULL;
@@ -95,7 +97,7 @@ static bool is_below(const char *leaf, const char *path) {
     return !strncmp(leaf, path, n) && (leaf[n] == 0 || leaf[n] == '.');
 }
 
-static bool matches(Sema *s, Node *const *path, int n, const char *leaf) {
+bool path_matches(Sema *s, Node *const *path, int n, const char *leaf) {
     for (int i = 0; i < n; i++) {
         const char *text = path_text(s, path[i]);
         if (text && is_below(leaf, text)) return true;
@@ -107,7 +109,7 @@ static void check_paths(Sema *s, Node *const *path, int n) {
     for (int i = 0; i < n; i++) {
         bool is_found = false;
         for (int k = 0; k < s->m->params.n; k++)
-            is_found |= matches(s, &path[i], 1, s->m->params.at[k]->leaf.name);
+            is_found |= path_matches(s, &path[i], 1, s->m->params.at[k]->leaf.name);
         if (is_found || s->calls_lost) continue;
         if (!path_text(s, path[i]))
             fail(s, path[i]->span, "the path of a parameter is `a.b`");
@@ -119,8 +121,17 @@ static void check_paths(Sema *s, Node *const *path, int n) {
 static bool is_frozen(Sema *s, const char *leaf) {
     const Node *entry;
     for (int i = 0; (entry = train_entry(s, "freeze", i)); i++)
-        if (matches(s, entry->kid, entry_args(entry), leaf)) return true;
+        if (path_matches(s, entry->kid, entry_args(entry), leaf)) return true;
     return false;
+}
+
+// States of frozen layers stay as they are.
+static void freeze_states(Sema *s) {
+    Entry *e = s->entry;
+    int n = 0;
+    for (int i = 0; i < e->states.n; i++)
+        if (!is_frozen(s, e->states.at[i]->leaf->leaf.name)) e->states.at[n++] = e->states.at[i];
+    e->states.n = n;
 }
 
 // ---- gradients
@@ -209,16 +220,70 @@ static void clip(Sema *s, Gradients *g) {
     }
 }
 
+static bool is_moved(Sema *s, const Kept *k) {
+    return !is_frozen(s, k->leaf->leaf.name);
+}
+
 static Gradients gradients(Sema *s, Value *loss, const Map *places) {
     Gradients g = {.n = s->entry->params.n};
     g.at = NEW_ARRAY(s->arena, Exp *, g.n + 1);
     for (int i = 0; i < g.n; i++) {
         Kept *k = s->entry->params.at[i];
-        if (is_frozen(s, k->leaf->leaf.name)) continue;
         Value *place = map_get(places, k->leaf);
-        g.at[i] = exp_stored(s, build_grad(s->m, loss, place ? place : k->leaf, k->span));
+        if (is_moved(s, k))
+            g.at[i] = exp_stored(s, build_grad(s->m, loss, place ? place : k->leaf, k->span));
     }
-    clip(s, &g);
+    return g;
+}
+
+// ---- sums over the parts of a step
+
+static Value *sum_of(Sema *s, const Kept *k) {
+    Value *sum = map_get(s->sums, k->leaf);
+    if (sum) return sum;
+    const char *id = arena_printf(s->arena, "%s%s", SUM_PREFIX, k->leaf->leaf.name);
+    sum = build_state(s->m, id, k->leaf->type, k->span);
+    Exp *none = fit_type(s, exp_int(s, 0), &k->leaf->type, NULL, k->span, NULL);
+    function_update(s->init, sum, none->stored.v, k->span);
+    map_set(s->sums, k->leaf, sum);
+    return sum;
+}
+
+static Scalar *run_scalar(Sema *s, const char *id, Elem elem) {
+    return read_scalar(s, run_input(s, id, elem));
+}
+
+// The gradients of the batches are weighted by their rows; the first begins anew.
+void build_sums(Sema *s, Value *loss) {
+    freeze_states(s);
+    if (!loss) return;
+    Gradients g = gradients(s, loss, map_new(s->arena));
+    Scalar *rows = to_real(s, run_scalar(s, "run.rows", ELEM_i32));
+    Scalar *row = run_scalar(s, "run.row", ELEM_i32);
+    Scalar *is_first = scalar_binary(s->m, OP_eq, row, scalar_int(s->m, 0));
+    for (int i = 0; i < g.n; i++) {
+        Kept *k = s->entry->params.at[i];
+        if (!g.at[i]) continue;
+        Exp *before = exp_stored(s, sum_of(s, k));
+        Shape axes = exp_axes(s, before);
+        Scalar *x = scalar_select(s->m, is_first, scalar_real(s->m, 0), exp_at(s, before, &axes));
+        Scalar *own = scalar_binary(s->m, OP_mul, rows, exp_at(s, g.at[i], &axes));
+        Exp *after = exp_body(s, scalar_binary(s->m, OP_add, x, own), &axes);
+        after = exp_store(s, after, k->span, NULL);
+        function_update(s->entry->fn, sum_of(s, k), after->stored.v, k->span);
+    }
+}
+
+// The mean over all rows of the step.
+static Gradients gradients_of_sums(Sema *s) {
+    Gradients g = {.n = s->entry->params.n};
+    g.at = NEW_ARRAY(s->arena, Exp *, g.n + 1);
+    Scalar *by = run_scalar(s, "run.inv_rows", s->m->real);
+    for (int i = 0; i < g.n; i++) {
+        Kept *k = s->entry->params.at[i];
+        Exp *sum = is_moved(s, k) ? exp_stored(s, sum_of(s, k)) : NULL;
+        if (sum) g.at[i] = map_gradient(s, sum, OP_mul, by, k->span);
+    }
     return g;
 }
 
@@ -236,8 +301,15 @@ static bool has_word(const Node *params, const char *word) {
     return false;
 }
 
+static void add_prefix(Sema *s, Optimizer *o, int n) {
+    int ordinal = 1;
+    for (int i = 0; i < n; i++) ordinal += o[i].def == o[n].def;
+    o[n].prefix = arena_printf(s->arena, "%s#%d.", o[n].def->name, ordinal);
+}
+
 // optimizer adam(lr = 0.01): the definition and its evaluated arguments.
-static bool read_optimizer(Sema *s, const Node *entry, Optimizer *out) {
+static bool read_optimizer(Sema *s, const Node *entry, Optimizer *all, int i) {
+    Optimizer *out = &all[i];
     const Node *n = entry->kid[0];
     const Node *callee = n->kind == NODE_call ? n->kid[0] : n;
     out->entry = entry;
@@ -248,14 +320,9 @@ static bool read_optimizer(Sema *s, const Node *entry, Optimizer *out) {
     if (f->kind != EXP_callable || f->callable.def->kind != NODE_optimizer)
         return fail(s, callee->span, "%s is no optimizer", exp_describe(s, f)), false;
     out->def = f->callable.def;
-    out->config = n->kind == NODE_call ? eval_args(s, n->kid[1]) : (Args){0};
+    add_prefix(s, all, i);
+    out->config = n->kind == NODE_call ? eval_schedules(s, out->def, n->kid[1], out->prefix) : (Args){0};
     return check_config(s, out->def, out->config, n->span);
-}
-
-static void add_prefix(Sema *s, Optimizer *o, int n) {
-    int ordinal = 1;
-    for (int i = 0; i < n; i++) ordinal += o[i].def == o[n].def;
-    o[n].prefix = arena_printf(s->arena, "%s#%d.", o[n].def->name, ordinal);
 }
 
 // In the order of the block; -1 after an error.
@@ -277,8 +344,7 @@ static int read_optimizers(Sema *s, Optimizer **out) {
             check_paths(s, paths->kid, paths->n);
         else
             general = entry;
-        is_good &= read_optimizer(s, entry, *out + i);
-        if (is_good) add_prefix(s, *out, i);
+        is_good &= read_optimizer(s, entry, *out, i);
     }
     return is_good ? n : -1;
 }
@@ -290,7 +356,7 @@ static const Optimizer *find_optimizer(Sema *s, const Optimizer *o, int n, const
         const Node *paths = entry_paths(o[i].entry);
         if (!paths)
             general = &o[i];
-        else if (matches(s, paths->kid, paths->n, k->leaf->leaf.name))
+        else if (path_matches(s, paths->kid, paths->n, k->leaf->leaf.name))
             return &o[i];
     }
     return general;
@@ -315,7 +381,10 @@ static void finish_update(Sema *s, Kept *k, Exp *w, Span at) {
         return;
     }
     w = fit_type(s, w, &k->leaf->type, NULL, at, NULL);
-    if (!is_error(w)) function_update(s->entry->fn, k->leaf, w->stored.v, k->span);
+    w = project(s, k, w);
+    if (is_error(w)) return;
+    function_update(s->entry->fn, k->leaf, w->stored.v, k->span);
+    average(s, k, w);
 }
 
 // The names that an optimizer's body has: w, g (unless NULL) and the number t of the step.
@@ -354,8 +423,9 @@ static void update(Sema *s, const Optimizer *o, Kept *k, Exp *g) {
     run_block(s, def->kid[4]);
     Var *after = frame_var(f, def->kid[1]->name);
     if (after->node) map_set(s->uses, after->node, after);
-    finish_update(s, k, after->e, o->entry->span);
+    Exp *w = exp_bind(s, after->e, o->entry->span, NULL);
     frame_pop(s);
+    finish_update(s, k, w, o->entry->span);
 }
 
 // ---- `at E`: what is differentiated is the loss with E in place of the parameter
@@ -412,33 +482,73 @@ static Map *read_places(Sema *s, const Optimizer *o, int n) {
     return to;
 }
 
-// States of frozen layers stay as they are.
-static void freeze_states(Sema *s) {
-    Entry *e = s->entry;
-    int n = 0;
-    for (int i = 0; i < e->states.n; i++)
-        if (!is_frozen(s, e->states.at[i]->leaf->leaf.name)) e->states.at[n++] = e->states.at[i];
-    e->states.n = n;
-}
-
-void build_updates(Sema *s, Value *loss) {
-    Optimizer *o;
+static void check_entry_paths(Sema *s) {
     const Node *entry;
-    int n = read_optimizers(s, &o);
     for (int i = 0; (entry = train_entry(s, "freeze", i)); i++)
         check_paths(s, entry->kid, entry_args(entry));
-    freeze_states(s);
-    if (n <= 0 || !loss) return;
-    int n_errors = diag_errors(s->c->diags);
-    Map *places = read_places(s, o, n);
-    if (diag_errors(s->c->diags) != n_errors) return;
-    if (places->n) loss = move_step(s, loss, places);
-    Gradients g = gradients(s, loss, places);
+    static const char *const word[] = {"project", "average"};
+    for (int w = 0; w < 2; w++)
+        for (int i = 0; (entry = train_entry(s, word[w], i)); i++)
+            if (entry_paths(entry)) check_paths(s, entry_paths(entry)->kid, entry_paths(entry)->n);
+}
+
+static void update_all(Sema *s, Gradients g, const Optimizer *o, int n) {
+    clip(s, &g);
     for (int i = 0; i < g.n; i++) {
         int n_slot = s->slots.n;
         Kept *k = s->entry->params.at[i];
         const Optimizer *own = g.at[i] ? optimizer_of(s, o, n, k) : NULL;
         if (own) update(s, own, k, g.at[i]);
         s->slots.n = n_slot;
+    }
+}
+
+void build_updates(Sema *s, Value *loss) {
+    Optimizer *o;
+    int n = read_optimizers(s, &o);
+    check_entry_paths(s);
+    freeze_states(s);
+    if (n <= 0 || !loss) return;
+    int n_errors = diag_errors(s->c->diags);
+    Map *places = read_places(s, o, n);
+    if (diag_errors(s->c->diags) != n_errors) return;
+    if (places->n) loss = move_step(s, loss, places);
+    update_all(s, gradients(s, loss, places), o, n);
+}
+
+void build_update_of_sums(Sema *s) {
+    Optimizer *o;
+    int n = read_optimizers(s, &o);
+    check_entry_paths(s);
+    for (int i = 0; i < n; i++)
+        if (o[i].def->kid[3]) not_compiled(s, o[i].entry->span, "`at` with `accumulate` is");
+    if (n > 0 && !diag_errors(s->c->diags)) update_all(s, gradients_of_sums(s), o, n);
+}
+
+// ---- parameters from files
+
+static void add_load(Sema *s, const Node *entry, const Node *arg) {
+    bool is_renamed = arg->kind == NODE_named;
+    const Node *as = is_renamed ? arg->kid[0] : NULL;
+    const char *path = is_renamed ? arg->name : path_text(s, arg);
+    bool is_found = false;
+    if (!path || (as && as->kind != NODE_string)) {
+        fail(s, arg->span, "`load` takes paths: `load trunk, head = \"old.head\" from \"a.safetensors\"`");
+        return;
+    }
+    for (int i = 0; i < s->m->params.n; i++)
+        is_found |= is_below(s->m->params.at[i]->leaf.name, path);
+    if (!is_found && !s->calls_lost) fail(s, arg->span, "no parameter has the path `%s`", path);
+    LoadSpec load = {entry_file(entry)->text, path, as ? as->text : path, arg->span};
+    vec_push(s->arena, &s->spec->loads, load);
+}
+
+void check_loads(Sema *s) {
+    const Node *entry;
+    for (int i = 0; (entry = train_entry(s, "load", i)); i++) {
+        if (!entry_file(entry))
+            fail(s, entry->span, "`load` says which file: `load trunk from \"a.safetensors\"`");
+        else
+            for (int k = 0; k < entry_args(entry); k++) add_load(s, entry, entry->kid[k]);
     }
 }

@@ -248,6 +248,8 @@ static Sema *begin(Round *r) {
     s->kept = map_new(s->arena);
     s->kept_of = map_new(s->arena);
     s->sites = map_new(s->arena);
+    s->averages = map_new(s->arena);
+    s->sums = map_new(s->arena);
     s->origin = map_new(s->arena);
     s->uses = map_new(s->arena);
     Name id = name(s->c->names, "model");

@@ -5,6 +5,11 @@
 //   init        updates every param and state with its first value
 //   train_step  inputs, forward with `training` true, results loss and metrics; updates
 //               of states and, through `grad` values and the optimizer, of params
+//               of states and, through `grad` values and the optimizer, of params; where a
+//               step takes several batches, of sums of gradients instead
+//   update_step in that case: what the sums make of the params
+//   epoch_begin updates of what schedules with states leave for the steps of an epoch
+//   start       updates of states that begin as params, from those that are there
 //   eval_step   the same loss and metrics with `training` false; no updates
 //   predict     results `output` (or the model's named results) from the model's inputs
 //   gradients   as train_step without updates; results loss and grad.NAME of every param
@@ -29,6 +34,15 @@ typedef struct FieldSpec {  // a field of the data block, as its file holds it
     int64_t classes;        // of class(k), else 0
     Span span;
 } FieldSpec;
+
+typedef struct LoadSpec {  // parameters that training takes from a file
+    const char *file;
+    const char *path, *as;  // ours, and what stands for it there
+    Span span;
+} LoadSpec;
+
+// Of the states that hold sums of gradients from one part of a step to the next.
+#define SUM_PREFIX "sum:"
 
 typedef struct SplitSpec {
     Name name;     // train, valid, test
@@ -63,6 +77,7 @@ typedef struct ModelSpec {
     int64_t accumulate;       // batches to a step
     VEC(FieldSpec) fields;
     VEC(SplitSpec) splits;
+    VEC(LoadSpec) loads;
     VEC(HyperSpec) hypers;    // flags of the program; those that fix a shape are not among them
     VEC(Name) metrics;
     VEC(LayerSpec) layers;

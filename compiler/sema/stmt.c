@@ -114,7 +114,7 @@ static void run_typed(Sema *s, const Node *n) {
 
 // ---- an `if` on a run-time scalar: both sides run, and what they assign is selected
 
-static Map *map_copy(Sema *s, const Map *from) {
+Map *map_copy(Sema *s, const Map *from) {
     Map *to = map_new(s->arena);
     for (int i = 0; i < from->n; i++) map_set_int(to, from->key[i], from->value[i]);
     return to;

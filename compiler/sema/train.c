@@ -18,6 +18,10 @@ const Node *entry_paths(const Node *entry) {
     return entry->kid[entry->n - 2];
 }
 
+const Node *entry_file(const Node *entry) {
+    return entry->kid[entry->n - 1];
+}
+
 const Node *train_entry(Sema *s, const char *word, int nth) {
     for (int i = 0; s->train && i < s->train->n; i++) {
         const Node *n = s->train->kid[i];
@@ -26,11 +30,8 @@ const Node *train_entry(Sema *s, const char *word, int nth) {
     return NULL;
 }
 
-static bool is_pending(const Node *n) {
-    static const char *const pending[] = {"load", "project", "average", "accumulate"};
-    for (unsigned i = 0; i < sizeof pending / sizeof *pending; i++)
-        if (is_word(n->name, pending[i])) return true;
-    return false;
+static bool is_one_of(Name id, const char *a, const char *b, const char *c) {
+    return is_word(id, a) || is_word(id, b) || is_word(id, c);
 }
 
 static void check_entry(Sema *s, const Node *n) {
@@ -45,10 +46,10 @@ static void check_entry(Sema *s, const Node *n) {
         Diag *d = sema_error(s, n->span, "unknown entry `%s` of a train block", n->name);
         const char *best = nearest(n->name, known_entries, N_KNOWN);
         if (best) diag_help(d, "did you mean `%s`?", best);
-    } else if (is_pending(n)) {
-        not_compiled(s, n->span, arena_printf(s->arena, "`%s` in a train block is", n->name));
-    } else if (entry_paths(n) && !is_word(n->name, "optimizer")) {
-        not_compiled(s, entry_paths(n)->span, "`for` in a train entry is");
+    } else if (entry_paths(n) && !is_one_of(n->name, "optimizer", "project", "average")) {
+        fail(s, entry_paths(n)->span, "`%s` is for all parameters: `for` has no place", n->name);
+    } else if (entry_file(n) && !is_word(n->name, "load")) {
+        fail(s, entry_file(n)->span, "`from` has no place in `%s`", n->name);
     }
 }
 
@@ -77,10 +78,12 @@ void read_train(Sema *s) {
     if (s->train) {
         frame_push(s, NULL, s->train->span);
         for (int i = 0; i < s->train->n; i++) check_entry(s, s->train->kid[i]);
-        static const char *const single[] = {"batch", "epochs", "steps", "stop", "loss"};
+        static const char *const single[] = {"batch",      "epochs", "steps",  "stop",
+                                             "accumulate", "loss",   "average"};
         for (unsigned i = 0; i < sizeof single / sizeof *single; i++) check_single(s, single[i]);
         s->spec->data = s->train->text;
         s->spec->batch = read_count(s, "batch", 32);
+        s->spec->accumulate = read_count(s, "accumulate", 1);
         s->spec->steps = read_count(s, "steps", 0);
         if (!train_entry(s, "steps", 0)) s->spec->steps = 0;
         s->spec->epochs = train_entry(s, "epochs", 0) ? read_count(s, "epochs", 1)
@@ -101,7 +104,7 @@ static bool lacks_data(const Sema *s) {
     return false;
 }
 
-static void begin_entry(Sema *s, const char *name, bool training, bool moves_states) {
+Entry *new_entry(Sema *s, const char *name, bool training, bool moves_states) {
     Entry *e = NEW(s->arena, Entry);
     e->fn = function_new(s->m, name);
     e->training = training;
@@ -109,7 +112,12 @@ static void begin_entry(Sema *s, const char *name, bool training, bool moves_sta
     e->version = map_new(s->arena);
     e->constants = map_new(s->arena);
     e->root = layer_scope(s, "");
-    s->entry = e;
+    if (!training) use_averages(s, e->version);
+    return e;
+}
+
+static void begin_entry(Sema *s, const char *name, bool training, bool moves_states) {
+    Entry *e = s->entry = new_entry(s, name, training, moves_states);
     s->slots.n = 0;
     s->known.n = 0;
     frame_push(s, NULL, s->train ? s->train->span : s->model->span);
@@ -253,8 +261,9 @@ static Exp *params_of_rank(Sema *s, int least, int most) {
     Exp **at = NEW_ARRAY(s->arena, Exp *, s->entry->params.n + 1);
     int n = 0;
     for (int i = 0; i < s->entry->params.n; i++) {
-        Value *v = s->entry->params.at[i]->leaf;
-        if (v->type.rank >= least && v->type.rank <= most) at[n++] = exp_stored(s, v);
+        Kept *k = s->entry->params.at[i];
+        int rank = k->leaf->type.rank;
+        if (rank >= least && rank <= most) at[n++] = kept_current(s, k);
     }
     return exp_list(s, EXP_list, n, at);
 }
@@ -284,6 +293,26 @@ static void build_train_step(Sema *s) {
     Value *loss = run_forward(s);
     if (loss && !diag_errors(s->c->diags)) check_reachable(s, loss);
     build_updates(s, loss);
+    end_entry(s);
+}
+
+// Where a step takes several batches, each adds its gradients to sums, which move the parameters.
+static void build_part(Sema *s) {
+    begin_entry(s, "train_step", true, true);
+    s->entry->is_part = true;
+    Value *loss = run_forward(s);
+    if (loss && !diag_errors(s->c->diags)) check_reachable(s, loss);
+    build_sums(s, loss);
+    end_entry(s);
+}
+
+static void build_update_step(Sema *s, const Entry *part) {
+    begin_entry(s, "update_step", true, true);
+    s->entry->is_of_sums = true;
+    for (int i = 0; i < part->params.n; i++)
+        vec_push(s->arena, &s->entry->params, part->params.at[i]);
+    set_param_lists(s);
+    build_update_of_sums(s);
     end_entry(s);
 }
 
@@ -396,10 +425,15 @@ static void check_fields(Sema *s) {
 
 void build_entries(Sema *s) {
     s->init = function_new(s->m, "init");
-    if (s->train) {
+    if (s->train && s->spec->accumulate > 1) {
+        build_part(s);
+        build_update_step(s, s->entry);
+    } else if (s->train) {
         build_train_step(s);
-        build_eval_step(s);
     }
+    finish_epoch_begin(s);
+    if (s->train) check_loads(s);
+    if (s->train) build_eval_step(s);
     if (s->model) build_predict(s);
     if (s->train && train_entry(s, "loss", 0)) build_gradients(s);
     if (s->train) build_epoch_end(s);

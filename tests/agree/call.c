@@ -35,6 +35,8 @@ static double run_value(const Subject *s, const Call *call, const char *word) {
     if (!strcmp(word, "run.epoch")) return call->epoch;
     if (!strcmp(word, "run.steps")) return STEPS;
     if (!strcmp(word, "run.epochs")) return EPOCHS;
+    if (!strcmp(word, "run.key")) return 1e6 * (call->epoch + 1);
+    if (!strcmp(word, "run.row")) return 16 * (call->step % 3);
     if (!strncmp(word, "run.rows", 8)) return counted_rows(s, call, word + 8);
     if (!strncmp(word, "run.inv_rows", 12)) {
         double rows = counted_rows(s, call, word + 12);

@@ -160,6 +160,7 @@ static int op_tests(Op op, Elem real, OpTest *out) {
         break;
     case RULE_SCALE: out[n++] = (OpTest){op, r, {r, i}}; break;
     case RULE_EXPONENT: out[n++] = (OpTest){op, i, {r}}; break;
+    case RULE_DRAW: out[n++] = (OpTest){op, r, {i, i, i}}; break;
     case RULE_LEAF: break;
     }
     return n;
