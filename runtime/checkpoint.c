@@ -294,9 +294,8 @@ static void load_tensors(Loading *l) {
     }
     if (l->n_wrong > MAX_LISTED) buffer_format(&l->wrong, " and %d more", l->n_wrong - MAX_LISTED);
     if (l->n_wrong == 0) return;
-    if (!l->rule) fail("%s: weights of another model: %s", l->st->path, l->wrong.data);
-    fail("%s:%" PRId64 ": load %s from %s: %s", l->run->manifest->source, l->rule->line,
-         l->rule->path, l->st->path, l->wrong.data);
+    fail("%s%s: weights of another model: %s", l->rule ? l->rule->place : "", l->st->path,
+         l->wrong.data);
 }
 
 // Hypers are the checkpoint's where no flag gave them.
@@ -374,21 +373,12 @@ static void load_weights(Run *run, const char *path, Wanted wanted, const LoadRu
     mem_free(&mem);
 }
 
-void weights_load(Run *run, const char *path, bool with_states) {
-    load_weights(run, path, with_states ? WANT_parts : WANT_weights, NULL);
+void weights_load_part(Run *run, const char *path, const LoadRule *rule) {
+    load_weights(run, path, WANT_weights, rule);
 }
 
-void weights_load_parts(Run *run) {
-    const Manifest *m = run->manifest;
-    for (int i = 0; i < m->n_load; i++) {
-        const LoadRule *rule = &m->load[i];
-        const char *path = file_find(&run->mem, m, rule->file);
-        if (!path) {
-            fail("%s:%" PRId64 ": no file %s in the current folder, the program's or its source's",
-                 m->source, rule->line, rule->file);
-        }
-        load_weights(run, path, WANT_weights, rule);
-    }
+void weights_load(Run *run, const char *path, bool with_states) {
+    load_weights(run, path, with_states ? WANT_parts : WANT_weights, NULL);
 }
 
 // The checkpoint that a folder, or a file, names.

@@ -26,7 +26,13 @@ void checkpoint_load(Run *run, const char *path);
 // The parameters from any safetensors file, and what states of layers it has; with_states:
 // what states of any kind.
 void weights_load(Run *run, const char *path, bool with_states);
-// What the train block's `load` entries name.
-void weights_load_parts(Run *run);
+// Of a `load` entry: parameters, and layers' states that are there, below one path.
+typedef struct LoadRule {
+    const char *path, *as;  // ours, and what stands for it in the file
+    const char *place;      // of the entry: "net.nn:12: "
+} LoadRule;
+void weights_load_part(Run *run, const char *path, const LoadRule *rule);
+// What the train block's `load` entries name (runtime/load.c): where there are any.
+void weights_load_parts(Run *run) __attribute__((weak));
 
 #endif

@@ -13,7 +13,7 @@ static const Reader *reader_of(const DataBlock *block) {
     return r;
 }
 
-static const char *program_folder(Mem *mem) {
+const char *program_folder(Mem *mem) {
     char path[4096];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     if (n <= 0) return ".";
@@ -48,16 +48,6 @@ static const char *find_in(Mem *mem, const DataBlock *block, const char *from) {
         path = look_at(mem, block, mem_format(mem, "%s/%s", from, path_base(block->path)));
     }
     return path;
-}
-
-const char *file_find(Mem *mem, const Manifest *m, const char *path) {
-    const char *root[] = {".", program_folder(mem), m->source_dir};
-    if (path[0] == '/' || path_exists(path)) return path_exists(path) ? path : NULL;
-    for (int i = 1; i < 3; i++) {
-        const char *at = mem_format(mem, "%s/%s", root[i], path);
-        if (*root[i] && path_exists(at)) return at;
-    }
-    return NULL;
 }
 
 const char *data_find(Mem *mem, const Manifest *m, const char *from) {

@@ -29,9 +29,7 @@ void data_name_classes(const Data *d, const DataBlock *block, Dataset *rows);
 // The folder or file that the data block reads, or null where it is in none of the places.
 const char *data_find(Mem *mem, const Manifest *manifest, const char *from);
 
-// A file that the program names, looked for in the same places: in the current folder, the
-// program's, its source's; or null.
-const char *file_find(Mem *mem, const Manifest *manifest, const char *path);
+const char *program_folder(Mem *mem);  // where its file is
 
 // Draws the splits from a permutation of the rows by the data block's seed.
 void split_rows(Data *d, Mem *mem, const DataBlock *block, const char *path);

@@ -220,14 +220,6 @@ static void read_tables(Mem *mem, Manifest *m, const Json *json, const NnProgram
     read_data(mem, m, json_get(json, "data"));
 }
 
-static void read_loads(Mem *mem, Manifest *m, const Json *list) {
-    m->load = mem_array(mem, (size_t)count_of(list), sizeof *m->load);
-    for (const Json *l = list ? list->first : NULL; l; l = l->next) {
-        m->load[m->n_load++] = (LoadRule){need_text(l, "file"), need_text(l, "path"),
-                                          need_text(l, "as"), need_integer(l, "line")};
-    }
-}
-
 const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
     if (program->version != NN_ABI_VERSION) {
         fail("this program was compiled for runtime %" PRId64 ", and is linked with runtime %d",
@@ -260,7 +252,7 @@ const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
     m->steps = (int64_t)json_number(json_get(train, "steps"), 0);
     m->is_fixed = json_get(train, "fixed") && json_get(train, "fixed")->kind == JSON_true;
     m->accumulate = (int64_t)json_number(json_get(train, "accumulate"), 1);
-    read_loads(mem, m, json_get(train, "load"));
+    m->load = json_get(train, "load");
     m->summary = json_get(json, "summary");
     return m;
 }

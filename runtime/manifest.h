@@ -69,11 +69,6 @@ typedef struct RowExtent {
     int64_t most;
 } RowExtent;
 
-typedef struct LoadRule {  // parameters that training begins with
-    const char *file, *path, *as;  // ours, and what stands for it in the file
-    int64_t line;
-} LoadRule;
-
 typedef struct Manifest {
     const char *text;  // all of it
     const char *name, *source, *source_dir, *hash, *version;
@@ -90,8 +85,7 @@ typedef struct Manifest {
     int64_t epochs, steps;
     bool is_fixed;  // nothing but `init` changes a parameter or a state
     int64_t accumulate;  // batches to a step
-    int n_load;
-    LoadRule *load;
+    const Json *load;    // see runtime/load.c; or null
     const Json *summary;
 } Manifest;
 

@@ -302,7 +302,7 @@ static void begin_session(Trainer *t) {
     s->valid = figures_of(t->eval_step);
     run_init(run);
     const char *path = resume_path(run);
-    if (!path) weights_load_parts(run);
+    if (!path && weights_load_parts) weights_load_parts(run);
     if (run->options.load) weights_load(run, run->options.load, false);
     if (path) checkpoint_resume(run, path);
     if (s->overfit > 0) t->split.rows = least(t->split.rows, s->overfit);

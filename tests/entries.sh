@@ -249,11 +249,11 @@ cp whole.ckpt/last.safetensors whole.safetensors
 loading missing << 'END'
     load base = "trunk" from "whole.safetensors"
 END
-refused missing 'missing.nn:[0-9]*: load base from .*no trunk.c1.w \[6, 7\], no trunk.c1.b \[7\], no trunk.dense#1.w'
+refused missing 'missing.nn:[0-9]*: .*no trunk.c1.w \[6, 7\], no trunk.c1.b \[7\], no trunk.dense#1.w'
 loading misshapen << 'END'
     load head = "body.c1" from "whole.safetensors"
 END
-refused misshapen 'load head from .*body.c1.w \[6, 7\] F32 where the model has f32 \[5, 3\]'
+refused misshapen 'misshapen.nn:[0-9]*: .*body.c1.w \[6, 7\] F32 where the model has f32 \[5, 3\]'
 
 # ---- the interpreter's bits
 cp "$root"/tests/entries/augmented.nn "$root"/tests/entries/noisy.nn "$root"/tests/entries/draws.nn .

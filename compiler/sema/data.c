@@ -26,7 +26,7 @@ static const char *list_words(Sema *s, const char *const *word, int n) {
 // ---- entries
 
 // The program links what it needs of the runtime.
-static void need_part(Sema *s, const char *symbol) {
+void need_part(Sema *s, const char *symbol) {
     for (int i = 0; i < s->spec->parts.n; i++)
         if (!strcmp(s->spec->parts.at[i], symbol)) return;
     vec_push(s->arena, &s->spec->parts, symbol);

@@ -523,6 +523,7 @@ int entry_args(const Node *entry);  // how many
 const Node *entry_paths(const Node *entry);
 const Node *entry_file(const Node *entry);  // behind `from`
 void run_augmentations(Sema *s);  // of the fields in the entry's frame
+void need_part(Sema *s, const char *symbol);  // of the runtime, linked where it is named
 void check_reachable(Sema *s, Value *loss);
 
 // ---- split.c: whole splits

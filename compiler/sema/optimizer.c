@@ -541,6 +541,7 @@ static void add_load(Sema *s, const Node *entry, const Node *arg) {
     if (!is_found && !s->calls_lost) fail(s, arg->span, "no parameter has the path `%s`", path);
     LoadSpec load = {entry_file(entry)->text, path, as ? as->text : path, arg->span};
     vec_push(s->arena, &s->spec->loads, load);
+    need_part(s, "weights_load_parts");
 }
 
 void check_loads(Sema *s) {
