@@ -102,6 +102,7 @@ $(RUNTIME): FLAGS += $(OZ) -fno-pie -fno-asynchronous-unwind-tables -ffunction-s
 
 # ---- unit tests: tests/unit/LAYER_*.c sees the layers up to LAYER; runtime_*.c the runtime
 
+comma := ,
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 unit_libs_base    = base
 unit_libs_syntax  = syntax base
@@ -114,7 +115,7 @@ layer_of = $(firstword $(subst _, ,$(1)))
 $(BUILD)/unit/runtime_%: tests/unit/runtime_%.c $(BUILD)/libnnrt.a
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(FLAGS) -no-pie -o $@ $< $(BUILD)/libnnrt.a $(shell pkg-config --libs check) -ljpeg -lpng -lz -lm -lpthread
+	$(Q)$(CC) $(FLAGS) -no-pie -o $@ $< $(addprefix -Wl$(comma)--undefined=,run_gradcheck run_profile) $(BUILD)/libnnrt.a $(shell pkg-config --libs check) -ljpeg -lpng -lz -lm -lpthread
 $(BUILD)/unit/%: tests/unit/%.c $$(foreach l,$$(unit_libs_$$(call layer_of,$$*)),$$(call lib,$$(l)))
 	$(call say,CC,$<)
 	@mkdir -p $(@D)

@@ -41,9 +41,11 @@ static void put_count(Pairs *p, const char *key, int64_t value) {
 
 // Rows, then sums, as hexadecimal numbers: exact.
 static void put_figures(Pairs *p, const char *key, const Figures *f) {
-    char *text = mem_format(p->mem, "%a", f->rows);
-    for (int i = 0; i < f->n; i++) text = mem_format(p->mem, "%s %a", text, f->sum[i]);
-    put(p, key, text);
+    Buffer b = {0};
+    buffer_format(&b, "%a", f->rows);
+    for (int64_t i = 0; i < f->n_sum; i++) buffer_format(&b, " %a", f->sum[i]);
+    put(p, key, mem_text(p->mem, b.data, b.length));
+    buffer_free(&b);
 }
 
 // What a flag may have said otherwise when training goes on.
@@ -125,7 +127,7 @@ static void meta_figures(const Safetensors *st, const char *key, Figures *f) {
     if (!text) fail("%s: no checkpoint: its metadata have no %s", st->path, key);
     char *at;
     f->rows = strtod(text, &at);
-    for (int i = 0; i < f->n; i++) f->sum[i] = strtod(at, &at);
+    for (int64_t i = 0; i < f->n_sum; i++) f->sum[i] = strtod(at, &at);
     if (*at) fail("%s: checkpoint of another model: its figures are not this program's", st->path);
 }
 
@@ -165,12 +167,23 @@ static void adopt(Keeper *k, int64_t until) {
     closedir(folder);
 }
 
+static bool forget(Mem *mem, const char *folder) {
+    bool had_last = unlink(checkpoint_path(mem, folder, "last")) == 0;
+    return unlink(checkpoint_path(mem, folder, "best")) == 0 || had_last;
+}
+
+void forget_others(Mem *mem, const char *folder, int64_t n) {
+    if (n > 0) forget(mem, folder);
+    while (forget(mem, mem_format(mem, "%s/member-%" PRId64, folder, ++n))) continue;
+}
+
 Keeper keeper_open(Run *run) {
     Keeper k = {.keep = run->options.keep};
     const char *folder = checkpoint_folder(run, &run->mem);
     if (!*folder) return k;
     k.folder = folder;
     make_folder(&run->mem, folder);
+    forget_others(&run->mem, folder, 0);
     k.step = mem_array(&run->mem, (size_t)k.keep + 1, sizeof *k.step);
     if (run->session.step > 0) adopt(&k, run->session.step);
     return k;
@@ -386,6 +399,8 @@ static const char *trained_path(Run *run) {
     const char *path = checkpoint_folder(run, &run->mem);
     if (!path_is_folder(path)) return path;
     const char *best = checkpoint_path(&run->mem, path, "best");
+    const char *member = checkpoint_path(&run->mem, path, "member-1/last");
+    if (path_exists(member)) return member;  // of an ensemble: for what all members share
     return path_exists(best) ? best : checkpoint_path(&run->mem, path, "last");
 }
 
@@ -397,12 +412,18 @@ void run_load_words(Run *run) {
 void run_load_trained(Run *run) {
     const Options *o = &run->options;
     const char *path = o->load ? o->load : trained_path(run);
-    run->has_weights = o->load || path_exists(path);
+    const char *folder = checkpoint_folder(run, &run->mem);
+    bool has_members = !o->load && path_is_folder(folder) &&
+                       path_exists(checkpoint_path(&run->mem, folder, "member-1/last"));
+    if (has_members && !load_members)
+        fail("%s: the members of an ensemble, and this program was compiled with --small", folder);
+    run->has_weights = o->load || has_members || path_exists(path);
     // Where training changes nothing, initial values are all there is.
     if (!run->has_weights && ((o->ckpt && *o->ckpt) || !run->manifest->is_fixed)) {
         fail("%s: no checkpoint there: train first, or name one with --ckpt or --load", path);
     }
     run_init(run);
     if (o->load) weights_load(run, path, true);
+    else if (has_members) load_members(run, folder);
     else if (run->has_weights) checkpoint_load(run, path);
 }

@@ -16,6 +16,10 @@ Keeper keeper_open(Run *run);
 // checkpoints in their places.
 void keeper_save(Keeper *k, Run *run, bool is_best);
 
+// Removes what an earlier run left in the folder and would be taken for this one's: checkpoints of
+// one model where there is an ensemble of n, members from n + 1 on.
+void forget_others(Mem *mem, const char *folder, int64_t n);
+
 const char *checkpoint_folder(const Run *run, Mem *mem);
 const char *checkpoint_path(Mem *mem, const char *folder, const char *name);
 

@@ -27,12 +27,30 @@ static void close_run(Run *run) {
     mem_free(&run->mem);
 }
 
+void run_machine(Run *run, int threads) {
+    const Options *o = &run->options;
+    if (run->machine.memory) machine_stop(&run->machine);
+    machine_start(&run->machine, &run->mem, run->program, run->manifest, threads,
+                  (uint32_t)o->seed);
+    for (int i = 0; i < run->manifest->n_hyper; i++) run->machine.hyper[i] = o->hyper[i];
+}
+
+static _Noreturn void refuse(const Run *run) {
+    if (run->options.command == COMMAND_search) {
+        fail_usage("this program has nothing to search: no hyper of it that is a flag has a range, as "
+                   "in `hyper lr = 1e-3 in log(1e-5 .. 1e-1)`");
+    }
+    fail_usage("this program was compiled with --small: it has no %s",
+               command_info[run->options.command].name);
+}
+
 int nn_main(int argc, char **argv, const NnProgram *program) {
     static int (*const command[N_COMMAND])(Run *) = {
         [COMMAND_train] = run_train,     [COMMAND_eval] = run_eval,
         [COMMAND_predict] = run_predict, [COMMAND_gradcheck] = run_gradcheck,
         [COMMAND_bench] = run_bench,     [COMMAND_profile] = run_profile,
         [COMMAND_summary] = run_summary, [COMMAND_info] = run_info,
+        [COMMAND_search] = run_search,
     };
     Run run = {0};
     run.manifest = manifest_read(&run.mem, program);
@@ -43,10 +61,12 @@ int nn_main(int argc, char **argv, const NnProgram *program) {
         mem_free(&run.mem);
         return flush_output(0);
     }
+    if (!command[o->command]) refuse(&run);
+    // What starts processes starts threads in them.
+    bool is_one = o->command != COMMAND_search && !o->folds && !o->ensemble;
     bool computes = o->command != COMMAND_summary && o->command != COMMAND_info;
-    machine_start(&run.machine, &run.mem, program, run.manifest, computes ? (int)o->threads : 1,
-                  (uint32_t)o->seed);
-    for (int i = 0; i < run.manifest->n_hyper; i++) run.machine.hyper[i] = o->hyper[i];
+    run.program = program;
+    run_machine(&run, computes && is_one ? (int)o->threads : 1);
     int code = command[o->command](&run);
     close_run(&run);
     return flush_output(code);

@@ -34,6 +34,12 @@ const char *program_folder(Mem *mem);  // where its file is
 // Draws the splits from a permutation of the rows by the data block's seed.
 void split_rows(Data *d, Mem *mem, const DataBlock *block, const char *path);
 
+// Cross-validation's fold i of k: its part of the rows of train and valid, drawn by the data
+// block's seed, becomes the valid split, the other parts the train split.
+void split_fold(Data *d, Mem *mem, uint64_t seed, int64_t i, int64_t k);
+// The train split becomes as many of its rows, drawn with replacement.
+void split_bag(Data *d, Mem *mem, uint64_t seed);
+
 // Copies `rows` rows of the split, from place `begin` of `order` (null: as they stand), into
 // the entry point's inputs, and zeroes the rest of the largest batch.
 void batch_fill(Machine *m, const Entry *entry, const Split *split, const int64_t *order,

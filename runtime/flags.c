@@ -13,6 +13,7 @@ const CommandInfo command_info[N_COMMAND] = {
     [COMMAND_train] = {"train", "", "train, keep checkpoints, report on the test split"},
     [COMMAND_eval] = {"eval", "", "loss and metrics of a split, with the best weights"},
     [COMMAND_predict] = {"predict", "FILE", "outputs for the rows of a file, as CSV or NPY"},
+    [COMMAND_search] = {"search", "", "train with other values of what declares a range"},
     [COMMAND_gradcheck] = {"gradcheck", "", "hold the gradients against central differences"},
     [COMMAND_bench] = {"bench", "", "time the training step; prints one JSON line"},
     [COMMAND_profile] = {"profile", "", "time each kernel of it, beside the machine's limits"},
@@ -35,59 +36,71 @@ enum {
     EVAL = 1 << COMMAND_eval,
     PREDICT = 1 << COMMAND_predict,
     CHECK = 1 << COMMAND_gradcheck,
+    SEARCH = 1 << COMMAND_search,
     BENCH = 1 << COMMAND_bench | 1 << COMMAND_profile,
-    RUN = TRAIN | EVAL | PREDICT | CHECK | BENCH,
+    RUN = TRAIN | EVAL | PREDICT | SEARCH | CHECK | BENCH,
 };
 
 typedef struct Flag {
     const char *name, *argument;
-    unsigned char kind, commands;  // a FlagKind; bits
-    unsigned short offset;         // of its place in Options
-    unsigned char low;             // what a number must lie between
+    unsigned char kind, low;  // a FlagKind; the least number, `high` the largest
+    unsigned short commands;  // bits
+    unsigned short offset;    // of its place in Options
     double high;
     const char *what;
 } Flag;
 
 #define AT(field) offsetof(Options, field)
 static const Flag flag[] = {
-    {"data", "[NAME=]PATH", FLAG_text, TRAIN | EVAL | PREDICT | CHECK | BENCH, AT(data), 0, 0,
+    {"data", "[NAME=]PATH", FLAG_text, 0, TRAIN | EVAL | PREDICT | CHECK | BENCH | SEARCH, AT(data), 0,
      "the data: a folder, or the file itself"},
-    {"epochs", "N", FLAG_count, TRAIN, AT(epochs), 1, 1e9, "passes over the training split"},
-    {"steps", "N", FLAG_count, TRAIN | BENCH, AT(steps), 1, 1e9,
+    {"epochs", "N", FLAG_count, 1, TRAIN | SEARCH, AT(epochs), 1e9, "passes over the training split"},
+    {"steps", "N", FLAG_count, 1, TRAIN | BENCH | SEARCH, AT(steps), 1e9,
      "updates to make; for bench and profile, steps to time"},
-    {"batch-limit", "N", FLAG_count, TRAIN | EVAL, AT(batch_limit), 1, 1e9,
+    {"batch-limit", "N", FLAG_count, 1, TRAIN | EVAL | SEARCH, AT(batch_limit), 1e9,
      "at most so many batches in an epoch, or of the split"},
-    {"seed", "N", FLAG_count, RUN, AT(seed), 0, 4294967295.0,
+    {"seed", "N", FLAG_count, 0, RUN, AT(seed), 4294967295.0,
      "of initial values, dropout and the order of rows (default 1)"},
-    {"threads", "N", FLAG_count, RUN, AT(threads), 1, MAX_THREADS,
+    {"threads", "N", FLAG_count, 1, RUN, AT(threads), MAX_THREADS,
      "threads to use (default: the cores available); never changes a result"},
-    {"ckpt", "PATH", FLAG_text, TRAIN | EVAL | PREDICT, AT(ckpt), 0, 0,
+    {"ckpt", "PATH", FLAG_text, 0, TRAIN | EVAL | PREDICT | SEARCH, AT(ckpt), 0,
      "folder of checkpoints (default NAME.ckpt); empty: keep none"},
-    {"ckpt-every", "N", FLAG_count, TRAIN, AT(ckpt_every), 1, 1e9,
+    {"ckpt-every", "N", FLAG_count, 1, TRAIN, AT(ckpt_every), 1e9,
      "a checkpoint every N steps, besides those after each epoch"},
-    {"keep", "K", FLAG_count, TRAIN, AT(keep), 1, 1e5,
+    {"keep", "K", FLAG_count, 1, TRAIN, AT(keep), 1e5,
      "how many of the last step-N checkpoints stay (default 2)"},
-    {"resume", "[=auto|PATH]", FLAG_maybe, TRAIN, AT(resume), 0, 0,
+    {"resume", "[=auto|PATH]", FLAG_maybe, 0, TRAIN | SEARCH, AT(resume), 0,
      "go on from a checkpoint, by default the last one"},
-    {"load", "FILE", FLAG_text, RUN, AT(load), 0, 0,
+    {"load", "FILE", FLAG_text, 0, RUN, AT(load), 0,
      "weights from a safetensors file with the same names"},
-    {"log", "FILE", FLAG_text, TRAIN, AT(log), 0, 0, "JSON lines: one for each split and epoch"},
-    {"log-every", "N", FLAG_count, TRAIN, AT(log_every), 1, 1e9,
+    {"log", "FILE", FLAG_text, 0, TRAIN | EVAL | SEARCH, AT(log), 0, "JSON lines: one for each split and epoch"},
+    {"log-every", "N", FLAG_count, 1, TRAIN, AT(log_every), 1e9,
      "a line in the log every N steps, too"},
-    {"overfit", "N", FLAG_count, TRAIN, AT(overfit), 1, 1e9,
+    {"folds", "K", FLAG_count, 2, TRAIN | SEARCH, AT(folds), 1e6,
+     "cross-validation: K trainings, each validated on another Kth of the rows"},
+    {"ensemble", "N", FLAG_count, 2, TRAIN, AT(ensemble), 1e6,
+     "train N members with seeds from --seed on; their outputs are averaged"},
+    {"bagging", "", FLAG_yes, 0, TRAIN, AT(bagging), 0,
+     "each member on as many rows, drawn with replacement"},
+    {"trials", "N", FLAG_count, 1, SEARCH, AT(trials), 1e6, "values drawn at random (default 20)"},
+    {"grid", "N", FLAG_count, 1, SEARCH, AT(grid), 1e6,
+     "N values of each range instead, all of a list, all combinations"},
+    {"by", "NAME", FLAG_text, 0, SEARCH, AT(by), 0,
+     "the validation's figure that decides (default loss)"},
+    {"overfit", "N", FLAG_count, 1, TRAIN, AT(overfit), 1e9,
      "train on the first N rows alone, to see whether the loss vanishes"},
-    {"patience", "N", FLAG_count, TRAIN, AT(patience), 1, 1e9,
+    {"patience", "N", FLAG_count, 1, TRAIN | SEARCH, AT(patience), 1e9,
      "stop after N epochs without a smaller validation loss"},
-    {"max-time", "S", FLAG_real, TRAIN, AT(max_time), 0, 1e12, "stop after S seconds"},
-    {"dry-run", "", FLAG_yes, TRAIN, AT(dry_run), 0, 0,
+    {"max-time", "S", FLAG_real, 0, TRAIN, AT(max_time), 1e12, "stop after S seconds"},
+    {"dry-run", "", FLAG_yes, 0, TRAIN, AT(dry_run), 0,
      "read all data and make one step; writes nothing"},
-    {"quiet", "", FLAG_yes, TRAIN | EVAL, AT(quiet), 0, 0, "only the last line, and errors"},
-    {"split", "NAME", FLAG_split, EVAL, AT(split), 0, 0, "train, valid or test (default test)"},
-    {"output", "FILE", FLAG_text, PREDICT, AT(output), 0, 0, "also -o: where to write"},
-    {"warmup", "N", FLAG_count, BENCH, AT(warmup), 0, 1e9, "steps before the clock starts"},
-    {"samples", "N", FLAG_count, CHECK, AT(samples), 1, 1e9,
+    {"quiet", "", FLAG_yes, 0, TRAIN | EVAL | SEARCH, AT(quiet), 0, "only the last line, and errors"},
+    {"split", "NAME", FLAG_split, 0, EVAL, AT(split), 0, "train, valid or test (default test)"},
+    {"output", "FILE", FLAG_text, 0, PREDICT, AT(output), 0, "also -o: where to write"},
+    {"warmup", "N", FLAG_count, 0, BENCH, AT(warmup), 1e9, "steps before the clock starts"},
+    {"samples", "N", FLAG_count, 1, CHECK, AT(samples), 1e9,
      "elements to check of each parameter (default 50)"},
-    {"tolerance", "X", FLAG_real, CHECK, AT(tolerance), 0, 1e9,
+    {"tolerance", "X", FLAG_real, 0, CHECK, AT(tolerance), 1e9,
      "largest relative error (default 1e-6; 1e-2 in f32)"},
 };
 #undef AT
@@ -161,6 +174,10 @@ static void set_hyper(Options *o, const Manifest *m, int i, const char *value) {
     double high = m->hyper[i].is_integer ? INT32_MAX : 1e300;
     o->hyper[i] = need_number(m->hyper[i].name, value, -high, high, m->hyper[i].is_integer);
     o->hyper_given[i] = true;
+    const Hyper *h = &m->hyper[i];
+    if (h->low < h->high && !(o->hyper[i] >= h->low && o->hyper[i] <= h->high))
+        warn("--%s %s: outside of the range that the program declares, %g .. %g", h->name, value,
+             h->low, h->high);
 }
 
 // Reads the flag at argv[i] and its value; the place of the last argument that it took.
@@ -192,7 +209,7 @@ static int read_flag(Options *o, const Manifest *m, int argc, char **argv, int i
 }
 
 static Command read_command(const char *name) {
-    static const char *const later[] = {"generate", "search", "selftest", "export"};
+    static const char *const later[] = {"generate", "selftest", "export"};
     for (int c = 0; c < N_COMMAND; c++) {
         if (strcmp(command_info[c].name, name) == 0) return (Command)c;
     }

@@ -9,6 +9,7 @@ typedef enum Command {
     COMMAND_train,
     COMMAND_eval,
     COMMAND_predict,
+    COMMAND_search,
     COMMAND_gradcheck,
     COMMAND_bench,
     COMMAND_profile,
@@ -27,11 +28,11 @@ extern const CommandInfo command_info[N_COMMAND];
 typedef struct Options {
     Command command;
     const char *file;  // that predict reads
-    const char *data, *ckpt, *resume, *load, *log, *output;
+    const char *data, *ckpt, *resume, *load, *log, *output, *by;
     int64_t epochs, steps, batch_limit, seed, threads, ckpt_every, keep, log_every, overfit,
-        patience, warmup, samples, split;
+        patience, warmup, samples, split, folds, ensemble, trials, grid;
     double max_time, tolerance;
-    bool quiet, dry_run;
+    bool quiet, dry_run, bagging;
     uint64_t given;  // bit i: the i-th row of the table stood on the command line
     double *hyper;   // values, in the manifest's order
     bool *hyper_given;

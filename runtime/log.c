@@ -63,14 +63,31 @@ void log_close(Log *log) {
     log->file = NULL;
 }
 
-void log_line(Buffer *b, int64_t epoch, int64_t step, const char *split, const Figures *f) {
+// A number, or lists of lists.
+static const double *write_axes(Buffer *b, const Tensor *t, int axis, const double *value) {
+    if (axis == t->rank) {
+        json_write_number(b, *value);
+        return value + 1;
+    }
+    for (int64_t i = 0; i < t->dim[axis]; i++) {
+        buffer_format(b, i ? "," : "[");
+        value = write_axes(b, t, axis + 1, value);
+    }
+    buffer_format(b, "]");
+    return value;
+}
+
+void log_line(Buffer *b, int64_t epoch, int64_t step, const char *split, const Figures *f,
+              int axes) {
     buffer_format(b, "{\"epoch\":%" PRId64 ",\"step\":%" PRId64 ",\"split\":", epoch, step);
     json_write_text(b, split);
     for (int i = 0; i < f->n; i++) {
+        const Figure *figure = &f->figure[i];
+        if (figure->tensor->rank > axes) continue;
         buffer_format(b, ",");
-        json_write_text(b, f->name[i]);
+        json_write_text(b, figure->name);
         buffer_format(b, ":");
-        json_write_number(b, figures_mean(f, i));
+        write_axes(b, figure->tensor, 0, figure->value);
     }
     buffer_format(b, "}\n");
 }

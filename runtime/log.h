@@ -16,7 +16,9 @@ void log_open(Log *log, const char *path, int64_t keep_until);
 void log_write(Log *log, const char *line);
 void log_close(Log *log);
 
-// {"epoch":3,"step":1410,"split":"valid","loss":0.071,"accuracy":0.979} and a line end
-void log_line(Buffer *b, int64_t epoch, int64_t step, const char *split, const Figures *f);
+// {"epoch":3,"step":1410,"split":"valid","loss":0.071,"accuracy":0.979} and a line end,
+// of the figures with so many axes at most: a matrix is a list of lists.
+void log_line(Buffer *b, int64_t epoch, int64_t step, const char *split, const Figures *f,
+              int axes);
 
 #endif

@@ -59,11 +59,16 @@ static double draw_key(const Machine *m) {
     return (int32_t)(uint32_t)(rng_next(&r) >> 32);
 }
 
+// Tensors that whoever runs the entry puts there: totals of a split, outputs of a model.
+static bool is_given(const char *name) {
+    return strncmp(name, "total.", 6) == 0 || strncmp(name, "model.", 6) == 0;
+}
+
 // The value of one of the inputs named in docs/manifest.md.
 static double run_value(const Machine *m, const char *name) {
     const Clock *c = &m->clock;
     if (strncmp(name, "valid.", 6) == 0) {
-        return c->valid && c->valid->rows > 0 ? figures_find(c->valid, name + 6) : INFINITY;
+        return c->valid && c->valid->rows > 0 ? figures_scalar(c->valid, name + 6) : INFINITY;
     }
     if (strcmp(name, "run.step") == 0) return (double)c->step;
     if (strcmp(name, "run.epoch") == 0) return (double)c->epoch;
@@ -91,7 +96,7 @@ static double hyper_value(const Machine *m, const Tensor *t) {
 static void set_inputs(Machine *m, const Entry *entry) {
     for (int i = 0; i < entry->n_input; i++) {
         const Tensor *t = entry->input[i];
-        if (tensor_is_sample(t)) continue;  // batch_fill gives it
+        if (tensor_is_sample(t) || is_given(t->name)) continue;  // batch_fill, or who runs it
         if (t->kind == TENSOR_run) {
             elem_store(t->elem, machine_data(m, t), 0, run_value(m, t->name));
         } else if (t->kind == TENSOR_hyper) {

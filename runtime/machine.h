@@ -4,7 +4,6 @@
 #define NN_RUNTIME_MACHINE_H
 
 #include "runtime/figures.h"
-#include "runtime/manifest.h"
 #include "runtime/pace.h"
 #include "runtime/threads.h"
 

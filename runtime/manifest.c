@@ -135,15 +135,28 @@ static void read_entry(Mem *mem, Entry *e, const Json *json, const Manifest *m,
     }
 }
 
+// What a search goes through.
+static void read_range(Mem *mem, Hyper *h, const Json *json) {
+    const Json *list = json_get(json, "values"), *log = json_get(json, "log");
+    h->low = json_number(json_get(json, "low"), 0);
+    h->high = json_number(json_get(json, "high"), 0);
+    h->is_log = log && log->kind == JSON_true;
+    h->at = mem_array(mem, (size_t)count_of(list), sizeof *h->at);
+    for (const Json *v = list ? list->first : NULL; v; v = v->next) {
+        h->at[h->n_value++] = json_number(v, 0);
+    }
+}
+
 static void read_hypers(Mem *mem, Manifest *m, const Json *list) {
     m->hyper = mem_array(mem, (size_t)count_of(list), sizeof *m->hyper);
     for (const Json *h = list ? list->first : NULL; h; h = h->next) {
-        m->hyper[m->n_hyper++] = (Hyper){
+        m->hyper[m->n_hyper] = (Hyper){
             .name = need_text(h, "name"),
             .tensor = tensor_at(m, json_get(h, "tensor")),
             .value = json_number(json_get(h, "default"), 0),
             .is_integer = json_get(h, "integer") && json_get(h, "integer")->kind == JSON_true,
         };
+        read_range(mem, &m->hyper[m->n_hyper++], h);
     }
 }
 
@@ -260,6 +273,13 @@ const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
 const Entry *manifest_entry(const Manifest *m, const char *name) {
     for (int i = 0; i < m->n_entry; i++) {
         if (strcmp(m->entry[i].name, name) == 0) return &m->entry[i];
+    }
+    return NULL;
+}
+
+const Tensor *manifest_input(const Entry *entry, const char *name) {
+    for (int i = 0; i < entry->n_input; i++) {
+        if (strcmp(entry->input[i]->name, name) == 0) return entry->input[i];
     }
     return NULL;
 }

@@ -30,6 +30,10 @@ typedef struct Hyper {
     const Tensor *tensor;
     double value;  // the default
     bool is_integer;
+    double low, high;  // the range that a search goes through; equal without one
+    bool is_log;
+    int n_value;       // or a list
+    double *at;
 } Hyper;
 
 typedef struct Field {
@@ -93,6 +97,7 @@ typedef struct Manifest {
 const Manifest *manifest_read(Mem *m, const NnProgram *program);
 
 const Entry *manifest_entry(const Manifest *manifest, const char *name);  // null if it has none
+const Tensor *manifest_input(const Entry *entry, const char *name);  // null if it has none
 const Tensor *manifest_tensor(const Manifest *manifest, const char *name);
 int64_t manifest_parameters(const Manifest *manifest);  // elements of all parameters
 

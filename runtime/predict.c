@@ -75,12 +75,11 @@ static void print_tensor_row(Buffer *b, const Run *run, const Tensor *t, const c
 }
 
 static void print_row(Buffer *b, const Run *run, const Entry *entry, int64_t row) {
-    const Machine *m = &run->machine;
     bool is_first = true;
     for (int i = 0; i < entry->n_result; i++) {
         const Tensor *t = entry->result[i].tensor;
         if (!is_shown(&entry->result[i])) continue;
-        print_tensor_row(b, run, t, machine_data(m, t), row, is_first);
+        print_tensor_row(b, run, t, run->output[i], row, is_first);
         is_first = false;
     }
     buffer_format(b, "\n");
@@ -92,14 +91,14 @@ static void emit(Output *o, Buffer *b) {
 }
 
 // The one tensor that an NPY file gets.
-static const Tensor *single_result(const Entry *entry, const char *path) {
-    const Tensor *t = NULL;
+static const Result *single_result(const Entry *entry, const char *path) {
+    const Result *r = NULL;
     for (int i = 0; i < entry->n_result; i++) {
         if (!is_shown(&entry->result[i])) continue;
-        if (t) fail("%s: an NPY file holds one array, expected CSV for several outputs", path);
-        t = entry->result[i].tensor;
+        if (r) fail("%s: an NPY file holds one array, expected CSV for several outputs", path);
+        r = &entry->result[i];
     }
-    return t;
+    return r;
 }
 
 static void print_npy_header(Buffer *b, const Tensor *t, int64_t rows) {
@@ -117,22 +116,20 @@ static void print_npy_header(Buffer *b, const Tensor *t, int64_t rows) {
 }
 
 // `array`: what is written as NPY; null for CSV.
-static void print_all(Run *run, const Entry *entry, const Split *split, const Tensor *array,
+static void print_all(Run *run, const Entry *entry, const Split *split, const Result *array,
                       Output *o) {
-    Machine *m = &run->machine;
     Buffer b = {0};
-    if (array) print_npy_header(&b, array, split->rows);
+    if (array) print_npy_header(&b, array->tensor, split->rows);
     else print_header(&b, run->manifest, entry);
     int64_t batch = run->manifest->batch;
     for (int64_t begin = 0; begin < split->rows; begin += batch) {
         int64_t n = split->rows - begin < batch ? split->rows - begin : batch;
-        batch_fill(m, entry, split, NULL, begin, n);
-        machine_run_batch(m, entry, begin / batch, n);
+        run_outputs(run, split, begin, n);
         for (int64_t row = 0; row < n && !array; row++) print_row(&b, run, entry, row);
         emit(o, &b);
         if (!array) continue;
-        int64_t row_bytes = tensor_bytes(array) / array->dim[0];
-        output_write(o, machine_data(m, array), (size_t)(n * row_bytes));
+        int64_t row_bytes = tensor_bytes(array->tensor) / array->tensor->dim[0];
+        output_write(o, run->output[array - entry->result], (size_t)(n * row_bytes));
     }
     buffer_free(&b);
 }
@@ -151,7 +148,7 @@ int run_predict(Run *run) {
     const char *path = run->options.output;
     size_t length = path ? strlen(path) : 0;
     bool is_npy = length > 4 && strcmp(path + length - 4, ".npy") == 0;
-    const Tensor *array = is_npy ? single_result(entry, path) : NULL;
+    const Result *array = is_npy ? single_result(entry, path) : NULL;
     if (path && strcmp(path, "-") != 0) output_open(&o, &run->mem, path);
     print_all(run, entry, &split, array, &o);
     if (!output_close(&o)) fail("%s: cannot write: %s", o.path, strerror(o.error));

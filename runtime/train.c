@@ -34,6 +34,8 @@ typedef struct Trainer {
     int64_t batch;                                    // the most rows of a step
     int64_t batches;                                  // of a whole epoch: as many as it has steps
     Keeper keeper;
+    Snapshot best;                                    // where no folder keeps it
+    bool has_best;
     Log log;
     Progress progress;
     double deadline;
@@ -130,9 +132,12 @@ static _Noreturn void fail_loss(const Trainer *t, double loss) {
 static void log_step(Trainer *t, double loss) {
     const Options *o = &t->run->options;
     if (o->log_every == 0 || t->session->step % o->log_every) return;
-    Figures f = {.n = 1, .name = {"loss"}, .sum = {loss}, .rows = 1};
+    const Session *s = t->session;
     Buffer b = {0};
-    log_line(&b, t->session->epoch + 1, t->session->step, "step", &f);
+    buffer_format(&b, "{\"epoch\":%" PRId64 ",\"step\":%" PRId64 ",\"split\":\"step\",\"loss\":",
+                  s->epoch + 1, s->step);
+    json_write_number(&b, loss);
+    buffer_format(&b, "}\n");
     log_write(&t->log, b.data);
     buffer_free(&b);
 }
@@ -142,7 +147,7 @@ static double run_part(Trainer *t, int64_t begin, int64_t rows) {
     Machine *m = &t->run->machine;
     batch_fill(m, t->train_step, &t->split, t->order, begin, rows);
     machine_run(m, t->train_step, rows);
-    figures_add(&t->session->train, t->train_step, m->context.arena, rows);
+    figures_add(&t->session->train, m->context.arena, rows);
     return machine_result(m, t->train_step, "loss");
 }
 
@@ -192,24 +197,31 @@ static Ending train_epoch(Trainer *t) {
 
 // ---- the end of an epoch
 
+// The history, which every checkpoint holds, is of scalars alone.
 static void record(Trainer *t, const char *split, const Figures *f) {
+    Session *s = t->session;
     Buffer b = {0};
-    log_line(&b, t->session->epoch + 1, t->session->step, split, f);
+    log_line(&b, s->epoch + 1, s->step, split, f, MAX_RANK);
     log_write(&t->log, b.data);
-    buffer_add(&t->session->history, b.data, b.length);
     buffer_free(&b);
+    log_line(&s->history, s->epoch + 1, s->step, split, f, 0);
 }
 
 static bool validate(Trainer *t) {
     Session *s = t->session;
     const Split *valid = &t->run->data.split[SPLIT_valid];
     if (valid->rows == 0 || !t->eval_step || s->overfit > 0) return false;
-    s->valid = run_evaluate(t->run, valid, 0);
+    run_evaluate(t->run, valid, 0, &s->valid);
     record(t, "valid", &s->valid);
-    double loss = figures_find(&s->valid, "loss");
+    double loss = figures_scalar(&s->valid, "loss");
     if (!(loss < s->best_loss)) return false;
     s->best_loss = loss;
     s->best_epoch = s->epoch + 1;
+    if (!t->keeper.folder) {
+        if (!t->best) t->best = snapshot_new(t->run);
+        snapshot_take(t->run, t->best);
+        t->has_best = true;
+    }
     return true;
 }
 
@@ -242,6 +254,7 @@ static void print_epoch(Trainer *t) {
 
 static void finish_epoch(Trainer *t) {
     Session *s = t->session;
+    figures_settle(&s->train, &t->run->machine);
     record(t, "train", &s->train);
     bool is_best = validate(t);
     s->is_over = stop_is_asked(t);
@@ -265,9 +278,8 @@ static Ending train_epochs(Trainer *t) {
 
 // ---- beginning and end
 
-static void open_data(Trainer *t) {
+static void open_rows(Trainer *t) {
     Run *run = t->run;
-    data_load(&run->data, &run->mem, run->manifest, run->options.data);
     t->split = run->data.split[SPLIT_train];
     if (t->split.rows == 0) fail("this program's data have no train split");
     batch_check(t->train_step, t->split.data);
@@ -286,25 +298,19 @@ static const char *resume_path(Run *run) {
     return NULL;
 }
 
-static bool has_figure(const Figures *f, const char *name) {
-    for (int i = 0; i < f->n; i++) {
-        if (strcmp(f->name[i], name) == 0) return true;
-    }
-    return false;
-}
-
 static void begin_session(Trainer *t) {
     Run *run = t->run;
     Session *s = t->session;
     plan_session(run);
-    s->train = figures_of(t->train_step);
-    t->has_loss = has_figure(&s->train, "loss");
-    s->valid = figures_of(t->eval_step);
+    s->train = run_figures(run, "train_step");
+    t->has_loss = figures_find(&s->train, "loss");
+    s->valid = run_figures(run, "eval_step");
     run_init(run);
     const char *path = resume_path(run);
     if (!path && weights_load_parts) weights_load_parts(run);
     if (run->options.load) weights_load(run, run->options.load, false);
     if (path) checkpoint_resume(run, path);
+    figures_settle(&s->valid, &run->machine);
     if (s->overfit > 0) t->split.rows = least(t->split.rows, s->overfit);
     settle_lengths(t);
     if (path && s->rows != t->split.rows) {
@@ -334,26 +340,32 @@ static int dry_run(Trainer *t) {
     return 0;
 }
 
-// The test split is judged with the weights that validated best, where there was validation.
-static void report_test(Trainer *t) {
+// The weights that validated best, where there was validation. Are they loaded?
+static bool restore_best(Trainer *t) {
     Run *run = t->run;
-    Session *s = t->session;
+    const char *folder = t->keeper.folder;
+    if (!t->session->best_epoch) return false;
+    const char *best = folder ? checkpoint_path(&run->mem, folder, "best") : NULL;
+    bool has_file = best && path_exists(best);
+    if (has_file) checkpoint_load(run, best);
+    else if (t->has_best) snapshot_put(run, t->best);
+    return has_file || t->has_best;
+}
+
+// The test split is judged with the best weights.
+static void report_test(Trainer *t, bool is_best) {
+    Run *run = t->run;
+    const Session *s = t->session;
     const Split *test = &run->data.split[SPLIT_test];
     if (test->rows == 0 || !t->eval_step || s->overfit > 0) return;
-    const char *folder = t->keeper.folder;
-    const char *best = folder && s->best_epoch ? checkpoint_path(&run->mem, folder, "best") : NULL;
-    int64_t epoch = s->epoch;
-    if (best && path_exists(best)) {
-        checkpoint_load(run, best);
-        epoch = s->best_epoch;
-    }
-    Figures f = run_evaluate(run, test, 0);
+    int64_t epoch = is_best ? s->best_epoch : s->epoch;
+    Figures f = run_figures(run, "eval_step");
+    run_evaluate(run, test, 0, &f);
     Buffer b = {0}, line = {0};
     figures_print(&b, &f);
-    log_line(&line, epoch, s->step, "test", &f);
+    log_line(&line, epoch, s->step, "test", &f, MAX_RANK);
     log_write(&t->log, line.data);
-    t->progress.is_quiet = false;
-    bool is_best = s->best_epoch > 0 && epoch == s->best_epoch;
+    t->progress.is_quiet = run->lines != NULL;
     progress_line(&t->progress, "test: %s  (weights of %s %" PRId64 ")", b.data ? b.data : "",
                   is_best ? "epoch" : "step", is_best ? epoch : s->step);
     buffer_free(&b);
@@ -374,12 +386,12 @@ static int finish(Trainer *t, Ending ending) {
     if (t->keeper.folder && t->session->history.length) {
         progress_line(&t->progress, "curves: %s/curves.svg", t->keeper.folder);
     }
-    report_test(t);
-    log_close(&t->log);
+    report_test(t, restore_best(t));
+    if (!run->lines) log_close(&t->log);
     return 0;
 }
 
-int run_train(Run *run) {
+int train_model(Run *run) {
     Machine *m = &run->machine;
     Trainer t = {.run = run, .session = &run->session};
     t.train_step = machine_entry(m, "train_step");
@@ -387,12 +399,23 @@ int run_train(Run *run) {
     t.epoch_begin = manifest_entry(run->manifest, "epoch_begin");
     t.eval_step = manifest_entry(run->manifest, "eval_step");
     t.epoch_end = manifest_entry(run->manifest, "epoch_end");
-    open_data(&t);
+    open_rows(&t);
     begin_session(&t);
     if (run->options.dry_run) return dry_run(&t);
     t.keeper = keeper_open(run);
-    log_open(&t.log, run->options.log, run->session.step > 0 ? run->session.step : -1);
+    if (run->lines) t.log = (Log){"the log", run->lines};
+    else log_open(&t.log, run->options.log, run->session.step > 0 ? run->session.step : -1);
     t.progress = progress_start(run->options.quiet, run->session.step, total_steps(&t));
     block_signals(true);
     return finish(&t, train_epochs(&t));
+}
+
+int run_train(Run *run) {
+    const Options *o = &run->options;
+    if ((o->folds || o->ensemble) && !train_many)
+        fail_usage("this program was compiled with --small: it has no %s",
+                   o->folds ? "--folds" : "--ensemble");
+    if (o->bagging && !o->ensemble) fail_usage("--bagging goes with --ensemble N");
+    data_load(&run->data, &run->mem, run->manifest, o->data);
+    return o->folds || o->ensemble ? train_many(run) : train_model(run);
 }

@@ -36,11 +36,14 @@ check train/digits-predict "$(first predict.out)" [ "$(grep -c '^[-0-9]' predict
 case $build in
 *asan*) skip train/size "sanitizers are in it" ;;
 *)
-    strip -o digits.stripped digits
+    compile "$root/examples/digits.nn" digits.small --small
+    strip -o digits.stripped digits.small
     size=$(wc -c < digits.stripped)
     limit=100000
     grep -qw avx512f /proc/cpuinfo 2>/dev/null || limit=120000  # short vectors take more code
     check train/size "$size bytes stripped" [ "$size" -lt $limit ]
+    size=$(strip -o digits.stripped digits; wc -c < digits.stripped)
+    check train/whole-size "$size bytes stripped, with all parts" [ "$size" -lt $((limit + 15000)) ]
     needs=$(ldd digits | sed 's/^\s*\([^ ]*\).*/\1/' | grep -v 'libc\.\|libm\.\|libz\.\|linux-vdso\|ld-linux' )
     check train/libraries "needs $needs" [ -z "$needs" ]
     ;;
@@ -163,6 +166,7 @@ for cpu in x86-64-v3 x86-64-v2 x86-64; do
     accuracy=$(json digits.$cpu.jsonl '$' accuracy)
     check train/$cpu-digits-accuracy "accuracy '$accuracy'" at_least "$accuracy" 0.9
     case $build in *asan*) continue ;; esac
+    compile "$root/examples/digits.nn" digits.$cpu --cpu=$cpu --small
     strip digits.$cpu
     size=$(wc -c < digits.$cpu)
     check train/$cpu-size "$size bytes stripped" [ "$size" -lt 120000 ]

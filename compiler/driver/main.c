@@ -214,7 +214,7 @@ static void generate_code(Driver *d) {
     double start = now();
     EmitOptions o = {.manifest = compact_manifest(d->c->arena, d->text[KIND_manifest]->at),
                      .source = d->line->input,
-                     .part = runtime_parts(d->c->arena, d->pass.m, &d->spec)};
+                     .part = runtime_parts(d->c->arena, d->pass.program, &d->spec)};
     Code *code = code_new(d->c, d->pass.program, &o);
     lap(d, "emit", start);
     if (wants(d, KIND_llvm)) text_add(start_text(d, KIND_llvm), code_llvm(code, d->c->arena));

@@ -72,9 +72,11 @@ static bool is_by_split(const Value *v) {
 }
 
 static const char *input_kind(const Manifest *m, const Value *v) {
+    static const char *const given[] = {"run.", "valid.", "total.", "model."};
     const char *input = v->leaf.name;
     if (is_by_split(v)) return "split";
-    if (starts_with(input, "run.") || starts_with(input, "valid.")) return "run";
+    for (int i = 0; i < 4; i++)
+        if (starts_with(input, given[i])) return "run";
     for (int i = 0; m->spec && i < m->spec->hypers.n; i++)
         if (m->spec->hypers.at[i].name == input) return "hyper";
     return "input";
@@ -254,6 +256,22 @@ static int field_tensor(const Manifest *m, const FieldSpec *f) {
     return -1;
 }
 
+static void print_values(Text *out, const HyperSpec *h) {
+    for (int i = 0; i < h->n_value; i++) {
+        text_add(out, i ? ", " : ", \"values\": [");
+        text_real(out, h->at[i]);
+    }
+    text_add(out, "]");
+}
+
+static void print_range(Text *out, const HyperSpec *h) {
+    text_add(out, ", \"low\": ");
+    text_real(out, h->low);
+    text_add(out, ", \"high\": ");
+    text_real(out, h->high);
+    if (h->range == RANGE_log) text_add(out, ", \"log\": true");
+}
+
 static void print_hypers(Manifest *m) {
     Text *out = m->out;
     bool is_first = true;
@@ -265,7 +283,10 @@ static void print_hypers(Manifest *m) {
         text_field(out, "name", h->name);
         text_printf(out, ", \"tensor\": %d, \"default\": ", t);
         text_real(out, h->value);
-        text_add(out, h->is_integer ? ", \"integer\": true}" : "}");
+        if (h->is_integer) text_add(out, ", \"integer\": true");
+        if (h->range == RANGE_list) print_values(out, h);
+        else if (h->range) print_range(out, h);
+        text_add(out, "}");
         is_first = false;
     }
     if (!is_first) text_add(out, "\n  ]");
@@ -442,9 +463,32 @@ static void print_head(Manifest *m, const Source *source) {
     free(folder);
 }
 
-const char *const *runtime_parts(Arena *arena, const Module *m, const ModelSpec *spec) {
+// Has evaluation results that are no scalars?
+static bool shows_tables(const Program *p) {
+    for (int i = 0; i < p->fns.n; i++) {
+        const Function *f = p->fns.at[i]->fn;
+        if (!f || !starts_with(f->name, "eval_")) continue;
+        for (int k = 0; k < f->results.n; k++)
+            if (f->results.at[k].v->type.rank && !starts_with(f->results.at[k].name, "total."))
+                return true;
+    }
+    return false;
+}
+
+static bool has_ranges(const ModelSpec *spec) {
+    for (int i = 0; i < spec->hypers.n; i++)
+        if (spec->hypers.at[i].range) return true;
+    return false;
+}
+
+const char *const *runtime_parts(Arena *arena, const Program *p, const ModelSpec *spec) {
+    static const char *const large[] = {"run_gradcheck", "run_profile", "train_many", "load_members"};
     VEC(const char *) parts = {0};
-    if (m->extents.n > 1) vec_push(arena, &parts, "whole_fill");
+    bool is_small = p->m->c->opt.is_small;
+    for (int i = 0; i < 4 && !is_small; i++) vec_push(arena, &parts, large[i]);
+    if (has_ranges(spec) && !is_small) vec_push(arena, &parts, "run_search");
+    if (shows_tables(p)) vec_push(arena, &parts, "show_tables");
+    if (p->m->extents.n > 1) vec_push(arena, &parts, "whole_fill");
     for (int i = 0; i < spec->parts.n; i++) vec_push(arena, &parts, spec->parts.at[i]);
     vec_push(arena, &parts, NULL);
     return parts.at;

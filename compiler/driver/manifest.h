@@ -14,7 +14,7 @@ const char *compact_manifest(Arena *arena, const char *text);
 
 // What of the runtime the program needs besides what all do: names of weak symbols in runtime/,
 // NULL behind the last.
-const char *const *runtime_parts(Arena *arena, const Module *m, const ModelSpec *spec);
+const char *const *runtime_parts(Arena *arena, const Program *p, const ModelSpec *spec);
 
 // --emit=summary: a table of layers with shapes, parameters and work.
 void print_summary(Text *out, const Compiler *c, const ModelSpec *spec);

@@ -34,6 +34,7 @@ static void print_help(void) {
           "  -o PATH                   where the result goes\n"
           "  -O0 -O1 -O2 -O3           effort; never changes a result (default -O2)\n"
           "  -g                        debug information\n"
+          "  --small                   a program without gradcheck, profile, search, --folds, --ensemble\n"
           "  --cpu=native|NAME         processor to compile for (default: this one)\n"
           "  --target=TRIPLE           machine to compile for\n"
           "  -D NAME=VALUE             another value for a hyper\n"
@@ -186,6 +187,8 @@ static void parse_option(Arena *arena, CommandLine *line, int argc, char **argv,
         o->opt_level = a[2] - '0';
     } else if (!strcmp(a, "-g")) {
         o->debug_info = true;
+    } else if (!strcmp(a, "--small")) {
+        o->is_small = true;
     } else if (!strcmp(a, "--print-changed")) {
         line->print_changed = true;
     } else if (!strcmp(a, "--time-report")) {

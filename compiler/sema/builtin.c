@@ -12,6 +12,7 @@ struct Builtin {
     Op op;                    // of the plain ones
     double (*known)(double);  // on numbers
     BuiltinFn *run;
+    bool takes_whole;  // its argument is a whole expression, whose free `...` closes
 };
 
 // ---- one argument
@@ -177,10 +178,9 @@ static Exp *run_count(Sema *s, const Builtin *b, Exp **e, const Node *n) {
     return all.by ? exp_dim(s, all) : exp_int(s, all.n);
 }
 
-static Exp *run_absent(Sema *s, const Builtin *b, Exp **e, const Node *n) {
-    (void)e;
-    not_compiled(s, n->span, arena_printf(s->arena, "`%s` is", b->name));
-    return exp_error;
+static Exp *run_total(Sema *s, const Builtin *b, Exp **e, const Node *n) {
+    (void)b;
+    return total(s, e[0], n->span);
 }
 
 // ---- the table
@@ -208,7 +208,7 @@ static const Builtin builtins[] = {
     {"grad", 2, 2, OP_const, NULL, run_grad},
     {"len", 1, 1, OP_const, NULL, run_len},
     {"count", 1, 1, OP_const, NULL, run_count},
-    {"total", 1, 1, OP_const, NULL, run_absent},
+    {"total", 1, 1, OP_const, NULL, run_total, true},
 };
 
 enum { N_BUILTIN = sizeof builtins / sizeof *builtins };
@@ -242,7 +242,8 @@ Exp *call_builtin(Sema *s, const Builtin *b, const Node *call) {
             fail(s, args->kid[i]->span, "`%s` takes its arguments by place", b->name);
             return exp_error;
         }
-        e[i] = expr(s, args->kid[i]);
+        bool is_whole = b->takes_whole && !s->frame->is_indexed;
+        e[i] = is_whole ? expr_plain(s, args->kid[i]) : expr(s, args->kid[i]);
         is_good &= !is_error(e[i]);
     }
     Node at = *args;  // errors about the whole are about the call

@@ -223,6 +223,7 @@ typedef struct HyperInfo {
     bool is_fixed;
     bool is_integer;
     bool is_defined;  // by -D
+    HyperSpec range;  // what stands behind `in`
 } HyperInfo;
 
 // A field while its expression is elaborated.
@@ -251,6 +252,13 @@ typedef struct Undo {
     Map *version;
     int n_state;
 } Undo;
+
+// The metric that is being elaborated.
+typedef struct Totals {
+    Name metric;  // NULL outside of one
+    int n;        // totals in it so far
+    bool is_end;  // they are inputs
+} Totals;
 
 struct Sema {
     Compiler *c;
@@ -289,6 +297,8 @@ struct Sema {
     bool names_lost;    // to a declaration that is broken: an unknown name says nothing
     bool calls_lost;    // to an error: parameters are missing
     FieldBeing being;   // the field of the data block whose expression is elaborated
+    Totals totals;
+    Map *totalled;              // train entries of metrics that have totals
     VEC(const Node *) missing;  // dimensions without a size
     jmp_buf *restart;           // taken where a hyper turns out to fix a shape
 };
@@ -520,6 +530,7 @@ void finish_epoch_begin(Sema *s);
 
 const Node *train_entry(Sema *s, const char *word, int nth);
 int entry_args(const Node *entry);  // how many
+bool one_argument(Sema *s, const Node *entry);  // or an error
 const Node *entry_paths(const Node *entry);
 const Node *entry_file(const Node *entry);  // behind `from`
 void run_augmentations(Sema *s);  // of the fields in the entry's frame
@@ -535,6 +546,15 @@ const char *rows_name(Sema *s, const Extent *by, const char *name);
 // run.rows or run.inv_rows of the batch, run.rows.train of a split.
 const char *count_name(Sema *s, const Extent *by, const char *name);
 bool is_of_split(const Sema *s, const Value *v);              // an input that is known in `init`
+// ---- metric.c
+
+Value *run_loss(Sema *s);  // NULL where there is none, and after an error
+void run_metrics(Sema *s);
+bool has_totals(const Sema *s);
+void run_totalled(Sema *s);  // metrics of totals, which are inputs
+Exp *total(Sema *s, Exp *e, Span at);
+Name result_name(Sema *s, const Exp *output, int i);  // of the model
+void give_output(Sema *s);  // `output` becomes inputs model.NAME
 
 // ---- rest.c
 

@@ -57,7 +57,8 @@ static void read_items(Sema *s) {
 static bool is_builtin_flag(Name id) {
     static const char *const flags[] = {
         "data",     "threads", "seed",  "ckpt", "resume", "log",  "keep",    "folds", "ensemble",
-        "patience", "overfit", "quiet", "load", "epochs", "help", "version", "steps"};
+        "patience", "overfit", "quiet", "load", "epochs", "help", "version", "steps",
+        "bagging",  "trials",  "grid",  "by"};
     for (unsigned i = 0; i < sizeof flags / sizeof *flags; i++)
         if (is_word(id, flags[i])) return true;
     return false;
@@ -94,6 +95,55 @@ static bool keeps_fixed(const HyperInfo *old, int n, Name id) {
     return false;
 }
 
+// ---- ranges: `in 1 .. 32`, `in log(1e-5 .. 1e-1)`, `in [16, 32, 64]`
+
+static bool read_value(Sema *s, const Node *n, bool *are_integers, double *out) {
+    Exp *e = expr_plain(s, n);
+    if (e->kind != EXP_number) {
+        if (!is_error(e)) fail(s, n->span, "a range is of numbers, and this is %s", exp_describe(s, e));
+        return false;
+    }
+    *are_integers &= is_integer_literal(n);
+    *out = number_value(e->number);
+    return true;
+}
+
+static bool read_list(Sema *s, const Node *list, HyperInfo *h, bool *are_integers) {
+    double *at = NEW_ARRAY(s->arena, double, list->n + 1);
+    for (int i = 0; i < list->n; i++)
+        if (!read_value(s, list->kid[i], are_integers, &at[i])) return false;
+    if (!list->n) return fail(s, list->span, "a search needs values to try"), false;
+    h->range = (HyperSpec){.range = RANGE_list, .n_value = list->n, .at = at};
+    return true;
+}
+
+static bool read_ends(Sema *s, const Node *n, RangeKind kind, HyperInfo *h, bool *are_integers) {
+    double low, high;
+    if (!read_value(s, n->kid[0], are_integers, &low)) return false;
+    if (!read_value(s, n->kid[1], are_integers, &high)) return false;
+    if (!(low < high)) return fail(s, n->span, "the range is empty: its first end must be below its last"), false;
+    if (kind == RANGE_log && low <= 0)
+        return fail(s, n->kid[0]->span, "a range by logarithms begins above 0"), false;
+    h->range = (HyperSpec){.range = kind, .low = low, .high = high};
+    double x = h->e->kind == EXP_number ? number_value(h->e->number) : low;
+    if (x >= low && x <= high) return true;
+    fail(s, h->node->kid[0]->span, "the value lies outside of the range");
+    return false;
+}
+
+// A range of integers is one whose numbers are all written so.
+static void read_range(Sema *s, const Node *n, HyperInfo *h) {
+    bool are_integers = h->is_integer, is_log = n->kind == NODE_call && is_word(n->kid[0]->name, "log");
+    const Node *ends = is_log && n->kid[1]->n == 1 ? n->kid[1]->kid[0] : n;
+    RangeKind kind = is_log ? RANGE_log : RANGE_linear;
+    bool is_good = false;
+    if (ends->kind == NODE_range) is_good = read_ends(s, ends, kind, h, &are_integers);
+    else if (n->kind == NODE_list) is_good = read_list(s, n, h, &are_integers);
+    else fail(s, n->span, "a range is `1 .. 32`, `log(1e-5 .. 1e-1)` or `[16, 32, 64]`");
+    if (is_good) h->is_integer = are_integers;
+    h->range.span = n->span;
+}
+
 // `fixed`: what earlier rounds found out.
 static void read_hypers(Sema *s, const HyperInfo *fixed, int n_fixed) {
     frame_push(s, NULL, s->file->span);
@@ -111,6 +161,7 @@ static void read_hypers(Sema *s, const HyperInfo *fixed, int n_fixed) {
             fail(s, n->name_span, "the hyper `%s` is defined twice", n->name);
         h.e = expr_plain(s, n->kid[0]);
         h.is_integer = is_integer_literal(n->kid[0]);
+        if (n->kid[1]) read_range(s, n->kid[1], &h);
         if (d) {
             d->is_used = h.is_fixed = h.is_defined = true;
             h.e = defined_value(s, d, n->name_span);
@@ -124,8 +175,17 @@ static void read_hypers(Sema *s, const HyperInfo *fixed, int n_fixed) {
 static void list_hypers(Sema *s) {
     for (int i = 0; i < s->hypers.n; i++) {
         const HyperInfo *h = &s->hypers.at[i];
+        if (h->is_fixed && !h->is_defined && h->range.range) {
+            Diag *d = diag_warning(s->c->diags, h->range.span, "`%s` fixes a shape or what is compiled: "
+                                   "a search can't vary it", h->name);
+            diag_help(d, "`nnc -D %s=VALUE` compiles another one", h->name);
+        }
         if (h->is_fixed || !h->e || h->e->kind != EXP_number) continue;
-        HyperSpec spec = {h->name, number_value(h->e->number), h->is_integer, h->node->span};
+        HyperSpec spec = h->range;
+        spec.name = h->name;
+        spec.value = number_value(h->e->number);
+        spec.is_integer = h->is_integer;
+        spec.span = h->node->span;
         vec_push(s->arena, &s->spec->hypers, spec);
     }
 }
@@ -250,6 +310,7 @@ static Sema *begin(Round *r) {
     s->sites = map_new(s->arena);
     s->averages = map_new(s->arena);
     s->sums = map_new(s->arena);
+    s->totalled = map_new(s->arena);
     s->origin = map_new(s->arena);
     s->uses = map_new(s->arena);
     Name id = name(s->c->names, "model");

@@ -10,7 +10,9 @@
 //   update_step in that case: what the sums make of the params
 //   epoch_begin updates of what schedules with states leave for the steps of an epoch
 //   start       updates of states that begin as params, from those that are there
-//   eval_step   the same loss and metrics with `training` false; no updates
+//   eval_step   the same loss and metrics with `training` false, of what predict gave (inputs
+//               model.NAME; where a `grad` stands in them, of the model); no updates
+//   eval_end    the metrics of totals, from the totals over a split
 //   predict     results `output` (or the model's named results) from the model's inputs
 //   gradients   as train_step without updates; results loss and grad.NAME of every param
 //   epoch_end   result `stop` (bool) of the train entry `stop`, its states' updates
@@ -50,11 +52,17 @@ typedef struct SplitSpec {
     int64_t rows;
 } SplitSpec;
 
+typedef enum RangeKind { RANGE_none, RANGE_linear, RANGE_log, RANGE_list } RangeKind;
+
 typedef struct HyperSpec {
     Name name;     // an input `name` of rank 0 in every function that uses it
     double value;
     bool is_integer;
     Span span;
+    RangeKind range;  // that a search goes through
+    double low, high;
+    int n_value;
+    const double *at;  // of a list
 } HyperSpec;
 
 typedef struct LayerSpec {  // a row of --emit=summary

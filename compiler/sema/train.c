@@ -53,6 +53,12 @@ static void check_entry(Sema *s, const Node *n) {
     }
 }
 
+bool one_argument(Sema *s, const Node *entry) {
+    if (entry_args(entry) == 1 && entry->kid[0]->kind != NODE_named) return true;
+    fail(s, entry->span, "`%s` takes one expression", entry->name);
+    return false;
+}
+
 static int64_t read_count(Sema *s, const char *word, int64_t otherwise) {
     const Node *n = train_entry(s, word, 0);
     int64_t count = otherwise;
@@ -200,62 +206,6 @@ static Exp *run_model(Sema *s) {
     return output;
 }
 
-// ---- loss and metrics
-
-// A real Value of rank 0, or NULL after an error.
-static Value *scalar_result(Sema *s, const Node *n, const char *what) {
-    Exp *e = expr_plain(s, n);
-    if (is_error(e)) return NULL;
-    if (!is_scalar_like(e) || exp_shape(s, e).rank) {
-        fail(s, n->span, "%s must be a scalar, and this is %s", what, exp_describe(s, e));
-        return NULL;
-    }
-    Type t = type_scalar(s->m->real);
-    Name hint = n->kind == NODE_call ? n->kid[0]->name : NULL;
-    e = fit_type(s, e, &t, NULL, n->span, hint);
-    return is_error(e) ? NULL : e->stored.v;
-}
-
-static bool one_argument(Sema *s, const Node *entry) {
-    if (entry_args(entry) == 1 && entry->kid[0]->kind != NODE_named) return true;
-    fail(s, entry->span, "`%s` takes one expression", entry->name);
-    return false;
-}
-
-static Value *run_loss(Sema *s) {
-    const Node *entry = train_entry(s, "loss", 0);
-    if (!entry || !one_argument(s, entry)) return NULL;
-    Value *loss = scalar_result(s, entry->kid[0], "the loss");
-    if (loss) function_result(s->entry->fn, "loss", loss);
-    return loss;
-}
-
-static Name metric_name(Sema *s, const Node *entry) {
-    const Node *n = entry->kid[0];
-    while (n->kind == NODE_call || n->kind == NODE_subscript) n = n->kid[0];
-    Name base = n->kind == NODE_name || n->kind == NODE_member ? n->name : sema_name(s, "metric");
-    int before = 0;
-    for (int i = 0; train_entry(s, "metric", i) != entry; i++) {
-        const Node *other = train_entry(s, "metric", i)->kid[0];
-        while (other->kind == NODE_call || other->kind == NODE_subscript) other = other->kid[0];
-        before += other->name == n->name;
-    }
-    return before ? sema_name(s, arena_printf(s->arena, "%s#%d", base, before + 1)) : base;
-}
-
-static void run_metrics(Sema *s) {
-    const Node *entry;
-    for (int i = 0; (entry = train_entry(s, "metric", i)); i++) {
-        if (!one_argument(s, entry)) continue;
-        Name id = metric_name(s, entry);
-        Value *v = scalar_result(s, entry->kid[0], "a metric");
-        if (v) function_result(s->entry->fn, id, v);
-        bool is_known = false;
-        for (int k = 0; k < s->spec->metrics.n; k++) is_known |= s->spec->metrics.at[k] == id;
-        if (!is_known) vec_push(s->arena, &s->spec->metrics, id);
-    }
-}
-
 // `weights`, `vectors`, `params`: lists of the model's parameters.
 static Exp *params_of_rank(Sema *s, int least, int most) {
     Exp **at = NEW_ARRAY(s->arena, Exp *, s->entry->params.n + 1);
@@ -316,12 +266,42 @@ static void build_update_step(Sema *s, const Entry *part) {
     end_entry(s);
 }
 
-static void build_eval_step(Sema *s) {
-    begin_entry(s, "eval_step", false, false);
-    run_forward(s);
+// The metrics that totals over a split give.
+static void build_eval_end(Sema *s) {
+    if (!has_totals(s)) return;
+    begin_entry(s, "eval_end", false, false);
+    run_model(s);
+    set_param_lists(s);
+    run_totalled(s);
     end_entry(s);
 }
 
+// Does a gradient pass through the model?
+static bool has_grad(Sema *s, const Function *f) {
+    Values order = function_order(f, s->arena);
+    for (int i = 0; i < order.n; i++)
+        if (order.at[i]->op == VAL_grad) return true;
+    return false;
+}
+
+// Loss and metrics of outputs that `predict` gave, perhaps of several models; where gradients
+// stand in them, of the model itself.
+static void build_eval_step(Sema *s) {
+    for (int is_apart = 1; is_apart >= 0; is_apart--) {
+        begin_entry(s, "eval_step", false, false);
+        run_model(s);
+        if (is_apart) give_output(s);
+        set_param_lists(s);
+        run_loss(s);
+        run_metrics(s);
+        bool is_done = !is_apart || !has_grad(s, s->entry->fn);
+        end_entry(s);
+        if (is_done) return;
+        s->m->fns.n--;
+    }
+}
+
+// With metrics, as in train_step, so that both share their kernels.
 static void build_gradients(Sema *s) {
     begin_entry(s, "gradients", true, false);
     Value *loss = run_forward(s);
@@ -351,19 +331,9 @@ static void add_result(Sema *s, Name id, Exp *e) {
 static void build_predict(Sema *s) {
     begin_entry(s, "predict", false, false);
     Exp *e = run_model(s);
-    const Node *returns = s->model->kid[1];
-    if (e->kind == EXP_tuple) {
-        for (int i = 0; i < e->list.n; i++) {
-            Name id = e->list.name && e->list.name[i]
-                          ? e->list.name[i]
-                          : sema_name(s, arena_printf(s->arena, "output%d", i + 1));
-            add_result(s, id, e->list.at[i]);
-        }
-    } else {
-        Name id = returns->n == 1 && returns->kid[0]->name ? returns->kid[0]->name
-                                                           : sema_name(s, "output");
-        add_result(s, id, e);
-    }
+    int n = e->kind == EXP_tuple ? e->list.n : 1;
+    for (int i = 0; i < n; i++)
+        add_result(s, result_name(s, e, i), e->kind == EXP_tuple ? e->list.at[i] : e);
     end_entry(s);
 }
 
@@ -434,8 +404,9 @@ void build_entries(Sema *s) {
     finish_epoch_begin(s);
     if (s->train) check_loads(s);
     if (s->train) build_eval_step(s);
+    if (s->train) build_eval_end(s);
     if (s->model) build_predict(s);
-    if (s->train && train_entry(s, "loss", 0)) build_gradients(s);
+    if (s->train && train_entry(s, "loss", 0) && !s->c->opt.is_small) build_gradients(s);
     if (s->train) build_epoch_end(s);
     if (s->data) check_fields(s);
     for (int i = 0; i < s->missing.n && !diag_errors(s->c->diags); i++) {

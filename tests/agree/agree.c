@@ -241,6 +241,7 @@ static void check_entries(Check *k) {
     if (!k->calls.n) return;
     check_entry(k, "train_step", rows + 1, 4, 3, 1);
     check_entry(k, "eval_step", rows, 2, 1, 4);
+    check_entry(k, "eval_end", rows, 1, 1, 0);
     check_entry(k, "predict", rows + 2, 3, 1, 0);
     check_entry(k, "gradients", rows, 2, 1, 5);
     check_epoch_end(k);

@@ -1,0 +1,44 @@
+#include "runtime/table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_COLUMNS = 64 };
+
+void table_cell(Table *t, const char *format, ...) {
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    buffer_format(&t->text, "%s\t", text);
+}
+
+void table_row(Table *t) {
+    buffer_add(&t->text, "\n", 1);
+}
+
+// Calls for each cell: from its first byte to its tab.
+void table_print(Buffer *out, Table *t) {
+    int width[MAX_COLUMNS] = {0};
+    for (int is_print = 0; is_print < 2; is_print++) {
+        int column = 0;
+        for (const char *at = t->text.data; at && *at;) {
+            if (*at == '\n') {
+                if (is_print) buffer_add(out, "\n", 1);
+                column = 0;
+                at++;
+                continue;
+            }
+            int n = (int)strcspn(at, "\t"), k = column < MAX_COLUMNS ? column : MAX_COLUMNS - 1;
+            if (n > width[k]) width[k] = n;
+            if (is_print) {
+                buffer_format(out, column ? "  %*.*s" : "%-*.*s", width[k], n, at);
+            }
+            column++;
+            at += n + 1;
+        }
+    }
+    buffer_free(&t->text);
+}
