@@ -81,14 +81,14 @@ static void stop_on_errors(Driver *d) {
     if (diag_errors(d->c->diags)) finish(d);
 }
 
-// Everything was made: now it is written.
-// That few programs need, with null at the end.
+// Those that few programs need, with null at the end.
 static const char *const *libraries_of(Driver *d) {
     vec_push(d->c->arena, &d->spec.libraries, NULL);
     d->spec.libraries.n--;
     return d->spec.libraries.at;
 }
 
+// Everything was made: now it is written.
 static void write_outputs(Driver *d) {
     double start = now();
     for (int i = 0; i < d->line->outputs.n; i++) {
