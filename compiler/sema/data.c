@@ -35,7 +35,7 @@ void need_part(Sema *s, const char *symbol) {
 static const Node *string_arg(Sema *s, const Node *call) {
     const Node *args = call->kid[1];
     if (args->n == 1 && args->kid[0]->kind == NODE_string) return args->kid[0];
-    fail(s, call->span, "the path stands in quotes: `csv(\"data.csv\")`");
+    fail(s, call->span, "the path stands in quotes: `%s(\"PATH\")`", call->kid[0]->name);
     return NULL;
 }
 
@@ -87,18 +87,14 @@ static void read_split(Sema *s, const Node *entry) {
     double shares = 0;
     for (int i = 0; i < entry_args(entry); i++) {
         const Node *n = entry->kid[i];
-        static const char *const known[] = {"train", "valid", "test"};
         Name word = count_word(n);
-        bool is_known = false;
         if (!word) {
             fail(s, n->span, "a split is `train 80%%`, `train 55000` or `train(2 * n)`");
             continue;
         }
-        for (int k = 0; k < 3; k++) is_known |= is_word(word, known[k]);
-        if (!is_known) {
-            fail(s, n->span, "unknown split `%s`; there are train, valid and test", word);
-            continue;
-        }
+        if (need_split(s, word, n->span) < 0) continue;
+        for (int k = 0; k < s->spec->splits.n; k++)
+            if (s->spec->splits.at[k].name == word) fail(s, n->span, "a second `%s`", word);
         SplitSpec split = {.name = word};
         Number x;
         if (!need_count(s, n, &x)) continue;
@@ -127,9 +123,11 @@ static void read_rows(Sema *s, const Node *entry) {
     }
 }
 
+static const char *const known_entries[] = {"from", "split", "rows", "seed"};
+enum { N_KNOWN = sizeof known_entries / sizeof *known_entries };
+
 static void read_entry(Sema *s, const Node *entry) {
     static const char *const pending[] = {"where", "stream", "vocabulary"};
-    static const char *const known[] = {"from", "split", "rows", "seed"};
     for (int i = 0; i < 3; i++)
         if (is_word(entry->name, pending[i])) {
             not_compiled(s, entry->span,
@@ -146,7 +144,7 @@ static void read_entry(Sema *s, const Node *entry) {
         need_int(s, entry->kid[0], &s->spec->split_seed);
     } else {
         Diag *d = sema_error(s, entry->span, "unknown entry `%s` of a data block", entry->name);
-        const char *best = nearest(entry->name, known, 4);
+        const char *best = nearest(entry->name, known_entries, N_KNOWN);
         if (best) diag_help(d, "did you mean `%s`?", best);
     }
 }
@@ -175,6 +173,7 @@ void read_data(Sema *s) {
             map_set(s->fields, n->name, (void *)n);
         }
     }
+    check_single(s, s->data, known_entries, N_KNOWN);
     if (!s->spec->format && !diag_errors(s->c->diags))
         fail(s, s->data->name_span,
              "the data block says nothing of where rows come from: `from csv(\"PATH\")`");

@@ -529,6 +529,7 @@ Args eval_schedules(Sema *s, const Node *def, const Node *args, const char *pref
 void finish_epoch_begin(Sema *s);
 
 const Node *train_entry(Sema *s, const char *word, int nth);
+void check_single(Sema *s, const Node *block, const char *const *word, int n);  // once at most
 int entry_args(const Node *entry);  // how many
 bool one_argument(Sema *s, const Node *entry);  // or an error
 const Node *entry_paths(const Node *entry);
@@ -540,6 +541,7 @@ void check_reachable(Sema *s, Value *loss);
 // ---- split.c: whole splits
 
 Exp *whole_data(Sema *s, const Node *data, Span at);          // `digits`
+int need_split(Sema *s, Name word, Span at);  // its place; -1, and an error, for another word
 Exp *whole_member(Sema *s, const Exp *of, const Node *n);     // `.train`, and then `.image`
 // What an input by rows is called: `image` of the batch, `digits.train.image` of a split.
 const char *rows_name(Sema *s, const Extent *by, const char *name);

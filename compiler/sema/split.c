@@ -81,17 +81,20 @@ Exp *whole_data(Sema *s, const Node *data, Span at) {
     return rows_of(s, -1);
 }
 
-static Exp *member_split(Sema *s, const Node *n) {
-    for (int i = 0; i < N_SPLITS; i++) {
-        if (!is_word(n->name, split_names[i])) continue;
-        if (has_split(s, i)) return rows_of(s, i);
-        return fail(s, n->name_span, "the data block `%s` has no %s split", s->data->name, n->name);
-    }
-    Diag *d = sema_error(s, n->name_span, "unknown split `%s`; there are train, valid and test",
-                         n->name);
-    const char *best = nearest(n->name, split_names, N_SPLITS);
+int need_split(Sema *s, Name word, Span at) {
+    for (int i = 0; i < N_SPLITS; i++)
+        if (is_word(word, split_names[i])) return i;
+    Diag *d = sema_error(s, at, "unknown split `%s`; there are train, valid and test", word);
+    const char *best = nearest(word, split_names, N_SPLITS);
     if (best) diag_help(d, "did you mean `%s`?", best);
-    return exp_error;
+    return -1;
+}
+
+static Exp *member_split(Sema *s, const Node *n) {
+    int split = need_split(s, n->name, n->name_span);
+    if (split < 0) return exp_error;
+    if (has_split(s, split)) return rows_of(s, split);
+    return fail(s, n->name_span, "the data block `%s` has no %s split", s->data->name, n->name);
 }
 
 static Exp *unknown_field(Sema *s, const Node *n) {
@@ -109,12 +112,8 @@ static Exp *member_field(Sema *s, int split, const Node *n) {
     if (!field) return unknown_field(s, n);
     const Extent *outside = s->rows, *own = split_extent(s, split, n->span);
     if (!own) return exp_error;
-    if (s->depth >= MAX_CALLS)
-        return fail(s, n->name_span, "the field `%s` is defined by itself", n->name);
     s->rows = own;
-    s->depth++;
     Exp *e = field_value(s, field);
-    s->depth--;
     s->rows = outside;
     return e;
 }

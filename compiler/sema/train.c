@@ -22,12 +22,25 @@ const Node *entry_file(const Node *entry) {
     return entry->kid[entry->n - 1];
 }
 
-const Node *train_entry(Sema *s, const char *word, int nth) {
-    for (int i = 0; s->train && i < s->train->n; i++) {
-        const Node *n = s->train->kid[i];
+static const Node *block_entry(const Node *block, const char *word, int nth) {
+    for (int i = 0; block && i < block->n; i++) {
+        const Node *n = block->kid[i];
         if (n->kind == NODE_entry && is_word(n->name, word) && nth-- == 0) return n;
     }
     return NULL;
+}
+
+const Node *train_entry(Sema *s, const char *word, int nth) {
+    return block_entry(s->train, word, nth);
+}
+
+void check_single(Sema *s, const Node *block, const char *const *word, int n) {
+    for (int i = 0; i < n; i++) {
+        const Node *second = block_entry(block, word[i], 1);
+        if (!second) continue;
+        Diag *d = sema_error(s, second->span, "a second `%s`", word[i]);
+        diag_note(d, block_entry(block, word[i], 0)->span, "the first is here");
+    }
 }
 
 static bool is_one_of(Name id, const char *a, const char *b, const char *c) {
@@ -70,13 +83,6 @@ static int64_t read_count(Sema *s, const char *word, int64_t otherwise) {
     return count < 1 ? 1 : count;
 }
 
-static void check_single(Sema *s, const char *word) {
-    const Node *first = train_entry(s, word, 0), *second = first ? train_entry(s, word, 1) : NULL;
-    if (!second) return;
-    Diag *d = sema_error(s, second->span, "a second `%s`", word);
-    diag_note(d, first->span, "the first is here");
-}
-
 void read_train(Sema *s) {
     enum { ROWS_TO_PREDICT = 64 };
     s->spec->batch = ROWS_TO_PREDICT;
@@ -86,7 +92,7 @@ void read_train(Sema *s) {
         for (int i = 0; i < s->train->n; i++) check_entry(s, s->train->kid[i]);
         static const char *const single[] = {"batch",      "epochs", "steps",  "stop",
                                              "accumulate", "loss",   "average"};
-        for (unsigned i = 0; i < sizeof single / sizeof *single; i++) check_single(s, single[i]);
+        check_single(s, s->train, single, sizeof single / sizeof *single);
         s->spec->data = s->train->text;
         s->spec->batch = read_count(s, "batch", 32);
         s->spec->accumulate = read_count(s, "accumulate", 1);
