@@ -234,21 +234,6 @@ static bool is_image(Sema *s) {
     return false;
 }
 
-Exp *field_part(Sema *s, Name id) {
-    bool is_images = is_word(id, "images"), is_labels = is_word(id, "labels");
-    if (s->being.node && !s->frame->def && is_word(id, "index")) return exp_stored(s, run_sample(s));
-    if (!s->being.node || (!is_images && !is_labels)) return NULL;
-    if (!s->spec->format) return exp_error;
-    bool is_folder = is_word(s->spec->format, "folder");
-    if (!is_folder && !is_word(s->spec->format, "idx")) return NULL;
-    FieldSpec spec = {.part = id, .is_words = is_labels && is_folder};
-    if (is_images) return is_folder && !is_image(s) ? exp_error : field_input(s, spec, ELEM_u8, 0);
-    if (s->being.type.rank || !s->being.type.below)
-        return fail(s, s->being.node->span, "labels are classes: `%s: class(10) = labels`",
-                    s->being.node->name);
-    return field_input(s, spec, ELEM_i32, s->being.type.below);
-}
-
 typedef struct Columns {
     VEC(const char *) at;
     VEC(const char *) until;  // of a range by place, else NULL
@@ -266,11 +251,11 @@ static const char *column_name(const Node *n) {
 }
 
 // p0 .. p63 by number; age .. s6 by place in the header.
-static void add_range(Sema *s, Columns *c, const Node *n) {
+static bool add_range(Sema *s, Columns *c, const Node *n) {
     const char *a = column_name(n->kid[0]), *b = column_name(n->kid[1]);
     if (!a || !b) {
         fail(s, n->span, "a range of columns is `p0 .. p63` or `first .. last`");
-        return;
+        return false;
     }
     size_t i = strlen(a);
     while (i > 0 && isdigit((unsigned char)a[i - 1])) i--;
@@ -279,18 +264,27 @@ static void add_range(Sema *s, Columns *c, const Node *n) {
         by_number &= isdigit((unsigned char)*d) != 0;
     if (!by_number) {
         push_column(s, c, a, b);
-        return;
+        return true;
     }
     int from = atoi(a + i), to = atoi(b + i);
     for (int k = from; k <= to; k++)
         push_column(s, c, arena_printf(s->arena, "%.*s%d", (int)i, a, k), NULL);
     if (to < from) fail(s, n->span, "the range of columns is empty");
+    return to >= from;
 }
 
-static void add_column(Sema *s, Columns *c, const Node *n) {
-    if (n->kind == NODE_range) add_range(s, c, n);
-    else if (column_name(n)) push_column(s, c, column_name(n), NULL);
+static bool add_column(Sema *s, Columns *c, const Node *n) {
+    if (n->kind == NODE_range) return add_range(s, c, n);
+    if (column_name(n)) push_column(s, c, column_name(n), NULL);
     else fail(s, n->span, "columns are names of the file's header");
+    return column_name(n) != NULL;
+}
+
+// The arguments of `column` and its kin; false where an error was reported.
+static bool add_columns(Sema *s, Columns *c, const Node *args) {
+    bool are_good = true;
+    for (int i = 0; i < args->n; i++) are_good &= add_column(s, c, args->kid[i]);
+    return are_good;
 }
 
 static bool has_arrays(const Sema *s) {
@@ -315,7 +309,7 @@ static Exp *read_columns(Sema *s, const Node *call) {
     Columns c = {0};
     if (!is_word(s->spec->format, "csv"))
         return fail(s, call->span, "`%s` reads a CSV file", call->kid[0]->name);
-    for (int i = 0; i < args->n; i++) add_column(s, &c, args->kid[i]);
+    if (!add_columns(s, &c, args)) return exp_error;
     int64_t places = type_count(&s->being.type);
     if (c.has_places ? c.at.n > places : c.at.n != places)
         return fail(s, call->span, "%d column%s for a field of %lld number%s", c.at.n,
@@ -331,7 +325,7 @@ static Exp *read_category(Sema *s, const Node *call) {
     Columns c = {0};
     if (!is_word(s->spec->format, "csv"))
         return fail(s, call->span, "`category` reads a CSV file");
-    for (int i = 0; i < args->n; i++) add_column(s, &c, args->kid[i]);
+    if (!add_columns(s, &c, args)) return exp_error;
     if (c.at.n != 1 || c.has_places)
         return fail(s, call->span, "`category` takes one column: `category(kind)`");
     if (s->being.type.rank || !s->being.type.below)
@@ -356,15 +350,45 @@ Exp *align_rows(Sema *s, Exp *e, int rank) {
     return exp_body(s, body, &wide);
 }
 
+// What fields read of a file by a name that stands in it.
+static const struct {
+    const char *word, *usage;
+    Exp *(*read)(Sema *s, const Node *call);
+} reads[] = {{"column", "column(c)", read_columns},
+             {"columns", "columns(p0 .. p63)", read_columns},
+             {"category", "category(c)", read_category},
+             {"array", "array(x)", read_array}};
+enum { N_READS = sizeof reads / sizeof *reads };
+
+const char *field_word(int i) {
+    static const char *const part[] = {"images", "labels", "index"};
+    enum { N_PART = sizeof part / sizeof *part };
+    return i < N_READS ? reads[i].word : i < N_READS + N_PART ? part[i - N_READS] : NULL;
+}
+
+Exp *field_part(Sema *s, Name id) {
+    for (int i = 0; i < N_READS && s->being.node && !s->frame->def; i++)
+        if (is_word(id, reads[i].word))
+            return fail(s, s->being.node->kid[1]->span, "`%s` takes names of the file: `%s`", id,
+                        reads[i].usage);
+    bool is_images = is_word(id, "images"), is_labels = is_word(id, "labels");
+    if (s->being.node && !s->frame->def && is_word(id, "index")) return exp_stored(s, run_sample(s));
+    if (!s->being.node || (!is_images && !is_labels)) return NULL;
+    if (!s->spec->format) return exp_error;
+    bool is_folder = is_word(s->spec->format, "folder");
+    if (!is_folder && !is_word(s->spec->format, "idx")) return NULL;
+    FieldSpec spec = {.part = id, .is_words = is_labels && is_folder};
+    if (is_images) return is_folder && !is_image(s) ? exp_error : field_input(s, spec, ELEM_u8, 0);
+    if (s->being.type.rank || !s->being.type.below)
+        return fail(s, s->being.node->span, "labels are classes: `%s: class(10) = labels`",
+                    s->being.node->name);
+    return field_input(s, spec, ELEM_i32, s->being.type.below);
+}
+
 Exp *field_call(Sema *s, const Node *call) {
     const Node *callee = call->kid[0];
     if (!s->being.node || s->frame->def || callee->kind != NODE_name) return NULL;
-    static const struct {
-        const char *word;
-        Exp *(*read)(Sema *s, const Node *call);
-    } reads[] = {{"column", read_columns}, {"columns", read_columns},
-               {"category", read_category}, {"array", read_array}};
-    for (unsigned i = 0; i < sizeof reads / sizeof *reads; i++)
+    for (int i = 0; i < N_READS; i++)
         if (is_word(callee->name, reads[i].word))
             return s->spec->format ? reads[i].read(s, call) : exp_error;
     return NULL;

@@ -500,6 +500,7 @@ Kept *keep_number(Sema *s, const char *path, Span at);  // a state of rank 0, at
 void read_data(Sema *s);
 void make_fields(Sema *s);
 Exp *field_value(Sema *s, const Node *field);
+const char *field_word(int i);  // `column`, `images` ...; NULL after the last
 Exp *field_part(Sema *s, Name id);  // `images`, `labels` in a field; NULL elsewhere
 // As a field whose rows have this type; classes are held against their number.
 Exp *fit_field(Sema *s, Exp *e, const Type *row, Span at, Name id);

@@ -111,7 +111,7 @@ static void suggest(Sema *s, Diag *d, Name id) {
     consider_keys(&best, s->library);
     for (int i = 0; i < s->hypers.n; i++) consider(&best, s->hypers.at[i].name);
     for (int i = 0; builtin_name(i); i++) consider(&best, builtin_name(i));
-    if (s->being.node) consider(&best, "column"), consider(&best, "columns");
+    for (int i = 0; s->being.node && field_word(i); i++) consider(&best, field_word(i));
     if (best.best) diag_help(d, "did you mean `%s`?", best.best);
 }
 
