@@ -6,8 +6,23 @@ cd "$work" || exit 1
 when=brief
 [ -z "$FULL" ] || when=full
 
-# The place of a data set: with the examples, or among those that only tests have.
-place() { if [ -e "$root/examples/$1" ]; then echo "$root/examples/$1"; else echo "$data/$1"; fi; }
+# The place of a data set: with the examples, or among those that only tests have. CIFAR-10's
+# pictures are unpacked; for brief runs some of them.
+place() {
+    if [ -e "$root/examples/$1" ]; then echo "$root/examples/$1"
+    elif [ -e "$data/$1/$1-jpeg.tar.xz" ]; then unpacked "$data/$1/$1-jpeg.tar.xz"
+    else echo "$data/$1"; fi
+}
+unpacked() {
+    folder=$work/$when.$(basename "$1" .tar.xz)
+    if [ ! -e "$folder" ]; then
+        some='train/*/00??.jpg test/*/00[0-2]?.jpg'
+        [ $when = brief ] || some='*.jpg'
+        mkdir -p "$folder.part"
+        (set -f; tar xJf "$1" -C "$folder.part" --wildcards $some) && mv "$folder.part" "$folder"
+    fi
+    echo "$folder"
+}
 
 # figure_of RUN SPLIT KEY: of the log's last line for a split; `printed` of the last line with it.
 figure_of() {
