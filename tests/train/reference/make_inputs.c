@@ -1,6 +1,7 @@
 // Writes the data and the first weights of the runs that are held against another framework:
 //
 //   make_inputs mlp|lenet5|siamese FOLDER
+//   make_inputs NETWORK FOLDER < deep.tsv
 //
 // FOLDER gets the four IDX files of an image data set (one batch of rows, the test pair the
 // same) and weights.safetensors. Everything is a function of an integer hash, the same in
@@ -13,17 +14,20 @@
 
 enum { PIXELS = 28 * 28, CLASSES = 10 };
 
+enum { MOST_TENSORS = 100 };
+
 typedef struct Tensor {
     const char *name;
     int rank, dim[5];
-    int fan_in;  // uniform in +-gain / sqrt(fan_in)
+    int fan_in;            // uniform in +-gain / sqrt(fan_in); 0 where the next two say it
+    double offset, bound;  // offset + uniform in +-bound
 } Tensor;
 
 typedef struct Workload {
     const char *name;
     int rows;
     double gain;
-    Tensor tensor[11];  // ends with a NULL name
+    Tensor tensor[MOST_TENSORS];  // ends with a NULL name
 } Workload;
 
 static const Workload workloads[] = {
@@ -122,7 +126,7 @@ static int count(const Tensor *t) {
 
 // Eight bytes of header length, a JSON header padded with spaces, little-endian values.
 static void write_weights(const char *folder, const Workload *w) {
-    char header[4096];
+    static char header[1 << 16];
     int length = 0;
     long offset = 0;
     for (const Tensor *t = w->tensor; t->name; t++) {
@@ -141,10 +145,10 @@ static void write_weights(const char *folder, const Workload *w) {
     for (int i = 0; i < 8; i++) putc((int)((uint64_t)length >> 8 * i & 255), f);
     fwrite(header, 1, (size_t)length, f);
     for (const Tensor *t = w->tensor; t->name; t++) {
-        double bound = w->gain / sqrt(t->fan_in);
+        double bound = t->fan_in ? w->gain / sqrt(t->fan_in) : t->bound;
         for (int i = 0; i < count(t); i++) {
             double u = (double)(hash((uint32_t)(t - w->tensor), (uint32_t)i) >> 40) / (1 << 24);
-            float x = (float)((2 * u - 1) * bound);
+            float x = (float)(t->offset + (2 * u - 1) * bound);
             uint32_t bits;
             memcpy(&bits, &x, 4);
             for (int b = 0; b < 4; b++) putc((int)(bits >> 8 * b & 255), f);
@@ -153,15 +157,47 @@ static void write_weights(const char *folder, const Workload *w) {
     fclose(f);
 }
 
+// The lines of deep.tsv that tell of one network: =NETWORK, then `rows` and their number, or a
+// parameter's path, offset, bound and sizes.
+static void read_workload(const char *network, Workload *w) {
+    char line[1024], name[64], path[256], sizes[256];
+    int n = 0;
+    while (fgets(line, sizeof line, stdin)) {
+        Tensor *t = &w->tensor[n];
+        int rows;
+        if (sscanf(line, "=%63s rows %d", name, &rows) == 2) {
+            if (!strcmp(name, network)) w->rows = rows;
+            continue;
+        }
+        if (sscanf(line, "=%63s %255s %lf %lf %255[0-9 ]", name, path, &t->offset, &t->bound,
+                   sizes) != 5 || strcmp(name, network))
+            continue;
+        t->name = strdup(path);
+        for (char *at = strtok(sizes, " "); at && t->rank < 5; at = strtok(NULL, " "))
+            t->dim[t->rank++] = atoi(at);
+        if (++n == MOST_TENSORS) exit(3);
+    }
+}
+
+static void write_all(const char *folder, const Workload *w) {
+    write_idx(folder, "train", w->rows);
+    write_idx(folder, "t10k", w->rows);
+    write_weights(folder, w);
+}
+
 int main(int argc, char **argv) {
     for (int i = 0; argc == 3 && i < N_WORKLOAD; i++) {
         const Workload *w = &workloads[i];
         if (strcmp(argv[1], w->name)) continue;
-        write_idx(argv[2], "train", w->rows);
-        write_idx(argv[2], "t10k", w->rows);
-        write_weights(argv[2], w);
+        write_all(argv[2], w);
         return 0;
     }
-    fprintf(stderr, "usage: make_inputs mlp|lenet5|siamese FOLDER\n");
+    static Workload other;
+    if (argc == 3) read_workload(argv[1], &other);
+    if (other.tensor[0].name) {
+        write_all(argv[2], &other);
+        return 0;
+    }
+    fprintf(stderr, "usage: make_inputs mlp|lenet5|siamese|NETWORK FOLDER [< deep.tsv]\n");
     return 2;
 }

@@ -100,10 +100,11 @@ def losses(network, dtype):
     return out
 
 
-print("# network\tstep\tloss; made by reference.py")
-for name, network in (("mlp", mlp), ("lenet5", lenet5), ("siamese", siamese)):
-    exact, single = losses(network, torch.float64), losses(network, torch.float32)
-    worst = max(abs(a - b) / max(abs(a), 1e-3) for a, b in zip(exact, single))
-    assert worst < 2e-5, (name, worst)
-    for step, loss in enumerate(exact, 1):
-        print("%s\t%d\t%.9f" % (name, step, loss))
+if __name__ == "__main__":
+    print("# network\tstep\tloss; made by reference.py")
+    for name, network in (("mlp", mlp), ("lenet5", lenet5), ("siamese", siamese)):
+        exact, single = losses(network, torch.float64), losses(network, torch.float32)
+        worst = max(abs(a - b) / max(abs(a), 1e-3) for a, b in zip(exact, single))
+        assert worst < 2e-5, (name, worst)
+        for step, loss in enumerate(exact, 1):
+            print("%s\t%d\t%.9f" % (name, step, loss))
