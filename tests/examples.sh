@@ -1,6 +1,7 @@
 # The examples on real data: each compiles without a word, trains as a line of examples/examples.tsv
 # says, and reaches its figure. Briefly, or with FULL=1 as its header says. ONLY="mlp lenet5" for
-# some; SEED=N for other draws.
+# some; SEED=N for other draws. They run in one folder in the table's order, so that one may read
+# what another left in its NAME.ckpt.
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit 1
 when=brief
@@ -58,7 +59,7 @@ example() {
         fail "examples/$name" "$(first "$run.nnc")"
         return
     fi
-    "./$run" $flags --data "$from" --log "$run.jsonl" --ckpt "$run.ckpt" --seed "${SEED:-1}" \
+    "./$run" $flags --data "$from" --log "$run.jsonl" --seed "${SEED:-1}" \
         > "$run.out" 2>&1 || { fail "examples/$name" "$(tail -n 1 "$run.out")"; return; }
     figure=$(figure_of "$run" $4)
     said="$4 ${figure:-is missing}, asked for $5; $(seconds_since "$start")"
