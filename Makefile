@@ -192,7 +192,7 @@ install: all ## into PREFIX (default /usr/local)
 	install -D -m 755 $(BUILD)/nnc $(DESTDIR)$(PREFIX)/bin/nnc
 	install -D -m 644 $(BUILD)/libnnrt.a $(DESTDIR)$(PREFIX)/lib/nnc/libnnrt.a
 	install -d $(DESTDIR)$(PREFIX)/share/nnc/examples/data $(DESTDIR)$(PREFIX)/share/doc/nnc
-	install -m 644 examples/*.nn examples/README.md $(DESTDIR)$(PREFIX)/share/nnc/examples
+	install -m 644 examples/*.nn examples/README.md examples/examples.tsv $(DESTDIR)$(PREFIX)/share/nnc/examples
 	install -m 644 examples/data/* $(DESTDIR)$(PREFIX)/share/nnc/examples/data
 	install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nnc
 
