@@ -80,12 +80,19 @@ static double noise_at(const Check *c, double loss, double h) {
     return 4 * c->epsilon * fmax(fabs(loss), 1) / h;
 }
 
+// The slope on one side of the element, with an error of order h^2.
+static double slope_beside(Check *c, const Tensor *t, int64_t i, double h, double at) {
+    double moved, near, whole = (loss_at(c, t, i, h, &moved) - at) / moved;
+    double half = (loss_at(c, t, i, h / 2, &near) - at) / near;
+    return 2 * half - whole;
+}
+
 // The gradient is one of the two slopes beside the element, or lies between them.
 static bool is_kink(Check *c, const Tensor *t, int64_t i, double gradient) {
-    double h = c->width[N_WIDTH - 1], up, down, at = evaluate(c);
-    double right = (loss_at(c, t, i, h, &up) - at) / up;
-    double left = (loss_at(c, t, i, -h, &down) - at) / down;
-    double slack = 2 * noise_at(c, at, h) + c->tolerance * fmax(fabs(left), fabs(right));
+    double near = c->width == width_f64 ? 0.01 : 1;  // in f32 noise leaves no room
+    double h = near * c->width[N_WIDTH - 1], at = evaluate(c);
+    double right = slope_beside(c, t, i, h, at), left = slope_beside(c, t, i, -h, at);
+    double slack = 6 * noise_at(c, at, h) + c->tolerance * fmax(fabs(left), fabs(right));
     return gradient > fmin(left, right) - slack && gradient < fmax(left, right) + slack;
 }
 

@@ -54,3 +54,25 @@ cat activations.nn dense.nn convolution.nn pooling.nn normalization.nn noise.nn 
     check "grad/has-$name" "no line in tests/grad/definitions" \
         grep -q "^$name[ .:]" "$root/tests/grad/definitions"
 done
+
+# ---- kinks: rows of zeros under biases of zero stand at the kink of every relu
+awk 'BEGIN { print "a,b,c"
+             for (i = 0; i < 128; i++) print (i % 2 ? "0,0" : i / 40 "," 1 - i / 50) "," i % 3 }' > kinks.csv
+cat > kinks.nn <<'END'
+data rows {
+    from csv("kinks.csv")
+    x:     [2]      = columns(a, b)
+    label: class(3) = column(c)
+    split train 100%
+}
+model kinks(x: [batch, 2]) -> [batch, 3] {
+    return x |> dense(40) |> relu |> dense(40) |> relu |> dense(3)
+}
+train kinks on rows {
+    loss      cross_entropy(output, label)
+    optimizer sgd(lr = 0.1)
+    batch     128
+}
+END
+"$nnc" --dtype=f64 kinks.nn -o kinks > kinks.out 2>&1 && ./kinks gradcheck > kinks.out 2>&1
+check grad/kinks "$(tail -n 1 kinks.out)" grep -q passed kinks.out
