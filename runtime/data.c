@@ -92,7 +92,8 @@ void data_name_classes(const Data *d, const DataBlock *block, Dataset *rows) {
     }
 }
 
-void data_load(Data *d, Mem *mem, const Manifest *m, const char *from) {
+void data_load(Data *d, Mem *mem, Machine *machine, const char *from) {
+    const Manifest *m = machine->manifest;
     const DataBlock *block = &m->data;
     data_words(d, mem, block);
     *d = (Data){.words = d->words};
@@ -109,7 +110,9 @@ void data_load(Data *d, Mem *mem, const Manifest *m, const char *from) {
     if (block->rows) d->pool.rows = block->rows;
     else reader_of(block)->read(d, mem, block, path);
     d->held_out.first = d->pool.rows;
-    split_rows(d, mem, block, path);
+    Split pool = split_of_all(&d->pool, mem), held_out = split_of_all(&d->held_out, mem);
+    if (rows_keep) rows_keep(&pool, &held_out, machine, path);
+    split_rows(d, mem, block, path, pool, held_out);
     d->is_loaded = true;
 }
 

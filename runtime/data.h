@@ -18,8 +18,9 @@ typedef struct Data {
     Words *words;            // of each field of the data block; none where classes have no names
 } Data;
 
-// Finds and reads all files, and splits the rows. `from` is what --data says, or null.
-void data_load(Data *d, Mem *mem, const Manifest *manifest, const char *from);
+// Finds and reads all files, and splits the rows that the program keeps. `from` is what --data
+// says, or null.
+void data_load(Data *d, Mem *mem, Machine *m, const char *from);
 void data_free(Data *d);
 // Room for the fields' words, unless there is.
 void data_words(Data *d, Mem *mem, const DataBlock *block);
@@ -31,8 +32,15 @@ const char *data_find(Mem *mem, const Manifest *manifest, const char *from);
 
 const char *program_folder(Mem *mem);  // where its file is
 
-// Draws the splits from a permutation of the rows by the data block's seed.
-void split_rows(Data *d, Mem *mem, const DataBlock *block, const char *path);
+// All rows, as they stand.
+Split split_of_all(const Dataset *d, Mem *mem);
+// Of both, those that the data block's `where` keeps. Linked only into programs that say `where`:
+// elsewhere it is null.
+void rows_keep(Split *pool, Split *held_out, Machine *m, const char *path)
+    __attribute__((weak, visibility("hidden")));
+// Draws the splits from a permutation of the pool's rows by the data block's seed.
+void split_rows(Data *d, Mem *mem, const DataBlock *block, const char *path, Split pool,
+                Split held_out);
 
 // Cross-validation's fold i of k: its part of the rows of train and valid, drawn by the data
 // block's seed, becomes the valid split, the other parts the train split.

@@ -167,7 +167,7 @@ Split run_some_rows(Run *run, const Entry *entry, Dataset *synthetic) {
     const Manifest *m = run->manifest;
     const char *from = run->options.data;
     if (from || (m->data.from && data_find(&run->mem, m, NULL))) {
-        data_load(&run->data, &run->mem, m, from);
+        data_load(&run->data, &run->mem, &run->machine, from);
         const Split *train = &run->data.split[SPLIT_train];
         if (train->rows > 0) batch_check(entry, train->data);
         if (train->rows >= m->batch) return *train;
@@ -193,7 +193,7 @@ static void write_log(Run *run, const Figures *f) {
 int run_eval(Run *run) {
     const Options *o = &run->options;
     run_load_words(run);
-    data_load(&run->data, &run->mem, run->manifest, o->data);
+    data_load(&run->data, &run->mem, &run->machine, o->data);
     const Split *split = &run->data.split[o->split];
     if (split->rows == 0) {
         fail("--split %s: this program's data have no such split", split_name[o->split]);

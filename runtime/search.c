@@ -378,7 +378,7 @@ int run_search(Run *run) {
     Search s = {.run = run, .n = count_trials(run), .folds = o->folds ? o->folds : 1};
     s.is_quiet = o->quiet;
     s.by = decisive(run);
-    data_load(&run->data, &run->mem, run->manifest, o->data);
+    data_load(&run->data, &run->mem, &run->machine, o->data);
     if (!o->folds && run->data.split[SPLIT_valid].rows == 0)
         fail("trials are judged by validation, and the data have no valid split: --folds K makes some");
     s.trial = mem_array(&run->mem, (size_t)s.n, sizeof *s.trial);

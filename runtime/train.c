@@ -416,6 +416,6 @@ int run_train(Run *run) {
         fail_usage("this program was compiled with --small: it has no %s",
                    o->folds ? "--folds" : "--ensemble");
     if (o->bagging && !o->ensemble) fail_usage("--bagging goes with --ensemble N");
-    data_load(&run->data, &run->mem, run->manifest, o->data);
+    data_load(&run->data, &run->mem, &run->machine, o->data);
     return o->folds || o->ensemble ? train_many(run) : train_model(run);
 }

@@ -62,7 +62,7 @@ bool whole_fill(Run *run) {
     const char *from = run->options.data;
     if (!run->data.is_loaded && run->options.command == COMMAND_predict) {
         if (run->has_weights && !from && !is_needed(run)) return false;
-        data_load(&run->data, &run->mem, m, from);
+        data_load(&run->data, &run->mem, &run->machine, from);
     }
     for (int i = 1; i <= m->n_extent; i++) {
         const RowExtent *x = &m->extent[i];

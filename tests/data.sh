@@ -134,6 +134,11 @@ done
 ./generated train --quiet > out 2> err || fail data/generated-train "$(first err)"
 show generated train > out
 check data/generated "$(first out)" grep -qx 'train: loss 20, middle 20, odd 0.4878 (41 rows)' out
+"$nnc" "$root/tests/data/draws.nn" -o draws > nnc.out 2>&1 || fail data/draws "$(first nnc.out)"
+./draws train --quiet --ckpt draws.ckpt > out 2> err || fail data/draws-train "$(first err)"
+figures() { sed 's/[^0-9.]*loss \([0-9.]*\), metric \([0-9.]*\), middle \([0-9.]*\) .*/\1 \2 \3/' out; }
+./draws eval --split train --ckpt draws.ckpt > out 2>&1
+check data/draws-by-sample "$(first out)" [ "$(figures | tr ' ' '\n' | sort -u | wc -l)" = 1 ]
 refuses generated-from-a-file 'generated, from no file' ./generated train --data numbers.csv
 
 # ---- arrays: files that NumPy made (tests/data/arrays.py), and what it says they hold

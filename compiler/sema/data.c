@@ -123,12 +123,12 @@ static void read_rows(Sema *s, const Node *entry) {
     }
 }
 
-static const char *const known_entries[] = {"from", "split", "rows", "seed"};
+static const char *const known_entries[] = {"from", "split", "rows", "seed", "where"};
 enum { N_KNOWN = sizeof known_entries / sizeof *known_entries };
 
 static void read_entry(Sema *s, const Node *entry) {
-    static const char *const pending[] = {"where", "stream", "vocabulary"};
-    for (int i = 0; i < 3; i++)
+    static const char *const pending[] = {"stream", "vocabulary"};
+    for (int i = 0; i < 2; i++)
         if (is_word(entry->name, pending[i])) {
             not_compiled(s, entry->span,
                          arena_printf(s->arena, "`%s` in a data block is", pending[i]));
@@ -140,6 +140,8 @@ static void read_entry(Sema *s, const Node *entry) {
         read_split(s, entry);
     } else if (is_word(entry->name, "rows")) {
         read_rows(s, entry);
+    } else if (is_word(entry->name, "where")) {
+        read_choice(s, entry);
     } else if (is_word(entry->name, "seed")) {
         need_int(s, entry->kid[0], &s->spec->split_seed);
     } else {
@@ -189,7 +191,7 @@ void make_fields(Sema *s) {
 
 // ---- inputs of fields
 
-static Type batched(Sema *s, const Type *row, Elem elem, int64_t below) {
+Type batched(Sema *s, const Type *row, Elem elem, int64_t below) {
     Type t = type_scalar(elem);
     t.rank = row->rank + 1;
     t.dim[0] = dim_of(s->rows);
@@ -231,6 +233,14 @@ static bool is_image(Sema *s) {
     fail(s, s->being.node->span,
          "images have height, width and channels, 1 or 3: `%s: [32, 32, 3] = images`",
          s->being.node->name);
+    return false;
+}
+
+// `where` reads rows by their fields.
+static bool is_field(Sema *s, Name part) {
+    if (s->being.node->kind == NODE_field) return true;
+    fail(s, s->being.node->span, "`where` is over fields: give `%s` a name in a field of its own",
+         part);
     return false;
 }
 
@@ -369,8 +379,9 @@ const char *field_word(int i) {
 Exp *field_part(Sema *s, Name id) {
     for (int i = 0; i < N_READS && s->being.node && !s->frame->def; i++)
         if (is_word(id, reads[i].word))
-            return fail(s, s->being.node->kid[1]->span, "`%s` takes names of the file: `%s`", id,
-                        reads[i].usage);
+            return !is_field(s, id) ? exp_error
+                                    : fail(s, s->being.node->kid[1]->span,
+                                           "`%s` takes names of the file: `%s`", id, reads[i].usage);
     bool is_images = is_word(id, "images"), is_labels = is_word(id, "labels");
     if (s->being.node && !s->frame->def && is_word(id, "index")) return exp_stored(s, run_sample(s));
     if (!s->being.node || (!is_images && !is_labels)) return NULL;
@@ -378,6 +389,7 @@ Exp *field_part(Sema *s, Name id) {
     bool is_folder = is_word(s->spec->format, "folder");
     if (!is_folder && !is_word(s->spec->format, "idx")) return NULL;
     FieldSpec spec = {.part = id, .is_words = is_labels && is_folder};
+    if (!is_field(s, id)) return exp_error;
     if (is_images) return is_folder && !is_image(s) ? exp_error : field_input(s, spec, ELEM_u8, 0);
     if (s->being.type.rank || !s->being.type.below)
         return fail(s, s->being.node->span, "labels are classes: `%s: class(10) = labels`",
@@ -390,7 +402,7 @@ Exp *field_call(Sema *s, const Node *call) {
     if (!s->being.node || s->frame->def || callee->kind != NODE_name) return NULL;
     for (int i = 0; i < N_READS; i++)
         if (is_word(callee->name, reads[i].word))
-            return s->spec->format ? reads[i].read(s, call) : exp_error;
+            return s->spec->format && is_field(s, callee->name) ? reads[i].read(s, call) : exp_error;
     return NULL;
 }
 
@@ -420,24 +432,32 @@ static Exp *elaborate_field(Sema *s, const Node *field) {
     return e;
 }
 
+Exp *run_by_row(Sema *s, const Node *n, Exp *(*elaborate)(Sema *s, const Node *n)) {
+    FieldBeing outside = s->being;
+    Frame *caller = s->frame;
+    bool was_init = s->is_init;
+    s->depth++;
+    s->is_init = false;  // its draws are by the sample in a first value, too
+    s->being = (FieldBeing){.node = n};
+    Frame *f = frame_push(s, NULL, n->span);
+    f->site = arena_printf(s->arena, "data.%s", n->name);
+    f->drawing = drawing_new(s, n->name, false);
+    f->is_apart = true;
+    make_fields(s);
+    Exp *e = elaborate(s, n);
+    s->frame = caller;
+    s->depth--;
+    s->is_init = was_init;
+    s->being = outside;
+    return e;
+}
+
 // A field may use others.
 Exp *field_value(Sema *s, const Node *field) {
     if (field->kind != NODE_field) return exp_error;  // its entry is broken
     if (s->depth >= MAX_CALLS)
         return fail(s, field->name_span, "the field `%s` is defined by itself", field->name);
-    FieldBeing outside = s->being;
-    Frame *caller = s->frame;
-    s->depth++;
-    s->being = (FieldBeing){.node = field};
-    Frame *f = frame_push(s, NULL, field->span);
-    f->site = arena_printf(s->arena, "data.%s", field->name);
-    f->drawing = drawing_new(s, field->name, false);
-    make_fields(s);
-    Exp *e = elaborate_field(s, field);
-    s->frame = caller;
-    s->depth--;
-    s->being = outside;
-    return e;
+    return run_by_row(s, field, elaborate_field);
 }
 
 Exp *run_input(Sema *s, const char *id, Elem elem) {

@@ -178,6 +178,7 @@ struct Frame {
     const char *site;  // the path of calls, for draws
     Map *occurrence;   // Node * -> times met, for draws
     Drawing *drawing;  // NULL where the step decides draws
+    bool is_apart;     // a field's: no index of its callers lives in it
     bool has_pack;     // the pack of the signature
     bool pack_lost;    // what it stands for depends on an error
     int n_pack;
@@ -269,6 +270,7 @@ struct Sema {
     const Node *file;
     VEC(HyperInfo) hypers;
     const Node *model, *train, *data;
+    const Node *where;  // the data block's entry, or NULL
     Extent *batch;
     const Extent *rows;  // that fields are elaborated over: the batch, or a whole split
     Frame *frame;
@@ -501,6 +503,9 @@ void read_data(Sema *s);
 void make_fields(Sema *s);
 Exp *field_value(Sema *s, const Node *field);
 const char *field_word(int i);  // `column`, `images` ...; NULL after the last
+// What stands in the data block, in a frame of its own where fields have their names.
+Exp *run_by_row(Sema *s, const Node *n, Exp *(*elaborate)(Sema *s, const Node *n));
+Type batched(Sema *s, const Type *row, Elem elem, int64_t below);  // over the rows at hand
 Exp *field_part(Sema *s, Name id);  // `images`, `labels` in a field; NULL elsewhere
 // As a field whose rows have this type; classes are held against their number.
 Exp *fit_field(Sema *s, Exp *e, const Type *row, Span at, Name id);
@@ -538,6 +543,11 @@ const Node *entry_file(const Node *entry);  // behind `from`
 void run_augmentations(Sema *s);  // of the fields in the entry's frame
 void need_part(Sema *s, const char *symbol);  // of the runtime, linked where it is named
 void check_reachable(Sema *s, Value *loss);
+
+// ---- where.c: which rows are kept
+
+void read_choice(Sema *s, const Node *entry);
+Value *where_value(Sema *s);  // a truth value for each row, or NULL after an error
 
 // ---- split.c: whole splits
 

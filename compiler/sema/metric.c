@@ -75,12 +75,16 @@ static const Node *head_of(const Node *n) {
     return n;
 }
 
-static Name metric_name(Sema *s, const Node *entry) {
+static Name metric_base(Sema *s, const Node *entry) {
     const Node *n = head_of(entry->kid[0]);
-    Name base = n->kind == NODE_name || n->kind == NODE_member ? n->name : sema_name(s, "metric");
+    return n->kind == NODE_name || n->kind == NODE_member ? n->name : sema_name(s, "metric");
+}
+
+static Name metric_name(Sema *s, const Node *entry) {
+    Name base = metric_base(s, entry);
     int before = 0;
     for (int i = 0; train_entry(s, "metric", i) != entry; i++)
-        before += head_of(train_entry(s, "metric", i)->kid[0])->name == n->name;
+        before += metric_base(s, train_entry(s, "metric", i)) == base;
     return before ? sema_name(s, arena_printf(s->arena, "%s#%d", base, before + 1)) : base;
 }
 

@@ -15,6 +15,7 @@
 //   eval_end    the metrics of totals, from the totals over a split
 //   predict     results `output` (or the model's named results) from the model's inputs
 //   gradients   as train_step without updates; results loss and grad.NAME of every param
+//   keep        result `keep` (bool, by row) of the data entry `where`
 //   epoch_end   result `stop` (bool) of the train entry `stop`, its states' updates
 //
 // A file without a train block has `init` and `predict` only; one without a model has

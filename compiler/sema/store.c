@@ -49,7 +49,7 @@ static Value *store_body(Sema *s, Scalar *body, int n, const int *slot, Span at,
 // ---- outer slots: those of enclosing bodies
 
 static void mark_live(Sema *s, bool *used) {
-    for (const Frame *f = s->frame; f; f = f->up) {
+    for (const Frame *f = s->frame; f; f = f->is_apart ? NULL : f->up) {
         for (const Binding *b = f->binding; b; b = b->up) used[b->slot] = true;
         for (int i = 0; f->live && i < f->live->n; i++) used[f->live->axis[i].slot] = true;
     }

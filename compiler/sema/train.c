@@ -360,6 +360,13 @@ static void build_epoch_end(Sema *s) {
     end_entry(s);
 }
 
+static void build_keep(Sema *s) {
+    begin_entry(s, "keep", false, false);
+    Value *keep = where_value(s);
+    if (keep) function_result(s->entry->fn, "keep", keep);
+    end_entry(s);
+}
+
 // An input that nothing uses is no input.
 static void drop_inputs(Sema *s, Function *f) {
     Values order = function_order(f, s->arena);
@@ -414,6 +421,7 @@ void build_entries(Sema *s) {
     if (s->model) build_predict(s);
     if (s->train && train_entry(s, "loss", 0) && !s->c->opt.is_small) build_gradients(s);
     if (s->train) build_epoch_end(s);
+    if (s->where) build_keep(s);
     if (s->data) check_fields(s);
     for (int i = 0; i < s->missing.n && !diag_errors(s->c->diags); i++) {
         const Node *n = s->missing.at[i];

@@ -51,7 +51,8 @@ static Data split(Mem *mem, int64_t rows, const SplitRule rule[N_SPLIT], uint64_
     d = (Data){.pool = {.rows = rows}};
     DataBlock block = {.name = "d", .seed = seed};
     memcpy(block.split, rule, sizeof block.split);
-    split_rows(&d, mem, &block, "rows.csv");
+    split_rows(&d, mem, &block, "rows.csv", split_of_all(&d.pool, mem),
+               split_of_all(&d.held_out, mem));
     return d;
 }
 
