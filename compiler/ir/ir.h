@@ -243,6 +243,9 @@ struct Value {
     int id;      // in order of creation
     Span span;
     Name hint;   // a name of the source for printing, or NULL
+    // What value_operands gives, found once for what is shared; NULL in what stands apart.
+    Value **operand;
+    int n_operand;
     union {
         Leaf leaf;
         Index index;

@@ -51,47 +51,73 @@ void value_each_scalar(const Value *v, void (*visit)(void *context, Scalar *s), 
     }
 }
 
+// Most bodies are small: a few pointers are remembered in place, more of them in a map.
+enum { FEW = 64 };
+
+typedef struct Seen {
+    const void *few[FEW];  // open addressing, half of it in use at most
+    int n;
+    Arena *scratch;        // NULL as long as these do
+    Map *many;
+} Seen;
+
+static bool is_new_to_many(Seen *seen, const void *p) {
+    if (!seen->many) {
+        seen->scratch = arena_new();
+        seen->many = map_new(seen->scratch);
+        for (int i = 0; i < FEW; i++)
+            if (seen->few[i]) map_set(seen->many, seen->few[i], seen);
+    }
+    int before = seen->many->n;
+    map_set(seen->many, p, seen);
+    return seen->many->n > before;
+}
+
+static bool is_new(Seen *seen, const void *p) {
+    if (seen->n == FEW / 2) return is_new_to_many(seen, p);
+    unsigned i = (unsigned)hash_mix(1, (uint64_t)(uintptr_t)p) % FEW;
+    for (; seen->few[i]; i = (i + 1) % FEW)
+        if (seen->few[i] == p) return false;
+    seen->few[i] = p;
+    seen->n++;
+    return true;
+}
+
 typedef struct Gather {
-    Arena *arena, *scratch;
-    Map *seen;
+    Arena *arena;
+    Seen seen;
     Reads reads;
-    Values *values;
+    Values values;
 } Gather;
 
 static void gather_reads(void *context, Scalar *s) {
     Gather *g = context;
-    if (map_has(g->seen, s)) return;
-    map_set(g->seen, s, s);
+    if (!is_new(&g->seen, s)) return;
     if (s->op == OP_read) vec_push(g->arena, &g->reads, s);
     scalar_each_below(s, gather_reads, g);
 }
 
 Reads scalar_reads(Scalar *s, Arena *arena) {
-    Gather g = {.arena = arena, .scratch = arena_new()};
-    g.seen = map_new(g.scratch);
+    Gather g = {.arena = arena};
     gather_reads(&g, s);
-    arena_free(g.scratch);
+    arena_free(g.seen.scratch);
     return g.reads;
 }
 
 static void add_value(Gather *g, Value *v) {
-    if (!v || map_has(g->seen, v)) return;
-    map_set(g->seen, v, v);
-    vec_push(g->arena, g->values, v);
+    if (v && is_new(&g->seen, v)) vec_push(g->arena, &g->values, v);
 }
 
 static void gather_values(void *context, Scalar *s) {
     Gather *g = context;
-    if (map_has(g->seen, s)) return;
-    map_set(g->seen, s, s);
+    if (!is_new(&g->seen, s)) return;
     if (s->op == OP_read) add_value(g, s->read->v);
     scalar_each_below(s, gather_values, g);
 }
 
 Values value_operands(const Value *v, Arena *arena) {
-    Values values = {0};
-    Gather g = {.arena = arena, .scratch = arena_new(), .values = &values};
-    g.seen = map_new(g.scratch);
+    if (v->operand) return (Values){v->operand, v->n_operand, v->n_operand};
+    Gather g = {.arena = arena};
     if (v->op == VAL_accumulate) add_value(&g, v->accumulate.init);
     value_each_scalar(v, gather_values, &g);
     if (v->op == VAL_reshape) add_value(&g, v->of);
@@ -100,8 +126,8 @@ Values value_operands(const Value *v, Arena *arena) {
         add_value(&g, v->grad.wrt);
     }
     for (int i = 0; v->op == VAL_join && i < v->join.n; i++) add_value(&g, v->join.piece[i].v);
-    arena_free(g.scratch);
-    return values;
+    arena_free(g.seen.scratch);
+    return g.values;
 }
 
 static bool affine_uses(Affine a, int slot) {

@@ -4,6 +4,7 @@
 
 #include "ir/build.h"
 #include "ir/loops.h"
+#include "ir/rewrite.h"
 
 typedef struct Chain Chain;
 struct Chain {  // what has one hash
@@ -293,6 +294,10 @@ Value *share_value(Module *m, const Value *like) {
     Value *v = arena_copy(m->arena, like, sizeof *like);
     v->id = m->n_value++;
     own_arrays(m->arena, v);
+    v->operand = NULL;
+    Values operands = value_operands(v, m->arena);
+    v->operand = operands.at;
+    v->n_operand = operands.n;
     Chain *first = NEW(m->arena, Chain);
     *first = (Chain){v, chain};
     map_set_int(m->shared_values, h, first);

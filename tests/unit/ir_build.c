@@ -262,6 +262,29 @@ START_TEST(reads_and_operands_in_order) {
 }
 END_TEST
 
+// More reads than the walk remembers in place: each once all the same, and found once.
+START_TEST(many_operands_in_order) {
+    Module *m = substituted();
+    Dim extent = dim_const(3);
+    Value *p[100];
+    Type type = type_tensor(ELEM_f32, 1, &extent);
+    Scalar *sum = NULL;
+    for (int i = 0; i < 100; i++) {
+        p[i] = build_param(m, arena_printf(m->arena, "p%d", i), type, (Span){0});
+        Scalar *read = element(m, p[i], 0);
+        sum = sum ? scalar_binary(m, OP_add, sum, read) : read;
+    }
+    for (int i = 0; i < 100; i++) sum = scalar_binary(m, OP_add, sum, element(m, p[i], 0));
+    Value *v = build_map(m, 1, &extent, sum, (Span){0}, NULL);
+    ck_assert_int_eq(scalar_reads(sum, m->arena).n, 100);
+    Values operands = value_operands(v, m->arena);
+    ck_assert_int_eq(operands.n, 100);
+    for (int i = 0; i < 100; i++) ck_assert_ptr_eq(operands.at[i], p[i]);
+    ck_assert_ptr_eq(operands.at, value_operands(v, m->arena).at);
+    test_free(m);
+}
+END_TEST
+
 // log becomes log1p, everywhere.
 static Scalar *log_to_log1p(void *context, Module *m, Scalar *s) {
     ++*(int *)context;
@@ -314,6 +337,7 @@ int main(void) {
     tcase_add_test(t, slots_become_affine_forms);
     tcase_add_test(t, slots_become_scalars);
     tcase_add_test(t, reads_and_operands_in_order);
+    tcase_add_test(t, many_operands_in_order);
     tcase_add_test(t, graphs_are_rebuilt_bottom_up);
     suite_add_tcase(suite, t);
     return run_suite(suite);
