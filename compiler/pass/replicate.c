@@ -7,7 +7,7 @@
 typedef struct Site {  // a member that reads the value
     Region *region;
     Nest *nest;
-    int at;
+    Value *reader;
 } Site;
 
 typedef struct Sites {
@@ -18,8 +18,8 @@ typedef struct Sites {
 typedef struct Replication {
     FunctionSchedule *fs;
     Arena *arena, *scratch;
-    Map *sites;   // Value * to Sites *
-    Map *stored;  // values that are kept stored; and leaves that this function never updates
+    Map *sites;   // Value * to Sites *, of what a region computes
+    Map *home;    // values that are kept stored, to the Region * that computes them
     Map *whole;   // values that something sees as a whole: results, reshapes, joins
 } Replication;
 
@@ -32,28 +32,45 @@ static void add_site(Replication *r, Value *v, Site site) {
     vec_push(r->scratch, sites, site);
 }
 
-static void note_member(Replication *r, Region *region, Nest *nest, int at) {
-    Value *v = nest->members.at[at].v;
-    if (nest->members.at[at].keep == KEEP_stored) map_set(r->stored, v, v);
+static void add_sites(Replication *r, Region *region, Nest *nest, Value *v) {
+    Values operands = value_operands(v, r->scratch);
+    for (int i = 0; i < operands.n; i++)
+        if (operands.at[i]->op > VAL_state) add_site(r, operands.at[i], (Site){region, nest, v});
+}
+
+static void drop_sites(Replication *r, const Region *region, const Value *v) {
+    Values operands = value_operands(v, r->scratch);
+    for (int i = 0; i < operands.n; i++) {
+        Sites *sites = map_get(r->sites, operands.at[i]);
+        int n = 0;
+        for (int k = 0; sites && k < sites->n; k++)
+            if (sites->at[k].region != region || sites->at[k].reader != v)
+                sites->at[n++] = sites->at[k];
+        if (sites) sites->n = n;
+    }
+}
+
+static void note_member(Replication *r, Region *region, Nest *nest, const Member *member) {
+    Value *v = member->v;
+    if (member->keep == KEEP_stored) map_set(r->home, v, region);
     Values operands = value_operands(v, r->scratch);
     for (int i = 0; i < operands.n; i++) {
         Value *of = operands.at[i];
-        if (v->op != VAL_index || of != storage_root(of))
-            map_set(r->whole, storage_root(of), v);
-        add_site(r, of, (Site){region, nest, at});
+        if (v->op != VAL_index || of != storage_root(of)) map_set(r->whole, storage_root(of), v);
     }
+    add_sites(r, region, nest, v);
 }
 
 static void note_all(Replication *r) {
     const Function *f = r->fs->fn;
     r->sites = map_new(r->scratch);
-    r->stored = map_new(r->scratch);
+    r->home = map_new(r->scratch);
     r->whole = map_new(r->scratch);
     for (int i = 0; i < r->fs->regions.n; i++) {
         Region *region = r->fs->regions.at[i];
         for (int n = 0; n < region->nests.n; n++)
             for (int k = 0; k < region->nests.at[n]->members.n; k++)
-                note_member(r, region, region->nests.at[n], k);
+                note_member(r, region, region->nests.at[n], &region->nests.at[n]->members.at[k]);
     }
     for (int i = 0; i < f->results.n; i++) {
         Value *root = storage_root(f->results.at[i].v);
@@ -73,7 +90,7 @@ static bool has_stored_sources(const Replication *r, const Value *v) {
     for (int i = 0; i < operands.n; i++) {
         Value *root = storage_root(operands.at[i]);
         bool is_leaf = root->op <= VAL_state;
-        if (is_leaf ? is_updated(r->fs->fn, root) : !map_has(r->stored, root)) return false;
+        if (is_leaf ? is_updated(r->fs->fn, root) : !map_get(r->home, root)) return false;
     }
     return true;
 }
@@ -84,7 +101,7 @@ static bool can_stage(const Replication *r, const Value *v, const Site *site) {
     if (!region->n_outer || region->n_outer > v->type.rank) return false;
     for (int i = 0; i < region->n_outer; i++)
         if (!dim_equal(region->outer[i], v->type.dim[i])) return false;
-    const Value *reader = site->nest->members.at[site->at].v;
+    const Value *reader = site->reader;
     for (int i = 0; i < reader->index.n_where; i++)
         if (reader->index.where[i].s) return false;
     Reads reads = scalar_reads(reader->index.body, r->scratch);
@@ -114,7 +131,7 @@ static bool is_register(const Replication *r, const Region *region, const Value 
     for (int i = 0; i < sites->n; i++) {
         const Site *site = &sites->at[i];
         if (site->region != region) continue;
-        const Value *reader = site->nest->members.at[site->at].v;
+        const Value *reader = site->reader;
         if ((nest && site->nest != nest) || reader->index.nr || reader->index.np != v->index.np)
             return false;
         nest = site->nest;
@@ -142,37 +159,67 @@ static void insert_nest(Replication *r, Region *region, const Nest *before, Nest
     region->nests.at[at] = nest;
 }
 
-// The first of the region's members that reads v; NULL where there is none.
-static const Site *first_site(const Replication *r, const Region *region, const Value *v) {
+static bool is_read_in(const Replication *r, const Region *region, const Value *v) {
     const Sites *sites = map_get(r->sites, v);
     for (int i = 0; i < sites->n; i++)
-        if (sites->at[i].region == region) return &sites->at[i];
-    return NULL;
+        if (sites->at[i].region == region) return true;
+    return false;
 }
 
+static bool reads(const Replication *r, const Value *reader, const Value *v) {
+    Values operands = value_operands(reader, r->scratch);
+    for (int i = 0; i < operands.n; i++)
+        if (operands.at[i] == v) return true;
+    return false;
+}
+
+// The place in the nest of its first member that reads v; -1 where there is none.
+static int first_reader(const Replication *r, const Nest *nest, const Value *v) {
+    for (int i = 0; i < nest->members.n; i++)
+        if (reads(r, nest->members.at[i].v, v)) return i;
+    return -1;
+}
+
+// In a region that reads v and has none yet.
 static void add_replica(Replication *r, Region *region, Value *v) {
-    const Site *first = first_site(r, region, v);
-    if (!first) return;
     Member member = {.v = v, .keep = KEEP_scratch, .is_replica = true};
+    int n = 0, at;
+    while ((at = first_reader(r, region->nests.at[n], v)) < 0) n++;
+    Nest *nest = region->nests.at[n];
     if (is_register(r, region, v)) {
         member.keep = KEEP_register;
-        insert_member(r, first->nest, first->at, member);
-        return;
+        insert_member(r, nest, at, member);
+    } else {
+        Nest *before = nest;
+        nest = NEW(r->arena, Nest);
+        vec_push(r->arena, &nest->members, member);
+        insert_nest(r, region, before, nest);
     }
-    Nest *nest = NEW(r->arena, Nest);
-    vec_push(r->arena, &nest->members, member);
-    insert_nest(r, region, first->nest, nest);
+    add_sites(r, region, nest, v);
+}
+
+static void add_replicas(Replication *r, const Region *home, Value *v) {
+    const Sites *sites = map_get(r->sites, v);
+    Map *done = map_new(r->scratch);
+    for (int i = 0; i < sites->n; i++) {
+        Region *region = sites->at[i].region;
+        if (region == home || map_has(done, region)) continue;
+        map_set(done, region, region);
+        add_replica(r, region, v);
+    }
 }
 
 // Where v was made it stays, for readers there.
 static void drop_member(Replication *r, Region *region, int at, int k) {
     Nest *nest = region->nests.at[at];
     Member *member = &nest->members.at[k];
-    if (first_site(r, region, member->v)) {
+    map_set(r->home, member->v, NULL);
+    if (is_read_in(r, region, member->v)) {
         member->keep = is_register(r, region, member->v) ? KEEP_register : KEEP_scratch;
         member->is_replica = true;
         return;
     }
+    drop_sites(r, region, member->v);
     nest->members.n--;
     for (int i = k; i < nest->members.n; i++) nest->members.at[i] = nest->members.at[i + 1];
     if (nest->members.n) return;
@@ -180,20 +227,29 @@ static void drop_member(Replication *r, Region *region, int at, int k) {
     for (int i = at; i < region->nests.n; i++) region->nests.at[i] = region->nests.at[i + 1];
 }
 
-static bool replicate_one(Replication *r) {
-    for (int i = 0; i < r->fs->regions.n; i++) {
-        Region *home = r->fs->regions.at[i];
-        for (int n = 0; n < home->nests.n; n++)
-            for (int k = 0; k < home->nests.at[n]->members.n; k++) {
-                Member member = home->nests.at[n]->members.at[k];
-                if (member.keep != KEEP_stored || !can_replicate(r, home, member.v)) continue;
-                for (int g = i + 1; g < r->fs->regions.n; g++)
-                    add_replica(r, r->fs->regions.at[g], member.v);
-                drop_member(r, home, n, k);
-                return true;
-            }
-    }
+// True where one of the region's values is now made in others.
+static bool replicate_one(Replication *r, Region *home, Value **which) {
+    for (int n = 0; n < home->nests.n; n++)
+        for (int k = 0; k < home->nests.at[n]->members.n; k++) {
+            Member member = home->nests.at[n]->members.at[k];
+            if (member.keep != KEEP_stored || !can_replicate(r, home, member.v)) continue;
+            add_replicas(r, home, member.v);
+            drop_member(r, home, n, k);
+            *which = member.v;
+            return true;
+        }
     return false;
+}
+
+// What v is made of has other readers now, and may be made again itself: the first region
+// where that is so, or `at`.
+static int next_region(const Replication *r, const Value *v, int at) {
+    Values operands = value_operands(v, r->scratch);
+    for (int i = 0; i < operands.n; i++) {
+        Region *home = map_get(r->home, operands.at[i]);
+        if (home && home->id < at && can_replicate(r, home, operands.at[i])) at = home->id;
+    }
+    return at;
 }
 
 static void drop_empty_regions(FunctionSchedule *fs) {
@@ -209,7 +265,9 @@ static void drop_empty_regions(FunctionSchedule *fs) {
 
 void replicate(Module *m, FunctionSchedule *fs, Arena *scratch) {
     Replication r = {.fs = fs, .arena = m->arena, .scratch = scratch};
-    do note_all(&r);
-    while (replicate_one(&r));
+    note_all(&r);
+    Value *v;
+    for (int i = 0; i < fs->regions.n;)
+        i = replicate_one(&r, fs->regions.at[i], &v) ? next_region(&r, v, i) : i + 1;
     drop_empty_regions(fs);
 }
