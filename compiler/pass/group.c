@@ -16,6 +16,8 @@
 typedef struct Group {
     Region *region;
     VEC(struct Group *) needs;  // groups that must come before
+    VEC(struct Group *) users;  // those that need this one
+    int level;                  // above those of all that it needs
     bool is_closed;             // takes no more members
     int mark;
     bool is_placed;
@@ -30,6 +32,7 @@ typedef struct Grouping {
     Map *nest_of;        // Value * to Nest *
     Map *extra;          // Value * to Values *: what must also come before it
     Map *readers;        // Value * (leaf) to Values *
+    Map *users;          // Value * to Values *: what reads it or must come after it
     Map *target_of;      // Value * to Value *: the leaf that it updates in place
     VEC(Group *) groups;
     VEC(Update) copies;  // updates that can't be in place
@@ -56,17 +59,21 @@ static Values *values_in(Arena *a, Map *map, Value *key) {
 
 // ---- order, with updates after the readers of what they replace
 
-static bool depends_on(Grouping *g, Value *v, Value *on, Map *seen) {
-    if (v == on) return true;
-    if (map_has(seen, v)) return false;
-    map_set(seen, v, v);
-    Values operands = value_operands(v, g->scratch);
-    for (int i = 0; i < operands.n; i++)
-        if (depends_on(g, operands.at[i], on, seen)) return true;
-    Values *extra = map_get(g->extra, v);
-    for (int i = 0; extra && i < extra->n; i++)
-        if (depends_on(g, extra->at[i], on, seen)) return true;
-    return false;
+// All that must come after v.
+static Map *users_of(Grouping *g, Value *v) {
+    Map *found = map_new(g->scratch);
+    map_set(found, v, v);
+    for (int i = 0; i < found->n; i++) {
+        const Values *users = map_get_int(g->users, found->key[i]);
+        for (int k = 0; users && k < users->n; k++) map_set(found, users->at[k], users->at[k]);
+    }
+    return found;
+}
+
+// v is computed after `before`, though it does not read it.
+static void add_extra(Grouping *g, Value *v, Value *before) {
+    vec_push(g->scratch, values_in(g->scratch, g->extra, v), before);
+    vec_push(g->scratch, values_in(g->scratch, g->users, before), v);
 }
 
 // A reshape of the leaf is the same memory, seen at other points.
@@ -120,10 +127,9 @@ static bool can_update_in_place(Grouping *g, Value *target, Value *v) {
     Values *readers = map_get(g->readers, target);
     if (v->op == VAL_index && has_reader(readers, v) && !reads_at_point(g, v, target)) return false;
     if (v->op == VAL_accumulate && scatter_reads(g, v, target)) return false;
-    for (int i = 0; readers && i < readers->n; i++) {
-        Value *r = readers->at[i];
-        if (r != v && depends_on(g, r, v, map_new(g->scratch))) return false;
-    }
+    const Map *after = users_of(g, v);
+    for (int i = 0; readers && i < readers->n; i++)
+        if (readers->at[i] != v && map_has(after, readers->at[i])) return false;
     return true;
 }
 
@@ -156,12 +162,15 @@ static void add_order(Grouping *g, Value *v, Map *seen) {
 static void find_readers(Grouping *g) {
     Values order = function_order(g->f, g->scratch);
     for (int i = 0; i < order.n; i++) {
-        Values operands = value_operands(order.at[i], g->scratch);
+        Value *v = order.at[i];
+        Values operands = value_operands(v, g->scratch);
         for (int k = 0; k < operands.n; k++) {
             Value *root = storage_root(operands.at[k]);
-            if (order.at[i]->op == VAL_reshape) continue;
-            if (is_leaf(root) && !has_reader(map_get(g->readers, root), order.at[i]))
-                vec_push(g->scratch, values_in(g->scratch, g->readers, root), order.at[i]);
+            vec_push(g->scratch, values_in(g->scratch, g->users, operands.at[k]), v);
+            if (v->op == VAL_reshape || !is_leaf(root)) continue;
+            Values *readers = values_in(g->scratch, g->readers, root);
+            if (!readers->n || readers->at[readers->n - 1] != v)
+                vec_push(g->scratch, readers, v);
         }
     }
 }
@@ -211,8 +220,7 @@ static void find_order(Grouping *g) {
             vec_push(g->scratch, &g->copies, ((Update){u->target, v, u->span}));
         }
         for (int k = 0; readers && k < readers->n; k++)
-            if (readers->at[k] != v)
-                vec_push(g->scratch, values_in(g->scratch, g->extra, v), readers->at[k]);
+            if (readers->at[k] != v) add_extra(g, v, readers->at[k]);
     }
     Map *seen = map_new(g->scratch);
     for (int i = 0; i < g->f->results.n; i++) add_order(g, g->f->results.at[i].v, seen);
@@ -238,29 +246,60 @@ static Groups needs_of(Grouping *g, Value *v) {
     return out;
 }
 
-static bool reaches(Grouping *g, Group *from, const Group *to) {
-    // Does `from` come (perhaps through others) after `to`?
-    if (from == to) return true;
-    if (from->mark == g->mark) return false;
-    from->mark = g->mark;
-    for (int i = 0; i < from->needs.n; i++)
-        if (reaches(g, from->needs.at[i], to)) return true;
+typedef struct Search {
+    Grouping *g;
+    const Group *to;
+    Groups found;
+} Search;
+
+// Groups at or below the level of `to` do not come after it.
+static void look_at(Search *s, const Group *from, Group *group) {
+    if (group == from || group->mark == s->g->mark) return;
+    if (group != s->to && group->level <= s->to->level) return;
+    group->mark = s->g->mark;
+    vec_push(s->g->scratch, &s->found, group);
+}
+
+// Would adding v to `group` make the group wait for itself? The nearest come first: what
+// comes after the group mostly does so by few steps.
+static bool closes_cycle(Grouping *g, Group *group, const Groups *needs) {
+    Search s = {.g = g, .to = group};
+    g->mark++;
+    for (int i = 0; i < needs->n; i++) look_at(&s, group, needs->at[i]);
+    for (int i = 0; i < s.found.n; i++) {
+        if (s.found.at[i] == group) return true;
+        for (int k = 0; k < s.found.at[i]->needs.n; k++)
+            look_at(&s, NULL, s.found.at[i]->needs.at[k]);
+    }
     return false;
 }
 
-// Would adding v to `group` make the group wait for itself?
-static bool closes_cycle(Grouping *g, Group *group, const Groups *needs) {
-    g->mark++;
-    for (int i = 0; i < needs->n; i++)
-        if (needs->at[i] != group && reaches(g, needs->at[i], group)) return true;
-    return false;
+// Raises the group above what it needs, and what needs it above the group.
+static void raise_level(Grouping *g, Group *group, int level) {
+    if (group->level >= level) return;
+    Groups raised = {0};
+    group->level = level;
+    vec_push(g->scratch, &raised, group);
+    while (raised.n) {
+        const Group *below = raised.at[--raised.n];
+        for (int i = 0; i < below->users.n; i++) {
+            Group *user = below->users.at[i];
+            if (user->level > below->level) continue;
+            user->level = below->level + 1;
+            vec_push(g->scratch, &raised, user);
+        }
+    }
 }
 
 static void add_needs(Grouping *g, Group *group, const Groups *needs) {
     for (int i = 0; i < needs->n; i++) {
-        bool has = needs->at[i] == group;
-        for (int k = 0; k < group->needs.n && !has; k++) has = group->needs.at[k] == needs->at[i];
-        if (!has) vec_push(g->scratch, &group->needs, needs->at[i]);
+        Group *need = needs->at[i];
+        bool has = need == group;
+        for (int k = 0; k < group->needs.n && !has; k++) has = group->needs.at[k] == need;
+        if (has) continue;
+        vec_push(g->scratch, &group->needs, need);
+        vec_push(g->scratch, &need->users, group);
+        raise_level(g, group, need->level + 1);
     }
 }
 
@@ -546,6 +585,7 @@ FunctionSchedule *group(Function *f, Arena *scratch) {
     g.nest_of = map_new(scratch);
     g.extra = map_new(scratch);
     g.readers = map_new(scratch);
+    g.users = map_new(scratch);
     g.target_of = map_new(f->m->arena);
     find_order(&g);
     for (int i = 0; i < g.order.n; i++) place_value(&g, g.order.at[i]);
