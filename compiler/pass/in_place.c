@@ -11,13 +11,18 @@ typedef struct Old {  // a value that an earlier region has stored
     bool is_taken;
 } Old;
 
+typedef struct Olds {
+    Old **at;
+    int n, cap;
+} Olds;
+
 typedef struct TakeOver {
     Schedule *s;
     FunctionSchedule *fs;
     Arena *scratch;
     Map *old_of;  // Value * to Old *
     Map *joined;  // Buffer * of joins whose pieces are written straight into them
-    VEC(Old *) olds;
+    Olds *ending;  // for each region, those that it reads as the last, in order of regions
 } TakeOver;
 
 static bool is_own_memory(const TakeOver *t, const Member *m) {
@@ -35,6 +40,7 @@ static void note_reads(TakeOver *t, const Value *reader, int region) {
 }
 
 static void find_last_readers(TakeOver *t) {
+    Olds olds = {0};
     for (int r = 0; r < t->fs->regions.n; r++) {
         const Region *region = t->fs->regions.at[r];
         for (int n = 0; n < region->nests.n; n++)
@@ -44,12 +50,16 @@ static void find_last_readers(TakeOver *t) {
                 Old *old = NEW(t->scratch, Old);
                 *old = (Old){m->v, -1};
                 map_set(t->old_of, m->v, old);
-                vec_push(t->scratch, &t->olds, old);
+                vec_push(t->scratch, &olds, old);
             }
         for (int n = 0; n < region->nests.n; n++)
             for (int k = 0; k < region->nests.at[n]->members.n; k++)
                 note_reads(t, region->nests.at[n]->members.at[k].v, r);
     }
+    t->ending = NEW_ARRAY(t->scratch, Olds, t->fs->regions.n);
+    for (int i = 0; i < olds.n; i++)
+        if (olds.at[i]->last >= 0)
+            vec_push(t->scratch, &t->ending[olds.at[i]->last], olds.at[i]);
 }
 
 static bool same_layout(const TakeOver *t, Value *a, Value *b) {
@@ -94,9 +104,9 @@ static bool may_take(const TakeOver *t, const Region *region, int writer, Value 
 static void take_some(TakeOver *t, int at, int writer, const Member *m) {
     const Region *region = t->fs->regions.at[at];
     if (m->v->op != VAL_index || !is_own_memory(t, m)) return;
-    for (int i = 0; i < t->olds.n; i++) {
-        Old *old = t->olds.at[i];
-        if (old->is_taken || old->last != at || !may_take(t, region, writer, m->v, old)) continue;
+    for (int i = 0; i < t->ending[at].n; i++) {
+        Old *old = t->ending[at].at[i];
+        if (old->is_taken || !may_take(t, region, writer, m->v, old)) continue;
         old->is_taken = true;
         storage_of(t->s, m->v)->buffer = storage_of(t->s, old->v)->buffer;
         return;
