@@ -1,11 +1,12 @@
 // summary and info: what was compiled in, for reading.
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/run.h"
 
-static void print_dims(Buffer *b, const Json *dims) {
-    buffer_format(b, "[");
+static const char *dims_text(Buffer *b, const Json *dims) {
+    buffer_format(b, dims ? "[" : "");
     for (const Json *d = dims ? dims->first : NULL; d; d = d->next) {
         if (d->kind == JSON_string) {
             buffer_format(b, "%s", d->text);
@@ -14,27 +15,55 @@ static void print_dims(Buffer *b, const Json *dims) {
         }
         if (d->next) buffer_format(b, ", ");
     }
-    buffer_format(b, "]");
+    buffer_format(b, dims ? "]" : "");
+    return b->data;
 }
 
+// 1,234,567
+static const char *grouped(char text[32], double x) {
+    char plain[24], *to = text;
+    int n = snprintf(plain, sizeof plain, "%.0f", x);
+    for (int i = 0; i < n; i++) {
+        if (i && (n - i) % 3 == 0) *to++ = ',';
+        *to++ = plain[i];
+    }
+    *to = 0;
+    return text;
+}
+
+static int depth_of(const Json *l) {
+    return 2 * (int)json_number(json_get(l, "depth"), 0);
+}
+
+static const char *layer_of(const Json *l) {
+    return json_text(json_get(l, "layer"), "");
+}
+
+static void print_row(const Json *l, int width) {
+    Buffer dims = {0};
+    char params[32], adds[32];
+    printf("%*s%-*s  %-22s %12s %15s %15s %6.0f\n", depth_of(l), "", width - depth_of(l),
+           layer_of(l), dims_text(&dims, json_get(l, "output")),
+           grouped(params, json_number(json_get(l, "params"), 0)),
+           grouped(adds, json_number(json_get(l, "multiply_adds"), 0)),
+           json_text(json_get(l, "receptive_field"), ""), json_number(json_get(l, "line"), 0));
+    buffer_free(&dims);
+}
+
+// The table is that of nnc --emit=summary.
 int run_summary(Run *run) {
     const Manifest *m = run->manifest;
-    double params = 0, adds = 0;
-    printf("%-28s %-24s %12s %14s %6s\n", "layer", "output", "parameters", "multiply-adds", "line");
-    for (const Json *l = m->summary ? m->summary->first : NULL; l; l = l->next) {
-        Buffer dims = {0};
-        print_dims(&dims, json_get(l, "output"));
-        double p = json_number(json_get(l, "params"), 0);
-        double a = json_number(json_get(l, "multiply_adds"), 0);
-        printf("%-28s %-24s %12.0f %14.0f %6.0f\n", json_text(json_get(l, "layer"), ""), dims.data,
-               p, a, json_number(json_get(l, "line"), 0));
-        params += p;
-        adds += a;
-        buffer_free(&dims);
+    const Json *first = m->summary ? m->summary->first : NULL;
+    int width = sizeof "layer" - 1;
+    for (const Json *l = first; l; l = l->next) {
+        int own = (int)strlen(layer_of(l)) + depth_of(l);
+        if (own > width) width = own;
     }
-    printf("%-28s %-24s %12.0f %14.0f\n", "total", "", params, adds);
-    printf("\n%" PRId64 " parameters; arena %.2f MB, scratch %.2f MB a thread; batch %" PRId64
-           ", %s\n",
+    printf("%-*s  %-22s %12s %15s %15s %6s\n", width, "layer", "output", "parameters",
+           "multiply-adds", "receptive field", "line");
+    for (const Json *l = first; l; l = l->next) print_row(l, width);
+    printf("multiply-adds are those of one sample\n\n%" PRId64
+           " parameters; arena %.2f MB, scratch %.2f MB a thread; batch %" PRId64 ", %s\n",
            manifest_parameters(m), (double)run->machine.program->arena_bytes / 1e6,
            (double)run->machine.program->scratch_bytes / 1e6, m->batch, elem_name[m->real]);
     return 0;

@@ -80,6 +80,13 @@ code 2 program-unknown-flag ./digits train --frobnicate
 code 2 program-unknown-command ./digits dance
 code 0 program-info ./digits info
 code 0 program-summary ./digits summary
+sed '/^multiply-adds/q' out > table
+"$nnc" --emit=summary "$digits" > first
+check cli/program-summary-table "differs from --emit=summary" cmp -s first table
+"$nnc" "$root/tests/lang/golden/summary_residual.nn" -o residual && ./residual summary > out
+sed '/^multiply-adds/q' out > table
+sed 1d "$root/tests/lang/golden/summary_residual.expected" > rows
+check cli/program-summary-nested "differs" sh -c 'sed 1d table | cmp -s - rows'
 code 0 program-bench ./digits bench --steps 20 --threads 1
 says program-bench-json out '"step_ms": *[0-9]'
 code 0 program-profile ./digits profile --steps 20 --threads 1

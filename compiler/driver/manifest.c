@@ -412,10 +412,13 @@ static void print_layers(Manifest *m) {
         const LayerSpec *l = &m->spec->layers.at[i];
         text_add(out, i ? ",\n    {" : "\n    {");
         text_field(out, "layer", l->path);
-        text_add(out, ", ");
-        dims_field(out, "output", &l->output);
-        text_printf(out, ", \"params\": %lld, \"multiply_adds\": %lld, \"line\": %d}",
-                    (long long)l->params, (long long)l->multiply_adds, line_of(m->p->m->c, l->span));
+        if (l->depth) text_printf(out, ", \"depth\": %d", l->depth);
+        if (l->value) text_add(out, ", ");
+        if (l->value) dims_field(out, "output", &l->output);
+        text_printf(out, ", \"params\": %lld, \"multiply_adds\": %lld, ", (long long)l->params,
+                    (long long)l->multiply_adds);
+        if (*l->field) text_field(out, "receptive_field", l->field);
+        text_printf(out, "%s\"line\": %d}", *l->field ? ", " : "", line_of(m->p->m->c, l->span));
     }
     text_add(out, "\n  ]");
 }

@@ -1,6 +1,8 @@
 // --emit=summary.
 #include "driver/manifest.h"
 
+#include <string.h>
+
 static const char *shape_text(Arena *arena, const Type *t) {
     Text *s = text_new(arena);
     text_add(s, "[");
@@ -27,21 +29,34 @@ static const char *grouped(Arena *arena, int64_t n) {
     return s->at;
 }
 
+static int line_of(const Compiler *c, Span span) {
+    int line = 0, column;
+    if (span.file) source_line(c->sources, span.file, span.begin, &line, &column);
+    return line;
+}
+
+// As wide as the longest, layers inside others further in.
+static int layer_width(const ModelSpec *spec) {
+    int width = (int)sizeof "layer" - 1;
+    for (int i = 0; i < spec->layers.n; i++) {
+        int own = (int)strlen(spec->layers.at[i].path) + 2 * spec->layers.at[i].depth;
+        if (own > width) width = own;
+    }
+    return width;
+}
+
+// runtime/summary.c prints the same.
 void print_summary(Text *out, const Compiler *c, const ModelSpec *spec) {
     Arena *arena = out->arena;
-    int64_t params = 0, work = 0;
-    text_printf(out, "%-28s %-24s %14s %16s  %s\n", "layer", "output", "parameters", "multiply-adds",
-                "line");
+    int width = layer_width(spec);
+    text_printf(out, "%-*s  %-22s %12s %15s %15s %6s\n", width, "layer", "output", "parameters",
+                "multiply-adds", "receptive field", "line");
     for (int i = 0; i < spec->layers.n; i++) {
         const LayerSpec *l = &spec->layers.at[i];
-        int line = 0, column;
-        if (l->span.file) source_line(c->sources, l->span.file, l->span.begin, &line, &column);
-        text_printf(out, "%-28s %-24s %14s %16s  %d\n", l->path, shape_text(arena, &l->output),
-                    grouped(arena, l->params), grouped(arena, l->multiply_adds), line);
-        params += l->params;
-        work += l->multiply_adds;
+        text_printf(out, "%*s%-*s  %-22s %12s %15s %15s %6d\n", 2 * l->depth, "",
+                    width - 2 * l->depth, l->path, l->value ? shape_text(arena, &l->output) : "",
+                    grouped(arena, l->params), grouped(arena, l->multiply_adds), l->field,
+                    line_of(c, l->span));
     }
-    text_printf(out, "%-28s %-24s %14s %16s\n", "total", "", grouped(arena, params),
-                grouped(arena, work));
     text_add(out, "multiply-adds are those of one sample\n");
 }

@@ -59,11 +59,8 @@ void average(Sema *s, const Kept *k, Exp *w) {
     if (!entry || (paths && !path_matches(s, paths->kid, paths->n, k->leaf->leaf.name))) return;
     Instance *x = averaging_layer(s, entry, k);
     if (!x) return;
-    bool was_summarized = s->is_summarized;  // it is no layer of the model
-    s->is_summarized = true;
     make_states(s, x, k, entry->span);
     Exp *e = call_on(s, x, w, entry->span);
-    s->is_summarized = was_summarized;
     if (is_error(e)) return;
     Value *state = state_that_holds(s, exp_store(s, e, entry->span, NULL));
     if (!state || !type_same_shape(&state->type, &k->leaf->type))

@@ -291,7 +291,8 @@ struct Sema {
     VEC(const Node *) locals;
     int64_t multiply_adds;  // of a sample, so far
     int64_t n_param;        // elements of parameters, so far
-    bool is_summarized;
+    bool is_summarizing;
+    int summary_depth;  // of rows that are begun
     Span result_span;  // of the last body's result
     bool is_init;      // in the first value of a parameter or state
     bool is_reading_hypers;
@@ -515,6 +516,7 @@ Exp *field_call(Sema *s, const Node *call);  // `column(c)`, `array(a)`; NULL el
 Exp *run_input(Sema *s, const char *name, Elem elem);
 void read_train(Sema *s);
 void build_entries(Sema *s);
+Exp *model_input(Sema *s, const Node *param);
 void begin_aside(Sema *s, const char *name);  // a function that is no part of the module
 void finish_entries(Sema *s);
 Entry *new_entry(Sema *s, const char *name, bool training, bool moves_states);
@@ -548,6 +550,12 @@ void check_reachable(Sema *s, Value *loss);
 
 void read_choice(Sema *s, const Node *entry);
 Value *where_value(Sema *s);  // a truth value for each row, or NULL after an error
+
+// ---- summary.c: rows of --emit=summary
+
+int begin_row(Sema *s, const char *path, Span at);  // -1 where none are wanted
+void end_row(Sema *s, int row, Exp *output);
+void summarize(Sema *s);  // runs the model once more, on inputs that are leaves
 
 // ---- split.c: whole splits
 

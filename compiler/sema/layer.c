@@ -47,43 +47,11 @@ static bool is_below(const char *name, const char *path) {
     return !strncmp(name, path, n) && (name[n] == '.' || name[n] == 0);
 }
 
-static int64_t params_below(Sema *s, const char *path) {
-    int64_t n = 0;
-    for (int i = 0; i < s->m->params.n; i++)
-        if (is_below(s->m->params.at[i]->leaf.name, path))
-            n += type_count(&s->m->params.at[i]->type);
-    return n;
-}
-
-static Type summary_type(Sema *s, const Exp *e) {
-    if (e->kind == EXP_tuple && e->list.n) e = e->list.at[0];
-    Shape shape = exp_shape(s, e);
-    Dim dim[MAX_RANK];
-    for (int i = 0; i < shape.rank && i < MAX_RANK; i++) dim[i] = shape.axis[i].dim;
-    return type_tensor(exp_elem(s, e), shape.rank < MAX_RANK ? shape.rank : MAX_RANK, dim);
-}
-
-// A row of the summary is begun before the rows of the layers inside.
-static int begin_row(Sema *s, const Instance *x, Span at) {
-    if (s->is_summarized) return -1;
-    LayerSpec row = {.path = x->path, .multiply_adds = -s->multiply_adds, .span = at};
-    vec_push(s->arena, &s->spec->layers, row);
-    return s->spec->layers.n - 1;
-}
-
-static void end_row(Sema *s, int at, const Exp *e) {
-    if (at < 0 || is_error(e)) return;
-    LayerSpec *row = &s->spec->layers.at[at];
-    row->output = summary_type(s, e);
-    row->params = params_below(s, row->path);
-    row->multiply_adds += s->multiply_adds;
-}
-
 Exp *call_instance(Sema *s, Instance *x, Args args, Span at) {
     if (!s->frame->layers) return fail(s, at, "a layer can't stand here");
     number_instance(s, x);
     const char *path = arena_printf(s->arena, "%s.", x->path);
-    int row = begin_row(s, x, at);
+    int row = begin_row(s, x->path, at);
     Exp *e = run_def(s, x->def, x->config, args, at, layer_scope(s, path));
     end_row(s, row, e);
     return e;

@@ -64,10 +64,7 @@ static Exp *evaluate_by_epoch(Sema *s, const Node *arg, LayerScope *layers, cons
     Frame *f = frame_push(s, NULL, arg->span);
     f->layers = layers;
     f->site = "schedule";
-    bool was_summarized = s->is_summarized;
-    s->is_summarized = true;
     Exp *e = stored_number(s, eval_arg(s, arg).e, arg->span);
-    s->is_summarized = was_summarized;
     frame_pop(s);
     Kept *k = is_error(e) ? NULL : keep_number(s, path, arg->span);
     if (k) function_update(s->entry->fn, k->leaf, e->stored.v, arg->span);
@@ -99,10 +96,7 @@ Args eval_schedules(Sema *s, const Node *def, const Node *args, const char *pref
         LayerScope before = *s->frame->layers;
         before.ordinal = map_copy(s, before.ordinal);
         before.taken = map_copy(s, before.taken);
-        bool was_summarized = s->is_summarized;
-        s->is_summarized = true;
         out.at[i] = eval_arg(s, args->kid[i]);
-        s->is_summarized = was_summarized;
         Exp *e = out.at[i].e;
         if (is_error(e) || !has_moved(s, &undo)) continue;
         e = stored_number(s, e, args->kid[i]->span);

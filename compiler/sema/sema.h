@@ -68,8 +68,11 @@ typedef struct HyperSpec {
 
 typedef struct LayerSpec {  // a row of --emit=summary
     const char *path;       // "dense#1"
+    int depth;              // how many rows it lies inside
     Type output;
-    int64_t params, multiply_adds;
+    int64_t params, multiply_adds;  // those of the layers inside too
+    const char *field;      // receptive field: "14x14", "all", or ""
+    Value *value;           // the output
     Span span;
 } LayerSpec;
 
@@ -89,7 +92,7 @@ typedef struct ModelSpec {
     VEC(LoadSpec) loads;
     VEC(HyperSpec) hypers;    // flags of the program; those that fix a shape are not among them
     VEC(Name) metrics;
-    VEC(LayerSpec) layers;
+    VEC(LayerSpec) layers;    // the last row is the total
 } ModelSpec;
 
 // NULL after errors (in c->diags). With check_only a file may lack a model.

@@ -145,7 +145,6 @@ static void end_entry(Sema *s) {
         function_update(e->fn, k->leaf, map_get(e->version, k->leaf), k->span);
     }
     frame_pop(s);
-    s->is_summarized = true;
 }
 
 // ---- the model
@@ -176,7 +175,7 @@ static Exp *free_input(Sema *s, const Node *param) {
     return exp_stored(s, v);
 }
 
-static Exp *model_input(Sema *s, const Node *param) {
+Exp *model_input(Sema *s, const Node *param) {
     const Node *field = map_get(s->fields, param->name);
     Var *v = field ? frame_var(s->frame, param->name) : NULL;
     if (v) {
@@ -391,7 +390,6 @@ void begin_aside(Sema *s, const char *name) {
     e->constants = map_new(s->arena);
     e->root = layer_scope(s, "");
     s->entry = e;
-    s->is_summarized = true;
     frame_push(s, NULL, s->file->span);
     s->frame->layers = e->root;
 }
@@ -423,6 +421,7 @@ void build_entries(Sema *s) {
     if (s->train) build_epoch_end(s);
     if (s->where) build_keep(s);
     if (s->data) check_fields(s);
+    if (s->model && !diag_errors(s->c->diags)) summarize(s);
     for (int i = 0; i < s->missing.n && !diag_errors(s->c->diags); i++) {
         const Node *n = s->missing.at[i];
         fail(s, n->span, "the size of `%s` is not known: no data gives it", n->name);
