@@ -130,6 +130,16 @@ for network in mlp lenet5 siamese; do
     check "train/$network-losses" "$wrong" [ -z "$wrong" ]
 done
 
+# ---- a program of more than one object: the same bits as of one, and the same file every time
+"$nnc" "$root/tests/train/reference/lenet5.nn" --emit=exe=lenet5.one,obj=lenet5.o > one.out 2>&1 ||
+    fail train/one-object "$(first one.out)"
+check train/two-objects "lenet5 is one object: this tests nothing" sh -c '! cmp -s lenet5 lenet5.one'
+./lenet5.one train --data lenet5.data --load lenet5.data/weights.safetensors --ckpt lenet5.one.ckpt \
+    --quiet > one.out 2>&1 || fail train/one-object-runs "$(tail -n 1 one.out)"
+check train/two-objects-as-one "checkpoints differ" cmp "$(last lenet5.ckpt)" "$(last lenet5.one.ckpt)"
+compile "$root/tests/train/reference/lenet5.nn" lenet5.again
+check train/two-objects-every-time "the programs differ" cmp lenet5 lenet5.again
+
 # ---- other processors of the same kind: the same bits with fused multiply-adds, nearly the same
 # without, and code that is not much larger where vectors are short
 runs_here() {  # does this processor have them all?

@@ -32,6 +32,7 @@ typedef struct Driver {
     bool is_ir;
     Stage last;                // the last stage that is asked for
     Text *text[N_EMIT_KIND];   // what has been made
+    Objects objects;
     ModelSpec spec;
     Pass pass;
     VEC(Timed) times;
@@ -95,8 +96,7 @@ static void write_outputs(Driver *d) {
         const Output *o = &d->line->outputs.at[i];
         const Text *t = d->text[o->kind];
         if (o->kind == KIND_exe)
-            link_executable(d->c, d->text[KIND_obj]->at, d->text[KIND_obj]->n,
-                            libraries_of(d), o->path);
+            link_executable(d->c, &d->objects, libraries_of(d), o->path);
         else
             write_output(o->path, t->at, t->n, false);
     }
@@ -210,11 +210,19 @@ static void run_passes(Driver *d) {
 
 // ---- back end
 
+// Where only the program is asked for, nobody sees how many objects it is made of; two take a
+// kilobyte or two more.
+static bool is_one_object(const Driver *d) {
+    return d->c->opt.is_small || wants(d, KIND_llvm) || wants(d, KIND_llvm_opt) ||
+           wants(d, KIND_asm) || wants(d, KIND_obj);
+}
+
 static void generate_code(Driver *d) {
     double start = now();
     EmitOptions o = {.manifest = compact_manifest(d->c->arena, d->text[KIND_manifest]->at),
                      .source = d->line->input,
-                     .part = runtime_parts(d->c->arena, d->pass.program, &d->spec)};
+                     .part = runtime_parts(d->c->arena, d->pass.program, &d->spec),
+                     .split_at = is_one_object(d) ? 0 : LARGE_PROGRAM};
     Code *code = code_new(d->c, d->pass.program, &o);
     lap(d, "emit", start);
     if (wants(d, KIND_llvm)) text_add(start_text(d, KIND_llvm), code_llvm(code, d->c->arena));
@@ -226,7 +234,8 @@ static void generate_code(Driver *d) {
     if (wants(d, KIND_llvm_opt)) text_add(start_text(d, KIND_llvm_opt), code_llvm(code, d->c->arena));
     start = now();
     if (wants(d, KIND_asm)) code_assembly(code, start_text(d, KIND_asm));
-    if (wants(d, KIND_obj) || wants(d, KIND_exe)) code_object(code, start_text(d, KIND_obj));
+    if (wants(d, KIND_obj) || wants(d, KIND_exe)) d->objects = code_objects(code, d->c->arena);
+    d->text[KIND_obj] = d->objects.at[0];
     if (d->last >= STAGE_machine) lap(d, "llvm code", start);
     code_free(code);
 }

@@ -229,26 +229,59 @@ static bool has_table(const Body *body) {
     return body->n > 1 || body->calls->n;
 }
 
-static V build_body(Code *g, Body *body, const char *name) {
-    if (body->fn) return body->fn;
-    if (!body->calls) body->calls = map_new(g->arena);
+static T body_type(const Code *g) {
+    T param[4] = {g->t_ptr, g->t_i64, g->t_i64, g->t_ptr};
+    return LLVMFunctionType(g->t_void, param, 4, false);
+}
+
+static int64_t count_instructions(V fn) {
+    int64_t n = 0;
+    for (BB b = LLVMGetFirstBasicBlock(fn); b; b = LLVMGetNextBasicBlock(b))
+        for (V i = LLVMGetFirstInstruction(b); i; i = LLVMGetNextInstruction(i)) n++;
+    return n;
+}
+
+// Names are the program's, for where one module calls what is in the other.
+static void build_body(Code *first, Body *body, const char *name) {
+    if (body->fn) return;
+    if (!body->calls) body->calls = map_new(first->arena);
     for (int i = 0; i < body->calls->n; i++) {
         Body *nest = ((Call *)body->calls->value[i])->body;
-        build_body(g, nest, arena_printf(g->arena, "nest_%s", nest->kernel->name ? nest->kernel->name : ""));
+        const char *what = nest->kernel->name ? nest->kernel->name : "";
+        build_body(first, nest, arena_printf(first->arena, "%s.nest%d_%s", name, i, what));
     }
-    T param[4] = {g->t_ptr, g->t_i64, g->t_i64, g->t_ptr};
-    body->fn = LLVMAddFunction(g->m, name, LLVMFunctionType(g->t_void, param, 4, false));
+    Code *g = body->home = next_module(first);
+    body->fn = LLVMAddFunction(g->m, name, body_type(g));
     LLVMSetLinkage(body->fn, LLVMInternalLinkage);
     target_attributes(g, body->fn);
     emit_kernel(g, body->kernel, body->fn, body->calls, has_table(body), !body->is_hot);
-    return body->fn;
+    g->size += count_instructions(body->fn);
+}
+
+static void share_with_modules(V fn) {
+    LLVMSetLinkage(fn, LLVMExternalLinkage);
+    LLVMSetVisibility(fn, LLVMHiddenVisibility);
+}
+
+// A body that is built, as a module calls it.
+static V body_in(Code *g, const Body *body) {
+    if (body->home == g) return body->fn;
+    size_t n;
+    const char *name = LLVMGetValueName2(body->fn, &n);
+    V declared = LLVMGetNamedFunction(g->m, name);
+    if (declared) return declared;
+    share_with_modules(body->fn);
+    declared = LLVMAddFunction(g->m, name, body_type(g));
+    share_with_modules(declared);
+    target_attributes(g, declared);  // it does not unwind
+    return declared;
 }
 
 V kernel_body(Code *g, const Kernel *k, const char *name, V *table) {
     Body *body = map_get(g->body_of, k);
-    V fn = build_body(g, body, name);
+    build_body(g, body, name);
     *table = has_table(body) ? table_of(g, k, body, name) : LLVMConstNull(g->t_ptr);
-    return fn;
+    return body_in(g, body);
 }
 
 // ---- calls
@@ -280,6 +313,6 @@ bool emit_call(Gen *k, const Stmt *s) {
     int bytes = offset_type(g) == g->t_i32 ? 4 : 8;
     V table = byte_offset(g, k->table, const_i64(g, (int64_t)bytes * call->at));
     V arg[4] = {k->context, begin, end, table};
-    LLVMBuildCall2(g->b, LLVMGlobalGetValueType(call->body->fn), call->body->fn, arg, 4, "");
+    LLVMBuildCall2(g->b, body_type(g), body_in(g, call->body), arg, 4, "");
     return touch_call(k, s);
 }

@@ -11,6 +11,7 @@ typedef struct Body {
     int n;                 // places
     bool is_hot;
     V fn;                  // NULL until it is built
+    Code *home;            // the module that it is in
     Map *calls;            // Stmt * of `kernel` to Call *: nests that are bodies of their own
 } Body;
 
@@ -24,7 +25,7 @@ typedef struct Call {
 void find_bodies(Code *g);
 
 // The function of a kernel's code, (context, begin, end, table), and the kernel's table: a global,
-// or NULL where the function has the places in itself.
+// or NULL where the function has the places in itself; both for the first module.
 V kernel_body(Code *g, const Kernel *k, const char *name, V *table);
 
 // Calls the body of a nest for the current iteration of the loop around it. False where the

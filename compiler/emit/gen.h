@@ -1,5 +1,9 @@
 // What the files of emit/ share: the module that is built, and the kernel inside it.
 //
+// A large program is two modules, in contexts of their own, so that a thread can work on each: the
+// first has `nn_program` and the tables, and `second`. What is said of the program stands in the
+// first only: `bodies`, `body_of`, `opt`.
+//
 // Values are LLVM's. A scalar of the IR becomes one LLVM value per point of the tile that it
 // varies over; along the lanes, sixteen points share a vector
 // (eight or four, where the tile has no more). Whatever does not vary along
@@ -23,6 +27,10 @@ struct Code {
     Arena *arena;       // of the back end's own data; freed by code_free
     const Program *p;
     EmitOptions opt;
+    Code *second;        // NULL where one module holds all
+    int64_t size;        // instructions that were built
+    const char *wrong;   // what LLVM's passes or its code generator had to say; else NULL
+    LLVMMemoryBufferRef made;
     LLVMContextRef cx;
     LLVMModuleRef m;
     LLVMBuilderRef b;
@@ -350,7 +358,14 @@ void debug_finish(Code *g);
 // equal code.
 void kernel_key(Text *out, const Kernel *k, Table table);
 
+// program.c: the module for the next function, of about as many instructions in each.
+Code *next_module(Code *g);
+
+// threads.c: the work on each module, at the same time. Must not die.
+void each_module(Code *g, void (*work)(Code *g));
+
 // target.c
+void target_start(void);   // before any module is opened
 void target_open(Code *g);
 bool is_x86(const Code *g);
 void target_attributes(Code *g, V fn);

@@ -24,17 +24,20 @@ static void *aligned_zeros(int64_t bytes) {
 }
 
 Loaded *load_program(Compiler *c, const Program *p) {
-    Code *code = code_new(c, p, &(EmitOptions){0});
+    return load_program_with(c, p, &(EmitOptions){.split_at = LARGE_PROGRAM});
+}
+
+Loaded *load_program_with(Compiler *c, const Program *p, const EmitOptions *o) {
+    Code *code = code_new(c, p, o);
     code_optimize(code);
     Arena *arena = arena_new();
-    Text *object = text_new(arena);
-    code_object(code, object);
+    Objects objects = code_objects(code, arena);
     code_free(code);
     char *path = arena_printf(arena, "/tmp/nnc-load-XXXXXX");
     int fd = mkstemp(path);
     if (fd < 0) die("cannot make a temporary file %s", path);
     close(fd);
-    link_shared(c, object->at, object->n, path);
+    link_shared(c, &objects, path);
     Loaded *l = calloc(1, sizeof *l);
     if (!l) die("out of memory");
     l->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);

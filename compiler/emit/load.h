@@ -8,6 +8,7 @@
 typedef struct Loaded Loaded;
 
 Loaded *load_program(Compiler *c, const Program *p);
+Loaded *load_program_with(Compiler *c, const Program *p, const EmitOptions *o);
 void load_free(Loaded *l);
 
 char *load_arena(Loaded *l);  // its memory, zeroed at first

@@ -88,11 +88,12 @@ typedef VEC(char *) Args;
 
 typedef struct Link {  // files on the way
     Arena *arena;
-    char *folder, *input, *linked;
+    char *folder, *input[MAX_OBJECTS], *linked;
+    int n_input;
 } Link;
 
 static void clean(const Link *l) {
-    unlink(l->input);
+    for (int i = 0; i < l->n_input; i++) unlink(l->input[i]);
     unlink(l->linked);
     rmdir(l->folder);
 }
@@ -124,20 +125,27 @@ static const char *temporary_root(void) {
     return tmp && *tmp ? tmp : "/tmp";
 }
 
-static Link start_link(Arena *arena) {
-    Link l = {arena};
+static Link start_link(Arena *arena, int n_input) {
+    Link l = {arena, .n_input = n_input};
     l.folder = arena_printf(arena, "%s/nnc-XXXXXX", temporary_root());
     if (!mkdtemp(l.folder)) die("cannot make a folder in %s: %s", temporary_root(), strerror(errno));
-    l.input = arena_printf(arena, "%s/model.o", l.folder);
+    for (int i = 0; i < n_input; i++)
+        l.input[i] = arena_printf(arena, "%s/model%d.o", l.folder, i);
     l.linked = arena_printf(arena, "%s/model", l.folder);
     return l;
 }
 
-static const char *write_object(const Link *l, const void *object, size_t n) {
-    int fd = open(l->input, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || !write_all(fd, object, n) || close(fd))
-        return arena_printf(l->arena, "%s: %s", l->input, strerror(errno));
+static const char *write_object(const Link *l, const Text *object, const char *path) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || !write_all(fd, object->at, (size_t)object->n) || close(fd))
+        return arena_printf(l->arena, "%s: %s", path, strerror(errno));
     return NULL;
+}
+
+static const char *write_objects(const Link *l, const Objects *objects) {
+    const char *why = NULL;
+    for (int i = 0; !why && i < objects->n; i++) why = write_object(l, objects->at[i], l->input[i]);
+    return why;
 }
 
 static Args link_command(const Link *l, bool keeps_symbols, const char *const *option,
@@ -147,7 +155,7 @@ static Args link_command(const Link *l, bool keeps_symbols, const char *const *o
     vec_push(l->arena, &args, (char *)(cc && *cc ? cc : "cc"));
     vec_push(l->arena, &args, "-o");
     vec_push(l->arena, &args, l->linked);
-    vec_push(l->arena, &args, l->input);
+    for (int i = 0; i < l->n_input; i++) vec_push(l->arena, &args, l->input[i]);
     if (library) vec_push(l->arena, &args, (char *)library);
     for (int i = 0; more && more[i]; i++) vec_push(l->arena, &args, (char *)more[i]);
     for (int i = 0; option[i]; i++) vec_push(l->arena, &args, (char *)option[i]);
@@ -166,11 +174,11 @@ static const char *run_linker(const Link *l, bool keeps_symbols, const char *con
     return run(l->arena, &args, false);
 }
 
-static void link_with(Compiler *c, const void *object, size_t n, const char *path,
+static void link_with(Compiler *c, const Objects *objects, const char *path,
                       const char *const *option, const char *const *more, const char *library) {
     Arena *arena = arena_new();
-    Link l = start_link(arena);
-    const char *why = write_object(&l, object, n);
+    Link l = start_link(arena, objects->n);
+    const char *why = write_objects(&l, objects);
     if (!why) why = run_linker(&l, c->opt.debug_info, option, more, library);
     size_t size = 0;
     char *result = why ? NULL : read_file(arena, l.linked, &size);
@@ -208,7 +216,7 @@ static bool has_archives(Compiler *c, const char *const *library) {
     return true;
 }
 
-void link_executable(Compiler *c, const void *object, size_t n, const char *const *libraries,
+void link_executable(Compiler *c, const Objects *objects, const char *const *libraries,
                      const char *path) {
     // No relocations at start, which are 4 KB, and no segment padded to a page in the file.
     static const char *const small[] = {
@@ -218,11 +226,11 @@ void link_executable(Compiler *c, const void *object, size_t n, const char *cons
                                          NULL};
     if (c->opt.triple) die("cannot link for %s here: ask for --emit=obj", c->opt.triple);
     bool as_archives = libraries[0] && has_archives(c, libraries);
-    link_with(c, object, n, path, with_libraries(c, option, libraries, as_archives), small,
+    link_with(c, objects, path, with_libraries(c, option, libraries, as_archives), small,
               runtime_library(c->arena));
 }
 
-void link_shared(Compiler *c, const void *object, size_t n, const char *path) {
+void link_shared(Compiler *c, const Objects *objects, const char *path) {
     static const char *const option[] = {"-shared", NULL};
-    link_with(c, object, n, path, option, NULL, NULL);
+    link_with(c, objects, path, option, NULL, NULL);
 }

@@ -6,18 +6,19 @@
 #include <stddef.h>
 
 #include "base/compiler.h"
+#include "emit/emit.h"
 
 // Writes to a temporary file beside path, syncs and renames; path "-" is standard output.
 // Dies, leaving nothing behind, where that fails.
 void write_output(const char *path, const void *data, size_t n, bool is_executable);
 
-// Links an object (in memory) with the runtime library into an executable, and with the libraries
+// Links objects (in memory) with the runtime library into an executable, and with the libraries
 // of these names (NULL behind the last): their archives where there are any. Dies where there is
 // no `cc` or runtime library, or where linking fails.
-void link_executable(Compiler *c, const void *object, size_t n, const char *const *libraries,
+void link_executable(Compiler *c, const Objects *objects, const char *const *libraries,
                      const char *path);
 
 // The same without the runtime library, as a shared object that a test can load.
-void link_shared(Compiler *c, const void *object, size_t n, const char *path);
+void link_shared(Compiler *c, const Objects *objects, const char *path);
 
 #endif

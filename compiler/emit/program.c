@@ -1,4 +1,4 @@
-// The module: kernels, a table of steps per entry point, and the constant `nn_program`.
+// The module, or both: kernels, a table of steps per entry point, and the constant `nn_program`.
 #include <string.h>
 
 #include <llvm-c/Analysis.h>
@@ -149,8 +149,9 @@ static void make_types(Code *g) {
     memcpy(g->memory_type, memory, sizeof memory);
 }
 
-Code *code_new(Compiler *c, const Program *p, const EmitOptions *o) {
-    Arena *arena = arena_new();
+// ---- modules
+
+static Code *open_module(Compiler *c, Arena *arena, const Program *p, const EmitOptions *o) {
     Code *g = NEW(arena, Code);
     *g = (Code){.c = c, .arena = arena, .p = p, .opt = *o};
     g->cx = LLVMContextCreate();
@@ -159,31 +160,53 @@ Code *code_new(Compiler *c, const Program *p, const EmitOptions *o) {
     make_types(g);
     target_open(g);
     debug_start(g);
-    find_bodies(g);
-    V *steps = NEW_ARRAY(arena, V, p->fns.n + 1);
-    for (int i = 0; i < p->fns.n; i++) steps[i] = build_entry(g, p->fns.at[i]);
-    build_program(g, steps);
+    return g;
+}
+
+static void close_module(Code *g) {
     debug_finish(g);
     char *why = NULL;
     if (LLVMVerifyModule(g->m, LLVMReturnStatusAction, &why)) BUG("emit: %s", why);
     LLVMDisposeMessage(why);
-    return g;
 }
 
-void code_free(Code *g) {
+static void free_module(Code *g) {
     LLVMDisposeBuilder(g->b);
     LLVMDisposeModule(g->m);
     LLVMDisposeTargetMachine(g->machine);
     LLVMContextDispose(g->cx);
+}
+
+Code *next_module(Code *g) {
+    if (!g->opt.split_at || g->size < g->opt.split_at) return g;
+    if (!g->second) g->second = open_module(g->c, g->arena, g->p, &g->opt);
+    return g->second->size < g->size ? g->second : g;
+}
+
+Code *code_new(Compiler *c, const Program *p, const EmitOptions *o) {
+    target_start();
+    Arena *arena = arena_new();
+    Code *g = open_module(c, arena, p, o);
+    find_bodies(g);
+    V *steps = NEW_ARRAY(arena, V, p->fns.n + 1);
+    for (int i = 0; i < p->fns.n; i++) steps[i] = build_entry(g, p->fns.at[i]);
+    build_program(g, steps);
+    for (Code *m = g; m; m = m->second) close_module(m);
+    return g;
+}
+
+void code_free(Code *g) {
+    for (Code *m = g; m; m = m->second) free_module(m);
     arena_free(g->arena);
 }
 
 void emit_object(Compiler *c, const Program *p, const EmitOptions *o, const char *path) {
-    Code *g = code_new(c, p, o);
+    EmitOptions whole = *o;
+    whole.split_at = 0;
+    Code *g = code_new(c, p, &whole);
     code_optimize(g);
     Arena *arena = arena_new();
-    Text *object = text_new(arena);
-    code_object(g, object);
+    const Text *object = code_objects(g, arena).at[0];
     code_free(g);
     write_output(path, object->at, object->n, false);
     arena_free(arena);

@@ -11,7 +11,7 @@
 #include "base/die.h"
 #include "emit/gen.h"
 
-static void start_llvm(void) {
+void target_start(void) {
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
@@ -105,7 +105,6 @@ static LLVMTargetMachineRef make_machine(Code *g, LLVMTargetRef target,
 }
 
 void target_open(Code *g) {
-    start_llvm();
     unsigned major, minor, patch;
     LLVMGetVersion(&major, &minor, &patch);
     g->version = (int)major;
@@ -154,33 +153,56 @@ static const char light_passes[] =
     "function(simplifycfg,early-cse,instcombine<no-verify-fixpoint>,loop-mssa(licm),"
     "early-cse<memssa>,simplifycfg)";
 
-void code_optimize(Code *g) {
-    if (g->c->opt.opt_level == 0) return;
+static void optimize_module(Code *g) {
     LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
     LLVMErrorRef error = LLVMRunPasses(g->m, light_passes, g->machine, o);
     LLVMDisposePassBuilderOptions(o);
-    if (error) BUG("emit: LLVM's passes: %s", LLVMGetErrorMessage(error));
+    if (error) g->wrong = LLVMGetErrorMessage(error);
+}
+
+void code_optimize(Code *g) {
+    if (g->c->opt.opt_level == 0) return;
+    each_module(g, optimize_module);
+    for (Code *m = g; m; m = m->second)
+        if (m->wrong) BUG("emit: LLVM's passes: %s", m->wrong);
+}
+
+static void generate(Code *g, LLVMCodeGenFileType type) {
+    char *why = NULL;
+    if (LLVMTargetMachineEmitToMemoryBuffer(g->machine, g->m, type, &why, &g->made)) g->wrong = why;
+}
+
+static void generate_object(Code *g) {
+    generate(g, LLVMObjectFile);
+}
+
+static void take_made(Code *g, Text *out) {
+    if (g->wrong) BUG("emit: LLVM cannot make code: %s", g->wrong);
+    text_add_n(out, LLVMGetBufferStart(g->made), LLVMGetBufferSize(g->made));
+    LLVMDisposeMemoryBuffer(g->made);
+}
+
+static void check_whole(const Code *g) {
+    if (g->second) BUG("emit: text of a program in two modules");
 }
 
 const char *code_llvm(Code *g, Arena *arena) {
+    check_whole(g);
     return take(arena, LLVMPrintModuleToString(g->m));
 }
 
-static void generate(Code *g, LLVMCodeGenFileType type, Text *out) {
-    LLVMMemoryBufferRef memory = NULL;
-    char *why = NULL;
-    if (LLVMTargetMachineEmitToMemoryBuffer(g->machine, g->m, type, &why, &memory))
-        BUG("emit: LLVM cannot make code: %s", why);
-    text_add_n(out, LLVMGetBufferStart(memory), LLVMGetBufferSize(memory));
-    LLVMDisposeMemoryBuffer(memory);
-}
-
 void code_assembly(Code *g, Text *out) {
-    generate(g, LLVMAssemblyFile, out);
+    check_whole(g);
+    generate(g, LLVMAssemblyFile);
+    take_made(g, out);
 }
 
-void code_object(Code *g, Text *out) {
-    generate(g, LLVMObjectFile, out);
+Objects code_objects(Code *g, Arena *arena) {
+    Objects objects = {0};
+    each_module(g, generate_object);
+    for (Code *m = g; m; m = m->second)
+        take_made(m, objects.at[objects.n++] = text_new(arena));
+    return objects;
 }
 
 static int64_t cache_bytes(int which, int64_t otherwise) {

@@ -54,18 +54,17 @@ static void fork_always(Program *p) {
 
 Loaded *load_in_parts(Compiler *c, Program *p) {
     fork_always(p);
-    Code *code = code_new(c, p, &(EmitOptions){.is_any_nest_long = true});
+    Code *code = code_new(c, p, &(EmitOptions){.is_any_nest_long = true, .split_at = 1});
     code_optimize(code);
     Arena *arena = arena_new();
-    Text *object = text_new(arena);
-    code_object(code, object);
+    Objects objects = code_objects(code, arena);
     code_free(code);
     const char *dir = getenv("TMPDIR");
     char *path = arena_printf(arena, "%s/nnc-fuzz-XXXXXX", dir ? dir : "/tmp");
     int fd = mkstemp(path);
     if (fd < 0) die("cannot make a temporary file %s", path);
     close(fd);
-    link_shared(c, object->at, object->n, path);
+    link_shared(c, &objects, path);
     Loaded *x = calloc(1, sizeof *x);
     if (!x) die("out of memory");
     x->p = p;

@@ -731,6 +731,67 @@ START_TEST(equal_kernels_share_code) {
 }
 END_TEST
 
+// out[j] becomes the sum of in[i + j] in a long nest, then each is divided by two, in a place or two.
+static void add_sums(World *w, Buffer *in, Buffer *out, bool with_halves) {
+    new_kernel(w, "sums");
+    Block *loop = count(w, &w->k->body, 0, 200, 1);
+    Block *t = tile(w, loop, 0, 0, 1, 32);
+    Affine at = affine_slot(w->m, 1), from = AT(w, 0, 0, 1, 1, 1);
+    Scalar *sum = scalar_binary(w->m, OP_add, load(w, out, at), load(w, in, from));
+    store(w, t, out, at, sum);
+    if (!with_halves) return;
+    Block *second = tile(w, &w->k->body, 0, 0, 1, 32);
+    store(w, second, out, at, scalar_binary(w->m, OP_mul, load(w, out, at), scalar_real(w->m, 0.5)));
+}
+
+static Objects objects_of(World *w, int64_t split_at) {
+    Code *code = code_new(w->c, w->p, &(EmitOptions){.split_at = split_at});
+    code_optimize(code);
+    Objects objects = code_objects(code, w->c->arena);
+    code_free(code);
+    return objects;
+}
+
+// A nest that kernels of both objects call, and kernels of the second in the first one's table.
+START_TEST(two_objects_are_one_program) {
+    enum { N = 232 };
+    World w = program_new(ELEM_f32, 2);
+    Buffer *x = buffer(&w, "x", ELEM_f32, N), *y[4];
+    for (int i = 0; i < 4; i++) {
+        y[i] = buffer(&w, "y", ELEM_f32, 32);
+        add_sums(&w, x, y[i], i % 2);
+    }
+    new_kernel(&w, "more");
+    Block *t = tile(&w, &w.k->body, 0, 0, 0, 32);
+    Affine at = affine_slot(w.m, 0);
+    store(&w, t, y[0], at, scalar_binary(w.m, OP_sub, load(&w, y[0], at), load(&w, y[1], at)));
+    ck_assert_int_eq(objects_of(&w, 0).n, 1);
+    ck_assert_int_eq(objects_of(&w, LARGE_PROGRAM).n, 1);
+    Objects first = objects_of(&w, 1), again = objects_of(&w, 1);
+    ck_assert_int_eq(first.n, 2);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(first.at[i]->n, again.at[i]->n);
+        ck_assert(!memcmp(first.at[i]->at, again.at[i]->at, (size_t)first.at[i]->n));
+    }
+    double got[2][4][32];
+    for (int split = 0; split < 2; split++) {
+        w.loaded = load_program_with(w.c, w.p, &(EmitOptions){.split_at = split});
+        fill(&w, x, 9);
+        run(&w, NULL);
+        for (int i = 0; i < 4; i++)
+            for (int j = 0; j < 32; j++) got[split][i][j] = load_get(w.loaded, y[i], j);
+        if (!split) load_free(w.loaded);
+    }
+    ck_assert(!memcmp(got[0], got[1], sizeof got[0]));
+    for (int j = 0; j < 32; j++) {
+        float sum = 0;
+        for (int i = 0; i < 200; i++) sum += (float)load_get(w.loaded, x, i + j);
+        ck_assert(got[1][1][j] == sum * 0.5f && got[1][2][j] == sum && got[1][0][j] == sum - sum * 0.5f);
+    }
+    done(&w);
+}
+END_TEST
+
 // A value read before and after its buffer is stored is read twice; updates in a loop that
 // runs inside a tile are carried.
 START_TEST(stores_are_seen) {
@@ -804,6 +865,7 @@ int main(void) {
     tcase_add_test(t, draws);
     tcase_add_test(t, batch_at_run_time);
     tcase_add_test(t, equal_kernels_share_code);
+    tcase_add_test(t, two_objects_are_one_program);
     tcase_add_test(t, stores_are_seen);
     tcase_add_test(t, masked_stores_wait_for_loads);
     suite_add_tcase(s, t);
