@@ -16,6 +16,7 @@ is_a_test() {  # SUITE NAME
     values)   cut -f1 tests/lang/values/values.tsv | tr ' ' - | grep -qx "$2" ;;
     library)  cut -f1 tests/train/reference/library.tsv | tr ' ' - | grep -qx "$2" ||
                   grep -q "^initializer $2 " tests/library.sh ;;
+    golden)   [ -e "tests/lang/golden/$2.expected" ] ;;
     unit)     [ -e "tests/unit/$2.c" ] ;;
     numerics) grep -q "^$2\\b" tests/numerics/*.tsv || grep -Eq "\\b$2\\b" tests/numerics.sh ;;
     *)        grep -Eq "$1/$2|$1/\\\$(name|network|1)|(follows|same_path|agrees) ${2%%-*}" "tests/$1.sh" ;;
