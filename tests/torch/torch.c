@@ -92,7 +92,8 @@ static bool is_wanted(const Test *t, const char *entry) {
         bool trains = strchr(name, '@') != NULL;
         if (!strcmp(entry, "gradients") && !trains) return true;
         if (!strcmp(entry, "train_step") && trains) return true;
-        if (!strcmp(entry, "eval_step") && !strncmp(name, "eval@", 5)) return true;
+        bool evaluates = !strcmp(entry, "eval_step") || !strcmp(entry, "predict");
+        if (evaluates && !strncmp(name, "eval@", 5)) return true;
     }
     return false;
 }
@@ -162,11 +163,32 @@ static void put_all(Test *t) {
         put(t, t->m->states.at[i], first_state(t->m->states.at[i]->leaf.name), false);
 }
 
+static const Value *result_named(const Function *f, const char *name) {
+    for (int i = 0; f && i < f->results.n; i++)
+        if (!strcmp(f->results.at[i].name, name)) return f->results.at[i].v;
+    return NULL;
+}
+
+static void run(Test *t, const char *entry, int step);
+
+// What `eval_step` takes of the model's outputs, as `predict` gives them.
+static void put_outputs(Test *t, const Function *f, int step) {
+    static const char *const prefix = "model.";
+    for (int i = 0; i < f->inputs.n; i++) {
+        const Value *to = f->inputs.at[i];
+        if (strncmp(to->leaf.name, prefix, strlen(prefix))) continue;
+        run(t, "predict", step);
+        const Value *from = result_named(find_entry(t, "predict"), to->leaf.name + strlen(prefix));
+        loaded_put(t->loaded, to, loaded_get(t->loaded, from, extent, t->a));
+    }
+}
+
 static void run(Test *t, const char *entry, int step) {
     Function *f = find_entry(t, entry);
     if (!f) die("torch: the program has no %s", entry);
     for (int i = 0; i < f->inputs.n; i++)
         put(t, f->inputs.at[i], input_value(f->inputs.at[i]->leaf.name, step), false);
+    put_outputs(t, f, step);
     loaded_run(t->loaded, entry, extent, SEED, (uint32_t)step, 1);
 }
 
@@ -187,12 +209,6 @@ static const Value *leaf_named(const Test *t, const char *name, size_t n) {
         const Value *v = k < 0 ? t->m->params.at[i] : t->m->states.at[k];
         if (!strncmp(v->leaf.name, name, n) && !v->leaf.name[n]) return v;
     }
-    return NULL;
-}
-
-static const Value *result_named(const Function *f, const char *name) {
-    for (int i = 0; f && i < f->results.n; i++)
-        if (!strcmp(f->results.at[i].name, name)) return f->results.at[i].v;
     return NULL;
 }
 
