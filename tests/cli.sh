@@ -3,15 +3,6 @@
 cd "$work" || exit 1
 digits=$root/examples/digits.nn
 
-code() {  # WANT NAME COMMAND...
-    want=$1 name=$2
-    shift 2
-    "$@" > out 2> err
-    got=$?
-    check "cli/$name" "exit code $got, not $want: $(first err)" [ $got = "$want" ]
-}
-says() { check "cli/$1" "says: $(first "$2")" grep -q -- "$3" "$2"; }
-
 code 0 version "$nnc" --version
 says version-text out '^nnc [0-9]'
 code 0 help "$nnc" --help

@@ -4,7 +4,8 @@
 build=$(cd "${BUILD:-build}" && pwd)
 nnc=$build/nnc
 root=$(cd "$(dirname "$0")/.." && pwd)
-work=$build/tests/work/$(basename "$0" .sh)
+suite=$(basename "$0" .sh)
+work=$build/tests/work/$suite
 rm -rf "$work"
 mkdir -p "$work"
 data=${NNC_DATA:-$root/../shared/data}  # real data sets; tests that want one skip without it
@@ -29,6 +30,25 @@ check() {
 
 # first FILE: its first line, for reports.
 first() { head -n 1 "$1" | cut -c 1-200; }
+
+# says NAME FILE PATTERN
+says() { check "$suite/$1" "says: $(first "$2")" grep -q -e "$3" "$2"; }
+
+compile() {  # FILE OUT FLAGS...
+    compile_file=$1 compile_out=$2
+    shift 2
+    "$nnc" "$@" "$compile_file" -o "$compile_out" > "$compile_out.nnc" 2>&1 ||
+        fail "$suite/compile-$compile_out" "$(first "$compile_out.nnc")"
+}
+
+# code WANT NAME COMMAND...: its exit code; what it prints is in out and err.
+code() {
+    code_want=$1 code_name=$2
+    shift 2
+    "$@" > out 2> err
+    code_got=$?
+    check "$suite/$code_name" "exit code $code_got, not $code_want: $(first err)" [ $code_got = "$code_want" ]
+}
 
 # near A B TOLERANCE: |A - B| <= TOLERANCE * max(1, |B|); false for what is no number.
 near() {

@@ -3,20 +3,6 @@
 cd "$work" || exit 1
 digits_csv=$root/examples/data/digits.csv
 
-compile() {  # FILE OUT FLAGS...
-    compile_file=$1 compile_out=$2
-    shift 2
-    "$nnc" "$@" "$compile_file" -o "$compile_out" > "$compile_out.nnc" 2>&1 ||
-        fail "program/compile-$compile_out" "$(first "$compile_out.nnc")"
-}
-code() {  # WANT NAME COMMAND...
-    want=$1 name=$2
-    shift 2
-    "$@" > out 2> err
-    got=$?
-    check "program/$name" "exit code $got, not $want: $(first err)" [ $got = "$want" ]
-}
-says() { check "program/$1" "says: $(first "$2")" grep -q -e "$3" "$2"; }
 figure() {  # NAME FILE KEY VALUE: of the last line
     got=$(json "$2" '$' "$3")
     check "program/$1" "$got, not $4" near "$got" "$4" 1e-6

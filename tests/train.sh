@@ -6,14 +6,8 @@ digits_csv=$root/examples/data/digits.csv
 
 at_least() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a ~ /^[0-9]/ && a + 0 >= b + 0) }'; }
 last() { readlink -f "$1/last.safetensors" 2>/dev/null || ls -t "$1"/*.safetensors | head -n 1; }
-compile() {  # FILE OUT FLAGS...
-    compile_file=$1 compile_out=$2
-    shift 2
-    "$nnc" "$@" "$compile_file" -o "$compile_out" > "$compile_out.nnc" 2>&1 ||
-        fail "train/compile-$compile_out" "$(first "$compile_out.nnc")"
-}
 
-# ---- digits: what the issue of the whole is
+# ---- digits, whole
 compile "$root/examples/digits.nn" digits
 if ./digits train --data "$digits_csv" --ckpt digits.ckpt --log digits.jsonl > digits.out 2>&1; then
     ok train/digits-runs
