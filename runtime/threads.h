@@ -18,7 +18,7 @@ NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes);
 void threads_stop(NnPool *pool);
 
 // Splits a kernel's iterations into one contiguous share for each thread, which depend on the
-// number of threads alone, and these into so many parts (at least 1). Who has finished its own
+// number of threads alone, and these into the step's parts (at least 1). Who has finished its own
 // share takes parts of the others'.
 void nn_parallel(const NnStep *step, const NnContext *context, int64_t iterations);
 
