@@ -29,7 +29,7 @@ static void gather(char *to, const Column *c, const Split *split, const int64_t 
                    int64_t begin, int64_t rows) {
     for (int64_t i = begin; i < begin + rows; i++) {
         int64_t row = split->row[order ? order[i] : i];
-        memcpy(to, c->data + row * c->row_bytes, (size_t)c->row_bytes);
+        memcpy(to, column_row(c, row), (size_t)c->row_bytes);
         to += c->row_bytes;
     }
 }

@@ -5,10 +5,12 @@
 
 #include "runtime/run.h"
 
-static void print_usage(const Run *run, const char *program) {
-    const Manifest *m = run->manifest;
-    printf("%s: %s, compiled from %s by nnc %s\n\nusage: %s COMMAND [flags]\n\n%s", program, m->name,
-           m->source, m->version, program, m->help);
+static int print_usage(const Run *run, const char *program) {
+    Buffer b = {0};
+    flags_usage(&b, run->manifest, program);
+    fputs(b.data, stdout);
+    buffer_free(&b);
+    return 0;
 }
 
 // What was printed must have arrived.
@@ -39,7 +41,7 @@ static _Noreturn void refuse(const Run *run) {
                    "in `hyper lr = 1e-3 in log(1e-5 .. 1e-1)`");
     }
     fail_usage("this program was compiled with --small: it has no %s",
-               command_name[run->options.command]);
+               command_info[run->options.command].name);
 }
 
 int nn_main(int argc, char **argv, const NnProgram *program) {

@@ -30,22 +30,35 @@ static const char *look_at(Mem *mem, const DataBlock *block, const char *path) {
 // What follows NAME= in --data, where NAME is the block's.
 static const char *strip_name(const char *from, const DataBlock *block) {
     const char *equals = strchr(from, '=');
-    size_t n = strcspn(from, "=/");
-    if (equals != from + n || path_exists(from)) return from;
+    if (!equals || memchr(from, '/', (size_t)(equals - from)) || path_exists(from)) return from;
+    size_t n = (size_t)(equals - from);
     if (strlen(block->name) != n || memcmp(from, block->name, n) != 0) {
         fail("--data %s: no data block %.*s, expected %s", from, (int)n, from, block->name);
     }
     return equals + 1;
 }
 
-// --data names the data, or a folder that holds them under their path or their last name.
+// In a folder, under the block's path or its last name.
+static const char *find_below(Mem *mem, const DataBlock *block, const char *folder) {
+    if (!path_is_folder(folder)) return NULL;
+    const char *path = look_at(mem, block, mem_format(mem, "%s/%s", folder, block->path));
+    if (path) return path;
+    return look_at(mem, block, mem_format(mem, "%s/%s", folder, path_base(block->path)));
+}
+
+// --data names the data, or a folder that holds them. A folder may be data itself, of a text.
 static const char *find_in(Mem *mem, const DataBlock *block, const char *from) {
     const char *path = look_at(mem, block, from);
-    if (!path && path_is_folder(from)) {
-        path = look_at(mem, block, mem_format(mem, "%s/%s", from, block->path));
-    }
-    if (!path && path_is_folder(from)) {
-        path = look_at(mem, block, mem_format(mem, "%s/%s", from, path_base(block->path)));
+    return path ? path : find_below(mem, block, from);
+}
+
+// A path of the program's text.
+static const char *find_path(Mem *mem, const Manifest *m, const char *at) {
+    const DataBlock *block = &m->data;
+    const char *root[] = {program_folder(mem), m->source_dir};
+    const char *path = look_at(mem, block, at);
+    for (int i = 0; !path && *at != '/' && i < 2; i++) {
+        if (*root[i]) path = look_at(mem, block, mem_format(mem, "%s/%s", root[i], at));
     }
     return path;
 }
@@ -54,14 +67,10 @@ const char *data_find(Mem *mem, const Manifest *m, const char *from) {
     const DataBlock *block = &m->data;
     if (block->rows) return block->name;
     if (from) return find_in(mem, block, strip_name(from, block));
-    if (block->path[0] == '/') return look_at(mem, block, block->path);
-    const char *root[] = {NULL, program_folder(mem), m->source_dir};
-    const char *path = look_at(mem, block, block->path);
-    for (int i = 1; !path && i < 3; i++) {
-        if (*root[i]) {
-            path = look_at(mem, block, mem_format(mem, "%s/%s", root[i], block->path));
-        }
-    }
+    const Json *other = json_get(block->json, "or");
+    const char *path = find_path(mem, m, block->path);
+    for (const Json *x = other ? other->first : NULL; x && !path; x = x->next)
+        path = find_path(mem, m, json_text(x, ""));
     return path;
 }
 
@@ -85,11 +94,17 @@ void data_words(Data *d, Mem *mem, const DataBlock *block) {
     for (int i = 0; i < block->n_field; i++) d->words[i].mem = mem;
 }
 
-void data_name_classes(const Data *d, const DataBlock *block, Dataset *rows) {
+void data_name_classes(const Data *d, Dataset *rows) {
     for (int i = 0; i < rows->n; i++) {
         Column *c = &rows->column[i];
-        if (c->field && c->field->is_words) c->words = &d->words[c->field - block->field];
+        if (c->field && c->field->is_words) c->words = &d->words[c->field->words_of];
     }
+}
+
+static void split_at_random(Data *d, Mem *mem, Machine *machine, const char *path) {
+    Split pool = split_of_all(&d->pool, mem), held_out = split_of_all(&d->held_out, mem);
+    if (rows_keep) rows_keep(&pool, &held_out, machine, path);
+    split_rows(d, mem, &machine->manifest->data, path, pool, held_out);
 }
 
 void data_load(Data *d, Mem *mem, Machine *machine, const char *from) {
@@ -105,14 +120,13 @@ void data_load(Data *d, Mem *mem, Machine *machine, const char *from) {
     if (!path) fail_missing(m, from);
     d->pool = dataset_of_fields(mem, block);
     d->held_out = dataset_of_fields(mem, block);
-    data_name_classes(d, block, &d->pool);
-    data_name_classes(d, block, &d->held_out);
+    data_name_classes(d, &d->pool);
+    data_name_classes(d, &d->held_out);
     if (block->rows) d->pool.rows = block->rows;
     else reader_of(block)->read(d, mem, block, path);
     d->held_out.first = d->pool.rows;
-    Split pool = split_of_all(&d->pool, mem), held_out = split_of_all(&d->held_out, mem);
-    if (rows_keep) rows_keep(&pool, &held_out, machine, path);
-    split_rows(d, mem, block, path, pool, held_out);
+    if (!block->rows && reader_of(block)->split) reader_of(block)->split(d, mem, block, path);
+    else split_at_random(d, mem, machine, path);
     d->is_loaded = true;
 }
 

@@ -5,8 +5,6 @@
 #include "runtime/dataset.h"
 #include "runtime/machine.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Split {
     const Dataset *data;
     int64_t rows;
@@ -18,6 +16,7 @@ typedef struct Data {
     Dataset pool, held_out;  // held_out: IDX's t10k pair
     Split split[N_SPLIT];    // no rows: the program has no such split
     Words *words;            // of each field of the data block; none where classes have no names
+    struct TextData *text;   // see runtime/text.c
 } Data;
 
 // Finds and reads all files, and splits the rows that the program keeps. `from` is what --data
@@ -27,7 +26,7 @@ void data_free(Data *d);
 // Room for the fields' words, unless there is.
 void data_words(Data *d, Mem *mem, const DataBlock *block);
 // The words of a column's classes become the data's.
-void data_name_classes(const Data *d, const DataBlock *block, Dataset *rows);
+void data_name_classes(const Data *d, Dataset *rows);
 
 // The folder or file that the data block reads, or null where it is in none of the places.
 const char *data_find(Mem *mem, const Manifest *manifest, const char *from);
@@ -56,7 +55,5 @@ void batch_fill(Machine *m, const Entry *entry, const Split *split, const int64_
                 int64_t begin, int64_t rows);
 // Fails when the entry point reads an input that the data don't have.
 void batch_check(const Entry *entry, const Dataset *data);
-
-#pragma GCC visibility pop
 
 #endif

@@ -9,7 +9,8 @@ static Column column_of(const char *name, const Tensor *t, const Field *f) {
     int64_t row_bytes = tensor_row_count(t) * elem_bytes[t->elem];
     int64_t below = f && f->below > 0 ? f->below : t->below;
     if (t->elem == ELEM_u8 && below > UINT8_MAX) below = 0;  // says nothing of a byte
-    return (Column){.name = name, .tensor = t, .field = f, .below = below, .row_bytes = row_bytes};
+    return (Column){.name = name, .tensor = t, .field = f, .below = below, .row_bytes = row_bytes,
+                    .row_step = row_bytes};
 }
 
 Dataset dataset_of_fields(Mem *mem, const DataBlock *block) {
@@ -56,7 +57,8 @@ void dataset_reserve(Dataset *d, int64_t rows) {
 }
 
 void dataset_free(Dataset *d) {
-    for (int i = 0; i < d->n; i++) free(d->column[i].data);
+    for (int i = 0; i < d->n; i++)
+        if (!d->column[i].is_view) free(d->column[i].data);
     *d = (Dataset){0};
 }
 

@@ -5,8 +5,6 @@
 #include "runtime/manifest.h"
 #include "runtime/words.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Column {
     const char *name;      // the field's
     const Tensor *tensor;  // where a batch of it goes
@@ -15,6 +13,9 @@ typedef struct Column {
     Words *words;          // that the classes stand for, or null
     char *data;            // rows * row_bytes
     int64_t row_bytes;
+    int64_t row_step;      // bytes from one row to the next: windows of a text overlap
+    int64_t first;         // byte where row 0 begins
+    bool is_view;          // the data are another column's
 } Column;
 
 typedef struct Dataset {
@@ -23,6 +24,10 @@ typedef struct Dataset {
     int n;
     Column *column;
 } Dataset;
+
+static inline const char *column_row(const Column *c, int64_t row) {
+    return c->data + c->first + row * c->row_step;
+}
 
 // A column for each field of the data block, without rows.
 Dataset dataset_of_fields(Mem *mem, const DataBlock *block);
@@ -36,7 +41,5 @@ Dataset dataset_synthetic(Mem *mem, const Manifest *manifest, const Entry *entry
 void dataset_random(const Tensor *t, void *data, uint64_t seed);
 void dataset_reserve(Dataset *d, int64_t rows);  // room for so many, keeping what is there
 void dataset_free(Dataset *d);
-
-#pragma GCC visibility pop
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/log.h"
+#include "runtime/stream.h"
 #include "runtime/table.h"
 #include "runtime/whole.h"
 
@@ -76,6 +77,7 @@ static void mean_outputs(Run *run, const Entry *entry, const Split *split, int64
     for (int k = 0; k < run->n_member; k++) {
         snapshot_put(run, run->member[k]);
         fill_and_run(run, entry, split, begin, rows);
+        if (stream_begin) snapshot_take(run, run->member[k]);  // its own states go on
         for (int i = 0; i < entry->n_result; i++) {
             const Tensor *t = entry->result[i].tensor;
             add_output(t, machine_data(&run->machine, t), sum[i]);
@@ -148,6 +150,7 @@ void run_evaluate(Run *run, const Split *split, int64_t limit, Figures *f) {
     batch_check(step, split->data);
     if (given.n) batch_check(machine_entry(m, "predict"), split->data);
     figures_clear(f);
+    if (stream_begin) stream_begin(run);
     for (int64_t begin = 0; begin < rows; begin += batch) {
         int64_t n = rows - begin < batch ? rows - begin : batch;
         if (given.n) run_outputs(run, split, begin, n);

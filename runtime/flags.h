@@ -1,14 +1,29 @@
-// The command line: COMMAND, its flags, and for `predict` a file. commands.h says
-// what each flag is and which commands take it.
+// The command line: COMMAND, its flags, and for `predict` a file. One table says what each
+// flag is, which commands take it and what the usage says.
 #ifndef NN_RUNTIME_FLAGS_H
 #define NN_RUNTIME_FLAGS_H
 
-#include "runtime/commands.h"
 #include "runtime/manifest.h"
 
-#pragma GCC visibility push(hidden)
+typedef enum Command {
+    COMMAND_train,
+    COMMAND_eval,
+    COMMAND_predict,
+    COMMAND_search,
+    COMMAND_gradcheck,
+    COMMAND_bench,
+    COMMAND_profile,
+    COMMAND_summary,
+    COMMAND_info,
+    COMMAND_help,
+    N_COMMAND,
+} Command;
 
-extern const char command_name[N_COMMAND][10];
+typedef struct CommandInfo {
+    const char *name, *argument, *what;
+} CommandInfo;
+
+extern const CommandInfo command_info[N_COMMAND];
 
 typedef struct Options {
     Command command;
@@ -25,7 +40,6 @@ typedef struct Options {
 
 void flags_read(Options *o, Mem *mem, const Manifest *manifest, int argc, char **argv);
 bool flag_given(const Options *o, const char *name);
-
-#pragma GCC visibility pop
+void flags_usage(Buffer *b, const Manifest *manifest, const char *program);
 
 #endif

@@ -7,6 +7,10 @@
 
 enum { FOLD_STREAM = 1, BAG_STREAM = 2 };  // stream 0 draws the splits
 
+static void need_rows(const Data *d, const char *flag) {
+    if (d->text) fail("%s draws rows at random: those of a text are parts of it, in their order", flag);
+}
+
 static int64_t *both_splits(const Data *d, Mem *mem, uint64_t seed) {
     const Split *train = &d->split[SPLIT_train], *valid = &d->split[SPLIT_valid];
     int64_t n = train->rows + valid->rows;
@@ -22,6 +26,7 @@ static int64_t *both_splits(const Data *d, Mem *mem, uint64_t seed) {
 void split_fold(Data *d, Mem *mem, uint64_t seed, int64_t i, int64_t k) {
     Split *train = &d->split[SPLIT_train], *valid = &d->split[SPLIT_valid];
     int64_t n = train->rows + valid->rows;
+    need_rows(d, "--folds");
     if (k > n) fail("--folds %" PRId64 ": there are %" PRId64 " rows to train and validate on", k, n);
     if (valid->rows && valid->data != train->data)
         fail("--folds: the train and valid splits are read from files of their own");
@@ -36,6 +41,7 @@ void split_fold(Data *d, Mem *mem, uint64_t seed, int64_t i, int64_t k) {
 
 void split_bag(Data *d, Mem *mem, uint64_t seed) {
     Split *train = &d->split[SPLIT_train];
+    need_rows(d, "--bagging");
     int64_t *row = mem_array(mem, (size_t)train->rows, sizeof *row);
     Rng r = rng_start(seed, BAG_STREAM);
     for (int64_t i = 0; i < train->rows; i++) {

@@ -6,8 +6,6 @@
 #include "runtime/json.h"
 #include "runtime/tensor.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Result {
     const char *name;
     const Tensor *tensor;
@@ -46,6 +44,9 @@ typedef struct Field {
     const char **column;
     int64_t below;  // number of classes, 0 for none
     bool is_words;       // classes stand for words of the file
+    int words_of;        // the place of the field that keeps them: perhaps another one
+    const Json *json;    // all that is said of it
+    const struct DataBlock *block;
     const char **until;  // beside each column: the last of a range by place, or null
 } Field;
 
@@ -66,6 +67,7 @@ typedef struct DataBlock {
     int n_field;
     Field *field;
     SplitRule split[N_SPLIT];
+    const Json *json;  // all that is said of it
 } DataBlock;
 
 // The rows of a whole split.
@@ -77,7 +79,6 @@ typedef struct RowExtent {
 
 typedef struct Manifest {
     const char *text;  // all of it
-    const char *help;  // what the command prints below its usage line
     const char *name, *source, *source_dir, *hash, *version;
     Elem real;
     int64_t batch;
@@ -103,7 +104,5 @@ const Entry *manifest_entry(const Manifest *manifest, const char *name);  // nul
 const Tensor *manifest_input(const Entry *entry, const char *name);  // null if it has none
 const Tensor *manifest_tensor(const Manifest *manifest, const char *name);
 int64_t manifest_parameters(const Manifest *manifest);  // elements of all parameters
-
-#pragma GCC visibility pop
 
 #endif

@@ -9,12 +9,13 @@
 #include "runtime/output.h"
 #include "runtime/reader.h"
 #include "runtime/run.h"
+#include "runtime/stream.h"
 
 static Dataset read_rows(Run *run, const Entry *entry) {
     const char *path = run->options.file;
     Dataset d = dataset_of_inputs(&run->mem, run->manifest, entry);
     run_load_words(run);
-    data_name_classes(&run->data, &run->manifest->data, &d);
+    data_name_classes(&run->data, &d);
     if (d.n == 0) fail("this program's model has no input to read from %s", path);
     reader_of_file(path)->rows(&d, &run->mem, path);
     return d;
@@ -37,7 +38,7 @@ static const Field *field_of_classes(const Manifest *m, const Tensor *t) {
 
 // By its name where it has one.
 static void print_class(Buffer *b, const Run *run, const Field *f, int64_t class) {
-    const Words *w = &run->data.words[f - run->manifest->data.field];
+    const Words *w = &run->data.words[f->words_of];
     buffer_add(b, ",", 1);
     if (nn_words_print && class < w->n) nn_words_print(b, w, class);
     else buffer_format(b, "%" PRId64, class);
@@ -121,7 +122,9 @@ static void print_all(Run *run, const Entry *entry, const Split *split, const Re
     Buffer b = {0};
     if (array) print_npy_header(&b, array->tensor, split->rows);
     else print_header(&b, run->manifest, entry);
-    int64_t batch = run->manifest->batch;
+    // A stream is one, from the first row to the last.
+    int64_t batch = stream_begin ? 1 : run->manifest->batch;
+    if (stream_begin) stream_begin(run);
     for (int64_t begin = 0; begin < split->rows; begin += batch) {
         int64_t n = split->rows - begin < batch ? split->rows - begin : batch;
         run_outputs(run, split, begin, n);

@@ -10,11 +10,13 @@
 #pragma weak nn_reader_npy
 #pragma weak nn_reader_npz
 #pragma weak nn_reader_safetensors
+#pragma weak nn_reader_text
+#pragma weak nn_reader_pairs
 
 // CSV last: it takes any file.
 static const Reader *const reader[] = {
     &nn_reader_folder, &nn_reader_idx,         &nn_reader_npy, &npy_file,
-    &nn_reader_npz,    &nn_reader_safetensors, &nn_reader_csv,
+    &nn_reader_npz,    &nn_reader_safetensors, &nn_reader_text, &nn_reader_pairs, &nn_reader_csv,
 };
 enum { N_READER = sizeof reader / sizeof *reader };
 

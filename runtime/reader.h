@@ -5,8 +5,6 @@
 
 #include "runtime/data.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Reader {
     const char *name;      // as `from` has it: "csv"
     const char *expected;  // "a CSV file"
@@ -18,9 +16,12 @@ typedef struct Reader {
     // Does the file that begins so hold rows for `predict` in this format?
     bool (*knows)(const char *path, const unsigned char start[8]);
     void (*rows)(Dataset *d, Mem *mem, const char *path);
+    // Makes the splits where they are no rows at random; null elsewhere.
+    void (*split)(Data *d, Mem *mem, const DataBlock *block, const char *path);
 } Reader;
 
-extern const Reader nn_reader_csv, nn_reader_folder, nn_reader_idx, nn_reader_npy, nn_reader_npz, nn_reader_safetensors;
+extern const Reader nn_reader_csv, nn_reader_folder, nn_reader_idx, nn_reader_npy, nn_reader_npz, nn_reader_safetensors,
+    nn_reader_text, nn_reader_pairs;
 extern const Reader npy_file;  // for predict alone
 
 const Reader *reader_named(const char *name);  // null: not in this program
@@ -33,7 +34,5 @@ void csv_read(Dataset *d, const char *path);
 
 // Fails where the rows have more than one column: the file is one array.
 void reader_single(const Dataset *d, const char *path);
-
-#pragma GCC visibility pop
 
 #endif

@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden)
-
 typedef enum Elem { ELEM_bool, ELEM_u8, ELEM_i32, ELEM_f32, ELEM_f64, N_ELEM } Elem;
 
 typedef enum TensorKind {
@@ -70,7 +68,5 @@ typedef struct Stored {  // the type of a number in a file
 } Stored;
 
 double stored_value(Stored type, const void *at);
-
-#pragma GCC visibility pop
 
 #endif

@@ -19,6 +19,8 @@
 #include "runtime/progress.h"
 #include "runtime/rng.h"
 #include "runtime/run.h"
+#include "runtime/stream.h"
+#include "runtime/text.h"
 
 typedef enum Ending { ENDING_none, ENDING_time, ENDING_signal } Ending;
 
@@ -170,6 +172,7 @@ static void train_batch(Trainer *t) {
     int64_t begin = s->batch * t->batch, rows = least(t->batch, t->split.rows - begin);
     m->clock.step = s->step;
     if (s->batch == 0 && t->epoch_begin) machine_run(m, t->epoch_begin, 0);
+    if (s->batch == 0 && stream_begin) stream_begin(t->run);
     m->clock.step = s->step + 1;
     double loss = t->update_step ? run_parts(t, begin, rows) : run_part(t, begin, rows);
     s->step++;
@@ -179,10 +182,17 @@ static void train_batch(Trainer *t) {
     progress_step(&t->progress, rows, loss);
 }
 
+static void order_rows(Trainer *t) {
+    Run *run = t->run;
+    uint64_t seed = run->machine.context.seed, epoch = (uint64_t)t->session->epoch;
+    if (text_order) text_order(&run->data, t->order, t->split.rows, seed, epoch);
+    else rng_permutation(t->order, t->split.rows, seed, epoch);
+}
+
 static Ending train_epoch(Trainer *t) {
     Session *s = t->session;
     int64_t batches = batches_of(t, s->epoch), every = t->run->options.ckpt_every;
-    rng_permutation(t->order, t->split.rows, t->run->machine.context.seed, (uint64_t)s->epoch);
+    order_rows(t);
     set_clock(t);
     while (s->batch < batches) {
         Ending ending = asked_to_end(t);
@@ -325,7 +335,7 @@ static void begin_session(Trainer *t) {
 static int dry_run(Trainer *t) {
     const Run *run = t->run;
     const Data *d = &run->data;
-    rng_permutation(t->order, t->split.rows, run->machine.context.seed, 0);
+    order_rows(t);
     set_clock(t);
     t->progress = progress_start(true, 0, 1);
     train_batch(t);

@@ -27,7 +27,7 @@ static void check_rows(const Run *run, const RowExtent *x, int64_t rows) {
 
 static void copy_rows(char *to, const Column *c, const Split *split) {
     for (int64_t i = 0; i < split->rows; i++) {
-        memcpy(to, c->data + split->row[i] * c->row_bytes, (size_t)c->row_bytes);
+        memcpy(to, column_row(c, split->row[i]), (size_t)c->row_bytes);
         to += c->row_bytes;
     }
 }
@@ -50,7 +50,7 @@ static void fill(Run *run, const Tensor *t, const RowExtent *x) {
 static bool is_needed(const Run *run) {
     for (int i = 0; i < run->manifest->n_entry; i++) {
         const Entry *e = &run->manifest->entry[i];
-        bool is_run = strcmp(e->name, command_name[run->options.command]) == 0;
+        bool is_run = strcmp(e->name, command_info[run->options.command].name) == 0;
         for (int k = 0; k < e->n_input && is_run; k++)
             if (e->input[k]->kind == TENSOR_split) return true;
     }

@@ -113,6 +113,11 @@ static int result_tensor(Manifest *m, const Result *r) {
     return add_tensor(m, is_leaf ? r->v->leaf.name : r->name, result_kind(r->v, m), r->v);
 }
 
+// A state that a stream carries from batch to batch is nothing that is learned.
+static bool is_of_stream(const Value *v) {
+    return v->op == VAL_state && v->type.rank && v->type.dim[0].by;
+}
+
 static void find_states_of_model(Manifest *m) {
     static const char *const forward[] = {"eval_step", "predict"};
     m->kept_by_model = map_new(m->arena);
@@ -122,7 +127,7 @@ static void find_states_of_model(Manifest *m) {
             if (!f || strcmp(f->name, forward[k])) continue;
             Values order = function_order(f, m->arena);
             for (int v = 0; v < order.n; v++)
-                if (order.at[v]->op == VAL_state) map_set(m->kept_by_model, order.at[v], m);
+                if (order.at[v]->op == VAL_state && !is_of_stream(order.at[v])) map_set(m->kept_by_model, order.at[v], m);
         }
 }
 
@@ -238,15 +243,6 @@ static void print_entries(Manifest *m) {
     text_add(m->out, "\n  }");
 }
 
-bool is_input(const Program *p, const char *name) {
-    for (int i = 0; i < p->fns.n; i++) {
-        const Function *f = p->fns.at[i]->fn;
-        for (int k = 0; f && k < f->inputs.n; k++)
-            if (f->inputs.at[k]->leaf.name == name && map_has(p->buffer_of, f->inputs.at[k])) return true;
-    }
-    return false;
-}
-
 static int input_tensor(const Manifest *m, const char *input) {
     for (int i = 0; i < m->tensors.n; i++)
         if (m->tensors.at[i].v->op == VAL_input && m->tensors.at[i].name == input) return i;
@@ -303,6 +299,48 @@ static void print_hypers(Manifest *m) {
 
 // ---- data, training, summary
 
+// The vocabulary of a text, or of a side of pairs, is that of its first field.
+static const char *vocabulary_field(const Manifest *m, const FieldSpec *f) {
+    for (int i = 0; i < m->spec->fields.n; i++) {
+        const FieldSpec *x = &m->spec->fields.at[i];
+        if (x->unit && x->side == f->side && field_tensor(m, x) >= 0) return x->name;
+    }
+    return f->name;
+}
+
+static void print_text_field(Manifest *m, const FieldSpec *f) {
+    Text *out = m->out;
+    const TextSpec *t = &m->spec->text;
+    text_add(out, ", ");
+    text_field(out, "text", f->unit);
+    if (f->shift) text_printf(out, ", \"shift\": %lld", (long long)f->shift);
+    if (t->least) text_printf(out, ", \"min\": %lld", (long long)t->least);
+    if (t->is_lowercase) text_add(out, ", \"lowercase\": true");
+    if (!strcmp(f->unit, "bytes")) return;
+    text_add(out, ", ");
+    text_field(out, "words", vocabulary_field(m, f));
+}
+
+// How windows lie on a text: one after the other where nothing is said.
+static void print_windows(Manifest *m) {
+    Text *out = m->out;
+    const TextSpec *t = &m->spec->text;
+    int64_t every = t->stream ? t->stream : t->every;
+    for (int i = 0; i < m->spec->fields.n && !t->every && !t->stream; i++) {
+        const FieldSpec *f = &m->spec->fields.at[i];
+        int64_t places = f->type.rank > 1 ? f->type.dim[1].n : 1;
+        if (f->unit && places > every) every = places;
+    }
+    if (!strcmp(m->spec->format, "text")) text_printf(out, ", \"every\": %lld", (long long)every);
+    if (t->is_random) text_add(out, ", \"random\": true");
+    if (t->stream) text_printf(out, ", \"stream\": %lld", (long long)m->spec->batch);
+    for (int i = 0; i < t->others.n; i++) {
+        text_add(out, i ? ", " : ", \"or\": [");
+        quote(out, t->others.at[i]);
+    }
+    if (t->others.n) text_add(out, "]");
+}
+
 static void print_field(Manifest *m, const FieldSpec *f, int tensor) {
     Text *out = m->out;
     text_field(out, "name", f->name);
@@ -310,6 +348,8 @@ static void print_field(Manifest *m, const FieldSpec *f, int tensor) {
     if (f->part) {
         text_add(out, ", ");
         text_field(out, "part", f->part);
+    } else if (f->unit) {
+        print_text_field(m, f);
     } else {
         text_add(out, ", \"columns\": [");
         for (int i = 0; i < f->n_column; i++) {
@@ -324,6 +364,10 @@ static void print_field(Manifest *m, const FieldSpec *f, int tensor) {
         text_add(out, "]");
     }
     if (f->classes) text_printf(out, ", \"class\": %lld", (long long)f->classes);
+    if (f->side) {
+        text_add(out, ", ");
+        text_field(out, "side", f->side);
+    }
     if (f->is_words) text_add(out, ", \"words\": true");
     text_add(out, "}");
 }
@@ -346,11 +390,13 @@ static void print_split(Manifest *m) {
     text_add(out, "}\n");
 }
 
-// Does nothing but `init` change what is kept?
+// Does nothing but `init` change what is learned?
 static bool is_fixed(const Program *p) {
     for (int i = 0; i < p->fns.n; i++) {
         const Function *f = p->fns.at[i]->fn;
-        if (f && f->updates.n && strcmp(f->name, "init") && strcmp(f->name, "start")) return false;
+        if (!f || !strcmp(f->name, "init") || !strcmp(f->name, "start")) continue;
+        for (int k = 0; k < f->updates.n; k++)
+            if (!is_of_stream(f->updates.at[k].target)) return false;
     }
     return true;
 }
@@ -386,6 +432,7 @@ static void print_data(Manifest *m) {
     text_add(out, ", ");
     text_field(out, "path", spec->path);
     if (spec->rows) text_printf(out, ", \"rows\": %lld", (long long)spec->rows);
+    print_windows(m);
     text_printf(out, ", \"seed\": %lld,\n    \"fields\": [", (long long)spec->split_seed);
     bool is_first = true;
     for (int i = 0; i < spec->fields.n; i++) {

@@ -5,8 +5,8 @@
 
 #include "sema/elab.h"
 
-static const char *const formats[] = {"csv", "idx",         "folder",    "npy",
-                                      "npz", "safetensors", "generated"};
+static const char *const formats[] = {"csv",         "idx",  "folder", "npy",      "npz",
+                                      "safetensors", "text", "pairs",  "generated"};
 enum { N_FORMAT = sizeof formats / sizeof *formats };
 
 static bool is_format(Name id) {
@@ -73,6 +73,10 @@ static void read_from(Sema *s, const Node *entry) {
         read_generated(s, call);
         return;
     }
+    if (is_word(callee->name, "text") || is_word(callee->name, "pairs")) {
+        read_texts(s, call);
+        return;
+    }
     const Node *path = string_arg(s, call);
     if (!path) return;
     s->spec->format = callee->name;
@@ -123,17 +127,12 @@ static void read_rows(Sema *s, const Node *entry) {
     }
 }
 
-static const char *const known_entries[] = {"from", "split", "rows", "seed", "where"};
+static const char *const known_entries[] = {"from",  "split",   "rows",   "seed",
+                                            "where", "windows", "stream", "vocabulary"};
 enum { N_KNOWN = sizeof known_entries / sizeof *known_entries };
 
 static void read_entry(Sema *s, const Node *entry) {
-    static const char *const pending[] = {"stream", "vocabulary"};
-    for (int i = 0; i < 2; i++)
-        if (is_word(entry->name, pending[i])) {
-            not_compiled(s, entry->span,
-                         arena_printf(s->arena, "`%s` in a data block is", pending[i]));
-            return;
-        }
+    if (read_text_entry(s, entry)) return;
     if (is_word(entry->name, "from")) {
         read_from(s, entry);
     } else if (is_word(entry->name, "split")) {
@@ -176,6 +175,7 @@ void read_data(Sema *s) {
         }
     }
     check_single(s, s->data, known_entries, N_KNOWN);
+    check_text(s);
     if (!s->spec->format && !diag_errors(s->c->diags))
         fail(s, s->data->name_span,
              "the data block says nothing of where rows come from: `from csv(\"PATH\")`");
@@ -201,7 +201,7 @@ Type batched(Sema *s, const Type *row, Elem elem, int64_t below) {
 }
 
 // The first input of a field has the field's name.
-static Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below) {
+Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below) {
     const Node *field = s->being.node;
     const char *id = ++s->being.n_input == 1
                          ? field->name
@@ -373,7 +373,8 @@ enum { N_READS = sizeof reads / sizeof *reads };
 const char *field_word(int i) {
     static const char *const part[] = {"images", "labels", "index"};
     enum { N_PART = sizeof part / sizeof *part };
-    return i < N_READS ? reads[i].word : i < N_READS + N_PART ? part[i - N_READS] : NULL;
+    if (i < N_READS) return reads[i].word;
+    return i < N_READS + N_PART ? part[i - N_READS] : text_word(i - N_READS - N_PART);
 }
 
 Exp *field_part(Sema *s, Name id) {
@@ -382,6 +383,8 @@ Exp *field_part(Sema *s, Name id) {
             return !is_field(s, id) ? exp_error
                                     : fail(s, s->being.node->kid[1]->span,
                                            "`%s` takes names of the file: `%s`", id, reads[i].usage);
+    Exp *text = text_part(s, id);
+    if (text) return text;
     bool is_images = is_word(id, "images"), is_labels = is_word(id, "labels");
     if (s->being.node && !s->frame->def && is_word(id, "index")) return exp_stored(s, run_sample(s));
     if (!s->being.node || (!is_images && !is_labels)) return NULL;
@@ -403,7 +406,7 @@ Exp *field_call(Sema *s, const Node *call) {
     for (int i = 0; i < N_READS; i++)
         if (is_word(callee->name, reads[i].word))
             return s->spec->format && is_field(s, callee->name) ? reads[i].read(s, call) : exp_error;
-    return NULL;
+    return text_call(s, call);
 }
 
 // ---- a field in an entry point: its expression over the inputs

@@ -239,6 +239,7 @@ typedef struct FieldBeing {
 typedef struct Entry {
     Function *fn;
     bool training, moves_states;
+    bool moves_streams;  // the states of a stream, at least
     bool is_part;        // of a step over several batches
     bool is_of_sums;     // their update
     Map *version;        // leaf of a state -> Value *
@@ -545,6 +546,17 @@ const Node *entry_file(const Node *entry);  // behind `from`
 void run_augmentations(Sema *s);  // of the fields in the entry's frame
 void need_part(Sema *s, const char *symbol);  // of the runtime, linked where it is named
 void check_reachable(Sema *s, Value *loss);
+
+// ---- text.c: data that are text, streams
+
+void read_texts(Sema *s, const Node *call);  // `text("a", "b")`, `pairs("a")`
+bool read_text_entry(Sema *s, const Node *entry);  // false where it is none of text's
+void check_text(Sema *s);                          // once all entries are read
+const char *text_word(int i);       // `characters`, `words` ...; NULL after the last
+Exp *text_part(Sema *s, Name id);   // a field's text by its unit; NULL elsewhere
+Exp *text_call(Sema *s, const Node *call);
+Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below);
+bool is_stream_state(const Sema *s, const Type *t);  // carried from batch to batch
 
 // ---- where.c: which rows are kept
 

@@ -271,7 +271,10 @@ void define_state(Sema *s, const Node *n) {
             fail(s, n->kid[1]->span, "a state can't have the rows of a split: their number is not "
                  "known when compiled");
             declare(s, id, exp_error, NULL);
-        } else if (!is_constant_type(&t)) {
+        } else if (is_stream_state(s, &t) && t.dim[0].by != s->batch) {
+            fail(s, n->kid[1]->span, "what a stream carries on has the batch as its first axis");
+            declare(s, id, exp_error, NULL);
+        } else if (!is_constant_type(&t) && !is_stream_state(s, &t)) {
             // Of the batch: reset at every batch, so that it is no more than a local.
             Exp *e = fit_type(s, expr_plain(s, n->kid[2]), &t, from, n->kid[2]->span, id->name);
             declare(s, id, e, NULL);
@@ -283,6 +286,26 @@ void define_state(Sema *s, const Node *n) {
 }
 
 // ---- init
+
+// Leaves of other functions that `start` reads become its own.
+static Value *in_start(void *context, Module *m, Value *v) {
+    Function *start = context;
+    (void)m;
+    if (v->op != VAL_input || v->leaf.fn == start) return v;
+    return build_input(start, v->leaf.name, v->type, v->span);
+}
+
+// What a stream's states are where an epoch begins.
+static void build_stream_begin(Sema *s) {
+    Function *begin = NULL;
+    for (int i = 0; i < s->init->updates.n; i++) {
+        const Update *u = &s->init->updates.at[i];
+        if (!is_stream_state(s, &u->target->type)) continue;
+        if (!begin) begin = function_new(s->m, "stream_begin");
+        function_update(begin, u->target, u->v, u->span);
+    }
+    if (begin) function_rewrite(begin, in_start, begin);
+}
 
 // In `init`, hypers and whole splits are inputs of init, and others' first values stand for parameters.
 static Value *in_init(void *context, Module *m, Value *v) {
@@ -298,14 +321,6 @@ static Value *in_init(void *context, Module *m, Value *v) {
 // What a first value is made of may stand for something itself.
 static bool stands_for_another(Sema *s, Value *v) {
     return v->op <= VAL_state && in_init(s, s->m, v) != v;
-}
-
-// Leaves of other functions that `start` reads become its own.
-static Value *in_start(void *context, Module *m, Value *v) {
-    Function *start = context;
-    (void)m;
-    if (v->op != VAL_input || v->leaf.fn == start) return v;
-    return build_input(start, v->leaf.name, v->type, v->span);
 }
 
 static bool reads_params(Sema *s, const Update *u) {
@@ -332,6 +347,7 @@ static void build_start(Sema *s) {
 void finish_init(Sema *s) {
     bool again = true;
     if (!diag_errors(s->c->diags)) build_start(s);
+    if (!diag_errors(s->c->diags)) build_stream_begin(s);
     for (int round = 0; again && round < 100; round++) {
         function_rewrite(s->init, in_init, s);
         Values order = function_order(s->init, s->arena);

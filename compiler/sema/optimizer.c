@@ -125,12 +125,15 @@ static bool is_frozen(Sema *s, const char *leaf) {
     return false;
 }
 
-// States of frozen layers stay as they are.
+// States of frozen layers stay as they are, but for what a stream carries.
 static void freeze_states(Sema *s) {
     Entry *e = s->entry;
     int n = 0;
-    for (int i = 0; i < e->states.n; i++)
-        if (!is_frozen(s, e->states.at[i]->leaf->leaf.name)) e->states.at[n++] = e->states.at[i];
+    for (int i = 0; i < e->states.n; i++) {
+        Kept *k = e->states.at[i];
+        bool moves = is_stream_state(s, &k->leaf->type) || !is_frozen(s, k->leaf->leaf.name);
+        if (moves) e->states.at[n++] = k;
+    }
     e->states.n = n;
 }
 

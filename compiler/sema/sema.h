@@ -9,6 +9,7 @@
 //               step takes several batches, of sums of gradients instead
 //   update_step in that case: what the sums make of the params
 //   epoch_begin updates of what schedules with states leave for the steps of an epoch
+//   stream_begin first values of the states that a stream carries from batch to batch
 //   start       updates of states that begin as params, from those that are there
 //   eval_step   the same loss and metrics with `training` false, of what predict gave (inputs
 //               model.NAME; where a `grad` stands in them, of the model); no updates
@@ -33,7 +34,10 @@ typedef struct FieldSpec {  // a field of the data block, as its file holds it
     const char **until;     // csv: the last of a range by place that begins here, else NULL
     int n_column;
     bool is_words;          // classes are words of the file, kept in checkpoints
-    const char *part;       // "images", "labels" or the name of an array
+    const char *part;       // "images", "labels", "length" or the name of an array
+    const char *unit;       // text: "characters", "words" or "bytes"
+    const char *side;       // of pairs: "source" or "target"
+    int64_t shift;          // places behind the row's that the field begins
     int64_t classes;        // of class(k), else 0
     Span span;
 } FieldSpec;
@@ -76,6 +80,15 @@ typedef struct LayerSpec {  // a row of --emit=summary
     Span span;
 } LayerSpec;
 
+// Of data that are text.
+typedef struct TextSpec {
+    VEC(const char *) others;  // paths to look for where the first is not there
+    int64_t every;             // units from one window's place to the next's; 0: the longest field
+    int64_t stream;            // places of a stream's rows; 0 for none
+    int64_t most, least;       // of the vocabulary: classes; times that a unit must stand there
+    bool is_random, is_lowercase;
+} TextSpec;
+
 typedef struct ModelSpec {
     Name model, data;         // data: NULL where there is no train block
     const char *format;       // "csv", "npz", ... as `from` has it
@@ -84,6 +97,7 @@ typedef struct ModelSpec {
     int64_t most_rows;        // of the data; 0 where no bound is given
     VEC(const char *) parts;  // symbols of the runtime that few programs need
     VEC(const char *) libraries;  // that those need: "jpeg"
+    TextSpec text;
     int64_t split_seed;
     int64_t batch, epochs, steps;
     int64_t accumulate;       // batches to a step

@@ -140,9 +140,10 @@ static void begin_entry(Sema *s, const char *name, bool training, bool moves_sta
 
 static void end_entry(Sema *s) {
     Entry *e = s->entry;
-    for (int i = 0; i < e->states.n && e->moves_states; i++) {
+    for (int i = 0; i < e->states.n; i++) {
         Kept *k = e->states.at[i];
-        function_update(e->fn, k->leaf, map_get(e->version, k->leaf), k->span);
+        bool is_stream = e->moves_streams && is_stream_state(s, &k->leaf->type);
+        if (e->moves_states || is_stream) function_update(e->fn, k->leaf, map_get(e->version, k->leaf), k->span);
     }
     frame_pop(s);
 }
@@ -294,6 +295,7 @@ static bool has_grad(Sema *s, const Function *f) {
 static void build_eval_step(Sema *s) {
     for (int is_apart = 1; is_apart >= 0; is_apart--) {
         begin_entry(s, "eval_step", false, false);
+        s->entry->moves_streams = !is_apart;  // else `predict` moves them
         run_model(s);
         if (is_apart) give_output(s);
         set_param_lists(s);
@@ -335,6 +337,7 @@ static void add_result(Sema *s, Name id, Exp *e) {
 
 static void build_predict(Sema *s) {
     begin_entry(s, "predict", false, false);
+    s->entry->moves_streams = true;
     Exp *e = run_model(s);
     int n = e->kind == EXP_tuple ? e->list.n : 1;
     for (int i = 0; i < n; i++)

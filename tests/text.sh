@@ -1,0 +1,168 @@
+# Text in compiled programs: vocabularies, windows and their order, streams and the states that
+# they carry, resuming, other texts by the same vocabulary, and bad input.
+. "$(dirname "$0")/lib.sh"
+cd "$work" || exit 1
+python=${PYTHON:-/usr/bin/python3}
+script=$root/tests/data/text.py
+
+cat > some.txt <<'END'
+The quick brown fox isn't lazy; the dog is. "Où est le chat?" - été, ça va, isn't it?
+the the the and and or so what The dog's fox's fox. 漢字 and then the end of it, the end.
+END
+cut -c 1-40 some.txt > short.txt
+
+seen() {  # NAME UNIT ENTRY ARGS...: by the entry in the data block, against the script
+    name=$1 unit=$2 entry=$3
+    shift 3
+    case $unit in bytes) classes=256 ;; words) classes=20 ;; *) classes=60 ;; esac
+    sed "s/UNIT/$unit/; s/^    split/    $entry\n    split/" "$root/tests/data/text.nn" > "$name.nn"
+    "$nnc" "$name.nn" -o "$name" -D classes=$classes > out 2> err || fail "text/$name-compiles" "$(first err)"
+    ./"$name" train --quiet --ckpt "$name.ckpt" > out 2> err || fail "text/$name-trains" "$(first err)"
+    "$python" "$script" some.txt "$name.ckpt/last.safetensors" unit=$unit classes=$classes "$@" > out 2>&1
+    check "text/$name" "$(first out)" [ ! -s out ]
+    ./"$name" eval --split valid --ckpt "$name.ckpt" > out 2> err
+    want=$("$python" "$script" --valid some.txt "$name.ckpt/last.safetensors" unit=$unit classes=$classes "$@" 2> err)
+    check "text/$name-valid" "$(first out) $(first err), not $want" \
+        near "$(sed -n 's/.*output_mean \([-+0-9.e]*\).*/\1/p' out)" "$want" 1e-3
+    ./"$name" predict short.txt --ckpt "$name.ckpt" 2> err | tail -n +2 > out
+    "$python" "$script" --rows short.txt "$name.ckpt/last.safetensors" unit=$unit classes=$classes "$@" > want 2> err
+    check "text/$name-predicts" "$(first out) $(first err)" cmp -s out want
+    check "text/$name-predicts-all" "no rows" [ -s want ]
+    # Stopped in an epoch's middle, it goes on to the same bits.
+    ./"$name" train --quiet --ckpt "$name.cut" --ckpt-every 1 --keep 90 > out 2> err
+    cp "$name.cut/step-4.safetensors" middle.safetensors
+    rm -r "$name.cut"
+    ./"$name" train --quiet --ckpt "$name.cut" --resume=middle.safetensors > out 2> err
+    check "text/$name-resumes" "other bits" cmp -s "$name.cut/last.safetensors" "$name.ckpt/last.safetensors"
+}
+
+seen characters characters ''
+seen bytes      bytes      ''
+seen words      words      ''
+seen cut        words      'vocabulary min 2, lowercase' min=2 lowercase=1
+seen rare       characters 'vocabulary min 3' min=3
+seen every      characters 'windows every 3' every=3
+seen random     characters 'windows random' random=1
+seen both       words      'windows every 2, random' every=2 random=1
+seen stream     characters 'stream 5' stream=1
+seen word-stream words     'stream 5' stream=1
+
+# ---- states that a stream carries: a running sum over each row's part, reset where an epoch, a
+# validation or a prediction begins
+
+cat > carried.nn <<'END'
+data some {
+    from text("some.txt")
+    a: class(256)[5] = bytes
+    stream 5
+    split train 60%, valid 20%, test 20%
+}
+model carried(a: class(256)[batch, 5]) -> [batch] {
+    state total: [batch] = 7
+    total[n] = total[n] + (sum[t] a[n, t])
+    state trained = 0
+    if training { trained = trained + (sum[n] total[n]) }
+    return total
+}
+metric output_mean(y: [...]) = mean[...] y[...]
+train carried on some {
+    metric output_mean(output)
+    batch  3
+    epochs 2
+}
+END
+compile carried.nn carried
+cat > carried.py <<'END'
+import json, struct, sys
+data = list(open('some.txt', 'rb').read())
+n = len(data)
+ends = [0, int(.6 * n + .5), int((.6 + .2) * n + .5), int((.6 + .2 + .2) * n + .5)]
+def totals(begin, end, parts=3):
+    length = ((end - begin - 5) // 5 + 1) // parts
+    out = []
+    for k in range(length):
+        for r in range(parts):
+            first = begin + r * length * 5
+            out.append(7 + sum(data[first:first + 5 * (k + 1)]))
+    return out
+for i in range(3):
+    t = totals(ends[i], ends[i + 1])
+    print(['train', 'valid', 'test'][i], sum(t) / len(t))
+print('all', *totals(0, n, 1))
+print('trained', 2 * sum(totals(0, ends[1])))
+raw = open('carried.ckpt/last.safetensors', 'rb').read()
+m = struct.unpack('<Q', raw[:8])[0]
+at = json.loads(raw[8:8 + m])['trained']['data_offsets'][0]
+print('kept', struct.unpack('<f', raw[8 + m + at:12 + m + at])[0])
+END
+./carried train --quiet --ckpt carried.ckpt > out 2> err || fail text/carried-trains "$(first err)"
+"$python" carried.py > want 2> err || fail text/carried-script "$(tail -n 1 err)"
+want() { sed -n "s/^$1 //p" want; }
+for split in train valid test; do
+    ./carried eval --split $split --ckpt carried.ckpt > out 2> err
+    check text/carried-$split "$(first out) $(first err), not $(want $split)" \
+        near "$(sed -n 's/.*output_mean \([-+0-9.e]*\).*/\1/p' out)" "$(want $split)" 1e-3
+done
+check text/carried-trained "$(want kept), not $(want trained)" near "$(want kept)" "$(want trained)" 1e-6
+./carried predict some.txt --ckpt carried.ckpt 2> err | tail -n +2 | tr '\n' ' ' > out
+check text/carried-predicts "$(first out) $(first err)" [ "$(cat out)" = "$(want all) " ]
+./carried train --quiet --ckpt cut.ckpt --ckpt-every 1 --keep 90 > out 2> err
+cp cut.ckpt/step-2.safetensors middle.safetensors
+./carried train --quiet --ckpt cut.ckpt --resume=middle.safetensors > out 2> err
+check text/carried-resumes "other bits" cmp -s cut.ckpt/last.safetensors carried.ckpt/last.safetensors
+for threads in 1 3; do
+    ./carried train --quiet --ckpt cut.ckpt --threads $threads > out 2> err
+    check text/carried-threads-$threads "other bits" cmp -s cut.ckpt/last.safetensors carried.ckpt/last.safetensors
+done
+
+# ---- where texts are found
+
+mkdir -p folder/b.d
+cut -c 1-90 some.txt > folder/b.txt
+printf 'and more of it' | gzip > folder/a.txt.gz
+echo 'not text' > folder/c.dat
+cat folder/b.txt > /dev/null
+{ printf 'and more of it'; cat folder/b.txt; } > joined.txt
+./characters train --quiet --data folder --ckpt folder.ckpt > out 2> err || fail text/folder "$(first err)"
+./characters train --quiet --data joined.txt --ckpt joined.ckpt > out 2> err
+check text/folder-is-its-files "other bits" cmp -s folder.ckpt/last.safetensors joined.ckpt/last.safetensors
+mkdir -p under && cp some.txt under/
+./characters train --quiet --data under --ckpt under.ckpt > out 2> err
+check text/in-a-folder "$(first err)" cmp -s under.ckpt/last.safetensors characters.ckpt/last.safetensors
+
+# ---- bad input
+
+refuses() {  # NAME TEXT COMMAND...
+    name=$1 pattern=$2
+    shift 2
+    code 1 "$name-exit" "$@"
+    check "text/$name" "says: $(first err)" grep -q -e "$pattern" err
+    check "text/$name-one-line" "$(wc -l < err) lines" [ "$(wc -l < err)" = 1 ]
+}
+train="./characters train --quiet --ckpt bad.ckpt --data"
+: > empty.txt
+refuses empty 'empty.txt: the text is empty' $train empty.txt
+printf 'some words' > brief.txt
+refuses brief 'brief.txt: 3 units of text in the split valid, expected at least 6' $train brief.txt
+printf 'abc\377def' > latin.txt
+refuses utf8 'latin.txt: byte 3: no character of UTF-8' $train latin.txt
+printf 'abcdef\342\202' > cut.txt
+refuses utf8-cut 'cut.txt: byte 6: no character of UTF-8' $train cut.txt
+printf 'ab\355\240\200cd' > surrogate.txt
+refuses utf8-surrogate 'surrogate.txt: byte 2' $train surrogate.txt
+printf 'ab\300\200cd' > long.txt
+refuses utf8-long 'long.txt: byte 2' $train long.txt
+printf 'abc\000def' > zero.txt
+refuses zero 'zero.txt: byte 3: a zero byte' $train zero.txt
+awk 'BEGIN { for (i = 33; i < 127; i++) printf "%c ", i }' > many.txt
+refuses many 'many.txt: 95 different characters, expected at most 60: class(N)' $train many.txt
+refuses missing 'nowhere.txt: no such file or folder, expected a text' $train nowhere.txt
+printf 'the quick @ brown' > other.txt
+refuses unknown "other.txt: byte 10: '@' is not in the vocabulary" \
+    ./characters predict other.txt --ckpt characters.ckpt
+refuses unknown-eval "other.txt: byte 10: '@' is not in the vocabulary" \
+    ./characters eval --ckpt characters.ckpt --data other.txt
+awk 'BEGIN { while (i++ < 90) printf "the quick brown fox %s", i % 7 }' > digits.txt
+refuses resume-other 'written for the words' ./characters train --quiet --ckpt characters.ckpt --resume --epochs 9 --data digits.txt
+refuses folds '--folds draws rows at random' ./characters train --folds 2 --ckpt bad.ckpt
+check text/nothing-written "a checkpoint of what was refused" [ ! -e bad.ckpt/last.safetensors ]
