@@ -135,7 +135,10 @@ static void run_call(Check *k, const Call *call, const char *how, int parts, boo
     for (int i = 0; i < call->after.n; i++) {
         const Held *held = &call->after.at[i];
         if (is_output(call, held->leaf)) continue;
-        Tensor *is = loaded_get(loaded, held->leaf, call->extent, scratch);
+        int64_t whole[MAX_EXTENTS];
+        memcpy(whole, call->extent, sizeof whole);
+        if (held->t->rank) whole[0] = k->s->m->extents.at[0]->max;  // of a state by the batch
+        Tensor *is = loaded_get(loaded, held->leaf, whole, scratch);
         if (is) compare_bits(k, how, held->leaf->leaf.name, is, held->t);
     }
     arena_free(scratch);
@@ -238,6 +241,7 @@ static void check_epoch_end(Check *k) {
 static void check_entries(Check *k) {
     static const int64_t rows[] = {WHOLE, 3, 1, ODD, WHOLE};
     check_entry(k, "init", rows, 1, 1, 0);
+    check_entry(k, "stream_begin", rows, 1, 1, 0);
     if (!k->calls.n) return;
     check_entry(k, "train_step", rows + 1, 4, 3, 1);
     check_entry(k, "eval_step", rows, 2, 1, 4);

@@ -77,6 +77,23 @@ static Tensor *input_data(Subject *s, const Call *call, const Value *v, Random *
     return t;
 }
 
+// ---- states by the batch: memory holds them at the largest, a call sees as many rows as it has
+
+static const Tensor *first_rows(Subject *s, const Call *call, const Held *held) {
+    Tensor *t = tensor_new(s->a, &held->leaf->type, call->extent);
+    memcpy(t->at, held->t->at, sizeof *t->at * (size_t)tensor_count(t));
+    return t;
+}
+
+// What `t` leaves of them: the rows behind stay; unknown where there are none.
+static const Tensor *all_rows(Subject *s, const Tensor *before, const Tensor *t) {
+    if (!before || before->dim[0] == t->dim[0]) return t;
+    Tensor *all = arena_copy(s->a, before, sizeof *before);
+    all->at = arena_copy(s->a, before->at, sizeof *before->at * (size_t)tensor_count(before));
+    memcpy(all->at, t->at, sizeof *t->at * (size_t)tensor_count(t));
+    return all;
+}
+
 // ---- what the interpreter says
 
 // Leaves of the program that is not run yet hold nothing.
@@ -86,7 +103,7 @@ static const Tensor **evaluate(Subject *s, const Call *call, EvalMode mode) {
     for (int i = 0; i < call->inputs.n; i++)
         eval_bind(e, call->inputs.at[i].leaf, call->inputs.at[i].t);
     for (int i = 0; i < call->before.n; i++)
-        eval_bind(e, call->before.at[i].leaf, call->before.at[i].t);
+        eval_bind(e, call->before.at[i].leaf, first_rows(s, call, &call->before.at[i]));
     const Tensor **t = NEW_ARRAY(s->a, const Tensor *, call->e->outputs.n + 1);
     for (int i = 0; i < call->e->outputs.n; i++) {
         const Output *o = &call->e->outputs.at[i];
@@ -107,9 +124,9 @@ static int64_t split_rows(const Extent *e, int number) {
 }
 
 static void add_after(Subject *s, Call *call, Value *leaf) {
-    const Tensor *t = held_by(&call->before, leaf);
+    const Tensor *before = held_by(&call->before, leaf), *t = before;
     for (int i = 0; i < call->e->outputs.n; i++)
-        if (call->e->outputs.at[i].target == leaf) t = call->exact[i];
+        if (call->e->outputs.at[i].target == leaf) t = all_rows(s, before, call->exact[i]);
     if (t) vec_push(s->a, &call->after, ((Held){leaf, t}));
 }
 
