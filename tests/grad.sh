@@ -5,9 +5,12 @@ cd "$work" || exit 1
 
 program() {  # KIND BODY LOSS
     case $1 in
-    row)   field='x: [6] = columns(x0 .. x5)' input='x: [batch, 6]' ;;
-    image) field='x: [6, 6, 2] = columns(x0 .. x71)' input='x: [batch, 6, 6, 2]' ;;
-    word)  field='word: class(5) = column(word)' input='word: class(5)[batch]' ;;
+    row)    field='x: [6] = columns(x0 .. x5)' input='x: [batch, 6]' ;;
+    image)  field='x: [6, 6, 2] = columns(x0 .. x71)' input='x: [batch, 6, 6, 2]' ;;
+    series) field='x: [3, 2] = columns(x0 .. x5)' input='x: [batch, 3, 2]' ;;
+    padded) field='x: [3, 2] = columns(x0 .. x5); len: class(4) = column(len)'
+            input='x: [batch, 3, 2], len: class(4)[batch]' ;;
+    word)   field='word: class(5) = column(word)' input='word: class(5)[batch]' ;;
     esac
     cat <<END
 data rows {
@@ -70,8 +73,9 @@ check grad/kinks "$(tail -n 1 kinks.out)" grep -q passed kinks.out
 
 # No definition with a gradient is left out.
 cd "$root/compiler/std" || exit 1
-cat activations.nn dense.nn convolution.nn pooling.nn normalization.nn noise.nn embedding.nn shape.nn \
-    augmentation.nn linear_algebra.nn losses.nn penalties.nn |
+cat activations.nn dense.nn convolution.nn pooling.nn normalization.nn noise.nn embedding.nn \
+    attention.nn positions.nn transformer.nn shape.nn augmentation.nn linear_algebra.nn losses.nn \
+    penalties.nn |
     sed -n 's/^\(fn\|layer\|loss\) \([a-z_0-9]*\).*/\2/p' | while read -r name; do
     check "grad/has-$name" "no line in tests/grad/definitions" \
         grep -q "^$name[ .:]" "$root/tests/grad/definitions"

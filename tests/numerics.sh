@@ -48,6 +48,15 @@ if predict properties "$programs/extremes.csv"; then
     done
 fi
 
+if predict sequences "$programs/extremes.csv"; then
+    for name in padded_loss padded_gradients causal relative unseen equal_scores; do
+        got=$(column sequences.csv "$name" | cut -d ' ' -f 1)
+        check "numerics/$name" "apart by $got" near "$got" 0 2e-6
+    done
+    got=$(column sequences.csv loss | cut -d ' ' -f 1)  # of a network that has just been made
+    check numerics/padded "a loss of $got" awk -v x="$got" 'BEGIN { exit !(x > 0.5 && x < 10) }'
+fi
+
 if predict equal "$root/tests/train/reference/library.csv"; then
     got=$(column equal.csv spread | cut -d ' ' -f 1)
     check numerics/equal_stay_equal "apart by $got" [ "$got" = 0 ]

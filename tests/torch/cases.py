@@ -11,28 +11,30 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 families = {}
 
 
-def fill(name, shape):
-    """The formula of torch.c: from -2 to 2 in steps of 1/256."""
+def fill(name, shape, scale=1):
+    """The formula of torch.c: from -2 to 2 in steps of 1/256, times the scale."""
     seed = 2166136261
     for byte in name.encode():
         seed = (seed ^ byte) * 16777619 % 2**32
     n = int(numpy.prod(shape, dtype=int))
-    x = ((numpy.arange(n) * 389 + seed % 1021) % 1021 - 510) / 256
+    x = ((numpy.arange(n) * 389 + seed % 1021) % 1021 - 510) / 256 * scale
     return torch.tensor(x.reshape(shape), requires_grad=True)
 
 
 class Family:
-    def __init__(self, name):
-        self.name, self.layers, self.figures = name, [], {}
+    def __init__(self, name, scale=1):
+        self.name, self.scale, self.layers, self.figures = name, scale, [], {}
+        if scale != 1:
+            self.figures['scale'] = torch.tensor([float(scale)])
         families[name] = self
 
     def case(self, name, body, shapes, value):
         """body: statements, the last an expression; shapes: of all parameters, those of the
         layer itself without a dot; value: of these parameters, in order."""
         name = 'case_' + name
-        param = {local: fill(f'{name}#1.{local}', shape) for local, shape in shapes.items()}
+        param = {local: fill(f'{name}#1.{local}', shape, self.scale) for local, shape in shapes.items()}
         y = value(*param.values())
-        g = fill(f'{name}#1.check#1.g', tuple(y.shape))
+        g = fill(f'{name}#1.check#1.g', tuple(y.shape), self.scale)
         (y * g).sum().backward()
         for local, p in param.items():
             grad = torch.zeros_like(p) if p.grad is None else p.grad

@@ -273,6 +273,8 @@ for end, x in [('', (5, 7)), ('_deep', (2, 3, 33)), ('_one', (1, 5))]:
     f.case('layer_norm' + end, 'x |> layer_norm',
            {'x': x, 'layer_norm#1.gamma': (c,), 'layer_norm#1.beta': (c,)},
            lambda x, g, b: F.layer_norm(x, g.shape, g, b))
+f.case('layer_norm_bare', 'x |> layer_norm(bias = false)', {'x': (3, 17), 'layer_norm#1.gamma': (17,)},
+       lambda x, g: F.layer_norm(x, g.shape, g))
 for end, x in [('', (2, 3, 5, 17)), ('_row', (1, 4, 3))]:
     c = x[-1]
     f.case('instance_norm' + end, 'x |> instance_norm',
@@ -285,6 +287,291 @@ for end, x, groups in [('', (2, 3, 5, 6), 3), ('_all', (1, 2, 3, 5), 1), ('_flat
            lambda x, g, b: hwc(F.group_norm(chw(x), groups, g, b)))
 f.case('weight_norm', 'v |> weight_norm', {'v': (3, 5, 17), 'weight_norm#1.g': (17,)},
        norm_weights)
+
+# ---- attention
+
+f = Family('attention')
+
+
+def seen(rows, time, s, causal=False, lengths=None, mask=None):
+    """What each place sees: [rows, 1 or heads, time, s]."""
+    see = torch.ones(rows, 1, time, s, dtype=torch.bool)
+    if causal:
+        see = see.tril()
+    if lengths is not None:
+        see = see & (torch.arange(s) < lengths[:, None])[:, None, None]
+    return see if mask is None else see & (mask > 0)
+
+
+def attend(q, k, v, see):
+    """By the formula; a place that sees nothing gets zeros, where PyTorch's module gives NaN."""
+    z = torch.einsum('nthi,njhi->nhtj', q, k) / q.shape[-1]**0.5
+    p = torch.where(see, torch.exp(z), torch.zeros(()))
+    total = p.sum(-1, keepdim=True)
+    return torch.einsum('nhtj,njhi->nthi', p / torch.where(total > 0, total, torch.ones(())), v)
+
+
+def module_attention(x, memory, see, heads, wq, wk, wv, bq, bk, bv, wo, bo):
+    """nn.MultiheadAttention's function. The weights are [in, out]; see: [rows, 1, time, s]."""
+    rows, time, c = x.shape
+    mask = ~see.expand(rows, heads, time, -1).reshape(rows * heads, time, -1)
+    y, _ = F.multi_head_attention_forward(
+        x.transpose(0, 1), memory.transpose(0, 1), memory.transpose(0, 1), c, heads, None,
+        torch.cat([bq, bk, bv]), None, None, False, 0.0, wo.T, bo, attn_mask=mask,
+        need_weights=False, use_separate_proj_weight=True, q_proj_weight=wq.T, k_proj_weight=wk.T,
+        v_proj_weight=wv.T)
+    return y.transpose(0, 1)
+
+
+def self_attention(x, wqkv, wo, bqkv, bo, see):
+    c, _, heads, _ = wqkv.shape
+    return module_attention(x, x, see, heads, *wqkv.reshape(c, 3, c).unbind(1), *bqkv.chunk(3),
+                            wo.reshape(c, c), bo)
+
+
+def of_attention(at, c, heads, d, m=None):
+    if m is None:
+        return {f'{at}.wqkv': (c, 3, heads, d), f'{at}.wo': (heads, d, c),
+                f'{at}.bqkv': (3 * heads * d,), f'{at}.bo': (c,)}
+    return {f'{at}.wq': (c, heads, d), f'{at}.wkv': (m, 2, heads, d), f'{at}.wo': (heads, d, c),
+            f'{at}.bq': (heads * d,), f'{at}.bkv': (2 * heads * d,), f'{at}.bo': (c,)}
+
+
+LENGTHS = 'len[n < {rows}] = mod(2 * n + {start}, {s} + 1)'
+
+
+def lengths_of(rows, start, s):
+    return (2 * torch.arange(rows) + start) % (s + 1)
+
+
+def mask_text(rows, heads, time, s, by_head):
+    if by_head:
+        return (f'see[n < {rows}, h < {heads}, t < {time}, j < {s}] = '
+                'mod(n + 2 * h + 3 * t + 2 * j, 5) - 2')
+    return f'see[t < {time}, j < {s}] = mod(3 * t + 2 * j, 5) - 2'
+
+
+def mask_of(rows, heads, time, s, by_head=False):
+    t, j = torch.arange(time)[:, None], torch.arange(s)
+    if by_head:
+        t = t + 2 * torch.arange(heads)[:, None, None] / 3 + torch.arange(rows)[:, None, None, None] / 3
+    return (3 * t + 2 * j).round() % 5 - 2
+
+
+for name, q, s, e, config, extra in [
+        ('plain', (2, 5, 3, 4), 7, 2, '', ''), ('one', (1, 1, 1, 1), 1, 1, '', ''),
+        ('causal', (1, 17, 3, 5), 17, 5, 'causal = true', ''),
+        ('lengths', (3, 3, 1, 2), 5, 4, '', 'lengths'), ('mask', (2, 3, 2, 3), 4, 3, '', 'mask'),
+        ('mask_of_heads', (2, 3, 2, 3), 4, 3, '', 'mask of heads'),
+        ('all', (3, 4, 1, 3), 4, 3, 'causal = true', 'lengths mask')]:
+    rows, time, heads, d = q
+    body, given = '', ''
+    if 'lengths' in extra:
+        body, given = LENGTHS.format(rows=rows, start=3, s=s) + '\n', ', len'
+    if 'mask' in extra:
+        body += mask_text(rows, heads, time, s, 'heads' in extra) + '\n'
+        given += ', mask = see'
+    mask = mask_of(rows, heads, time, s, 'heads' in extra) if 'mask' in extra else None
+    shapes = {'q': q, 'k': (rows, s, heads, d), 'v': (rows, s, heads, e)}
+    lengths = lengths_of(rows, 3, s) if 'lengths' in extra else None
+    f.case('attend_' + name, body + f'attend({config})(q, k, v{given})', shapes,
+           lambda q, k, v: attend(q, k, v, seen(rows, time, s, 'causal' in config, lengths, mask)))
+
+for name, x, heads, config, start in [
+        ('', (2, 3, 6), 3, '', None), ('_one', (1, 1, 5), 1, '', None),
+        ('_one_head', (2, 17, 5), 1, '', None), ('_causal', (1, 17, 9), 3, 'causal = true', None),
+        ('_causal_one', (3, 1, 6), 3, 'causal = true', None),
+        ('_lengths', (3, 3, 6), 3, '', 1), ('_causal_lengths', (2, 17, 3), 1, 'causal = true', 5)]:
+    rows, time, c = x
+    lengths = None if start is None else lengths_of(rows, start, time)
+    body = '' if start is None else LENGTHS.format(rows=rows, start=start, s=time) + '\n'
+    given = '' if start is None else ', len'
+    f.case('attention' + name,
+           body + f'attention({heads}{", " if config else ""}{config})(0.2 * x{given})',
+           {'x': x, **of_attention('attention#1', c, heads, c // heads)},
+           lambda x, *p: self_attention(0.2 * x, *p, seen(rows, time, time, 'causal' in config,
+                                                          lengths)))
+
+
+def by_hand(x, wqkv, wo, see, turn=lambda a: a):
+    q, k, v = torch.einsum('nti,ishe->snthe', x, wqkv)
+    return torch.einsum('nthe,hec->ntc', attend(turn(q), turn(k), v, see), wo)
+
+
+f.case('attention_wide', 'attention(3, wide = true, bias = false)(0.2 * x)',
+       {'x': (2, 4, 5), 'attention#1.wqkv': (5, 3, 3, 5), 'attention#1.wo': (3, 5, 5)},
+       lambda x, w, o: by_hand(0.2 * x, w, o, seen(2, 4, 4)))
+f.case('attention_mask',
+       mask_text(2, 2, 4, 4, False) + '\nattention(2, bias = false)(0.2 * x, mask = see)',
+       {'x': (2, 4, 6), 'attention#1.wqkv': (6, 3, 2, 3), 'attention#1.wo': (2, 3, 6)},
+       lambda x, w, o: by_hand(0.2 * x, w, o, seen(2, 4, 4, mask=mask_of(2, 2, 4, 4))))
+
+
+def turned(x, base=10000.0):
+    """Su et al. 2021: pairs as complex numbers, times e^(i t theta)."""
+    time, d = x.shape[1], x.shape[3]
+    theta = base ** (-torch.arange(0, d, 2) / d)
+    angle = torch.arange(time)[:, None] * theta
+    z = torch.view_as_complex(x.reshape(*x.shape[:-1], d // 2, 2))
+    z = z * torch.polar(torch.ones(()).expand_as(angle), angle)[:, None]
+    return torch.view_as_real(z).reshape(x.shape)
+
+
+f.case('attention_rotate', 'attention(2, causal = true, rotate = true, bias = false)(0.2 * x)',
+       {'x': (2, 5, 8), 'attention#1.wqkv': (8, 3, 2, 4), 'attention#1.wo': (2, 4, 8)},
+       lambda x, w, o: by_hand(0.2 * x, w, o, seen(2, 5, 5, True), turned))
+
+for name, x, s, m, heads, start in [('', (2, 3, 6), 5, 6, 3, None), ('_one', (1, 1, 3), 1, 2, 1, None),
+                                    ('_other_width', (1, 17, 6), 3, 5, 2, None),
+                                    ('_lengths', (3, 2, 3), 17, 4, 1, 2)]:
+    rows, time, c = x
+    lengths = None if start is None else lengths_of(rows, start, s)
+    body = '' if start is None else LENGTHS.format(rows=rows, start=start, s=s) + '\n'
+    given = '' if start is None else ', len'
+    f.case('cross_attention' + name, body + f'cross_attention({heads})(0.2 * x, 0.2 * y{given})',
+           {'x': x, 'y': (rows, s, m), **of_attention('cross_attention#1', c, heads, c // heads, m)},
+           lambda x, y, wq, wkv, wo, bq, bkv, bo: module_attention(
+               0.2 * x, 0.2 * y, seen(rows, time, s, lengths=lengths), heads, wq.reshape(c, c),
+               *wkv.reshape(m, 2, c).unbind(1), bq, *bkv.chunk(2), wo.reshape(c, c), bo))
+f.case('cross_attention_wide', 'cross_attention(2, wide = true, bias = false)(0.2 * x, 0.2 * y)',
+       {'x': (2, 3, 5), 'y': (2, 4, 3), 'cross_attention#1.wq': (5, 2, 5),
+        'cross_attention#1.wkv': (3, 2, 2, 5), 'cross_attention#1.wo': (2, 5, 5)},
+       lambda x, y, wq, wkv, wo: torch.einsum('nthe,hec->ntc', attend(
+           torch.einsum('nti,ihe->nthe', 0.2 * x, wq),
+           *torch.einsum('nti,ishe->snthe', 0.2 * y, wkv), seen(2, 3, 4)), wo))
+f.case('cross_attention_mask', mask_text(2, 1, 3, 4, True) +
+       '\ncross_attention(1, bias = false)(0.2 * x, 0.2 * y, mask = see)',
+       {'x': (2, 3, 2), 'y': (2, 4, 3), 'cross_attention#1.wq': (2, 1, 2),
+        'cross_attention#1.wkv': (3, 2, 1, 2), 'cross_attention#1.wo': (1, 2, 2)},
+       lambda x, y, wq, wkv, wo: torch.einsum('nthe,hec->ntc', attend(
+           torch.einsum('nti,ihe->nthe', 0.2 * x, wq),
+           *torch.einsum('nti,ishe->snthe', 0.2 * y, wkv), seen(2, 3, 4, mask=mask_of(2, 1, 3, 4, True))), wo))
+f.case('softmax_of_seen', 'z[n < 3, i < 5] = if x[n, i] > n - 1 then x[n, i] else -inf\n'
+       'softmax_of_seen(z) + softmax_of_seen(z - inf)', {'x': (3, 5)},
+       lambda x: torch.where(x > torch.arange(3)[:, None] - 1, x.exp(), torch.zeros(())) /
+       torch.where(x > torch.arange(3)[:, None] - 1, x.exp(), torch.zeros(())).sum(-1, keepdim=True))
+
+# ---- positions
+
+f = Family('positions')
+for time, limit, c in [(1, 1, 1), (3, 5, 4), (17, 17, 3)]:
+    f.case(f'learned_{time}', f'x |> learned_positions({limit})',
+           {'x': (2, time, c), 'learned_positions#1.table': (limit, c)},
+           lambda x, table: x + table[:time])
+for time, c, base in [(1, 1, 10000), (3, 5, 10000), (17, 6, 100)]:
+    at = torch.arange(time)[:, None] / base**(torch.arange(c) // 2 * 2 / c)
+    f.case(f'sinusoidal_{time}', f'x |> sinusoidal_positions({base})', {'x': (2, time, c)},
+           lambda x: x + torch.where(torch.arange(c) % 2 == 0, at.sin(), at.cos()))
+for shape, base in [((1, 1, 1, 2), 10000), ((2, 3, 3, 4), 10000), ((1, 17, 1, 6), 100)]:
+    f.case(f'rotary_{shape[1]}', f'x |> rotary({base})', {'x': shape}, lambda x: turned(x, base))
+
+# ---- transformer
+
+f = Family('transformer', scale=0.25)
+
+
+def of_norm(at, c):
+    return {f'{at}.gamma': (c,), f'{at}.beta': (c,)}
+
+
+def of_forward(at, c, width):
+    return {f'{at}.dense#1.w': (c, width), f'{at}.dense#1.b': (width,),
+            f'{at}.dense#2.w': (width, c), f'{at}.dense#2.b': (c,)}
+
+
+def self_weights(wqkv, wo, bqkv, bo, at='self_attn'):
+    c = len(bo)
+    return {f'{at}.in_proj_weight': wqkv.reshape(c, 3 * c).T, f'{at}.in_proj_bias': bqkv,
+            f'{at}.out_proj.weight': wo.reshape(c, c).T, f'{at}.out_proj.bias': bo}
+
+
+def cross_weights(wq, wkv, wo, bq, bkv, bo, at='multihead_attn'):
+    c = len(bo)
+    return {f'{at}.in_proj_weight': torch.cat([wq.reshape(c, c), wkv.reshape(c, 2 * c)], 1).T,
+            f'{at}.in_proj_bias': torch.cat([bq, bkv]), f'{at}.out_proj.weight': wo.reshape(c, c).T,
+            f'{at}.out_proj.bias': bo}
+
+
+def norm_weights_of(i, gamma, beta):
+    return {f'norm{i}.weight': gamma, f'norm{i}.bias': beta}
+
+
+def forward_weights(w1, b1, w2, b2):
+    return {'linear1.weight': w1.T, 'linear1.bias': b1, 'linear2.weight': w2.T, 'linear2.bias': b2}
+
+
+def module(kind, c, heads, width, act, weights, *inputs, **how):
+    layer = kind(c, heads, width, 0.0, act, batch_first=True, norm_first=True)
+    assert sorted(weights) == sorted(name for name, _ in layer.named_parameters())
+    return torch.nn.utils.stateless.functional_call(layer, weights, inputs, how)
+
+
+f.case('feed_forward', 'x |> feed_forward(7)',
+       {'x': (2, 3, 5), **of_forward('feed_forward#1', 5, 7)},
+       lambda x, w1, b1, w2, b2: F.gelu(x @ w1 + b1) @ w2 + b2)
+f.case('feed_forward_relu', 'x |> feed_forward(3, relu, bias = false)',
+       {'x': (4, 5), 'feed_forward#1.dense#1.w': (5, 3), 'feed_forward#1.dense#2.w': (3, 5)},
+       lambda x, w1, w2: F.relu(x @ w1) @ w2)
+for name, x, heads, config, width, start in [
+        ('', (2, 3, 6), 3, '', 24, None), ('_one', (1, 1, 3), 1, 'width = 5', 5, None),
+        ('_causal', (1, 17, 6), 3, 'causal = true', 24, None),
+        ('_lengths', (3, 3, 4), 1, 'act = relu', 16, 1)]:
+    rows, time, c = x
+    at = 'encoder_block#1.'
+    lengths = None if start is None else lengths_of(rows, start, time)
+    body = '' if start is None else LENGTHS.format(rows=rows, start=start, s=time) + '\n'
+    given = '' if start is None else ', len'
+
+    def block(x, g1, b1, wqkv, wo, bqkv, bo, g2, b2, *forward):
+        see = seen(rows, time, time, 'causal' in config, lengths)
+        mask = ~see.expand(rows, heads, time, time).reshape(rows * heads, time, time)
+        return module(torch.nn.TransformerEncoderLayer, c, heads, width,
+                      'relu' if 'relu' in config else 'gelu',
+                      {**norm_weights_of(1, g1, b1), **self_weights(wqkv, wo, bqkv, bo),
+                       **norm_weights_of(2, g2, b2), **forward_weights(*forward)},
+                      x, src_mask=mask)
+    f.case('encoder_block' + name,
+           body + f'encoder_block({heads}{", " if config else ""}{config})(x{given})',
+           {'x': x, **of_norm(at + 'layer_norm#1', c),
+            **of_attention(at + 'attention#1', c, heads, c // heads),
+            **of_norm(at + 'layer_norm#2', c), **of_forward(at + 'feed_forward#1', c, width)}, block)
+for name, x, s, heads, start in [('', (2, 3, 6), 5, 3, None), ('_one', (1, 1, 3), 1, 1, None),
+                                 ('_lengths', (3, 2, 4), 17, 2, 2)]:
+    rows, time, c = x
+    at = 'decoder_block#1.'
+    lengths = None if start is None else lengths_of(rows, start, s)
+    body = '' if start is None else LENGTHS.format(rows=rows, start=start, s=s) + '\n'
+    given = '' if start is None else ', len'
+
+    def block(x, y, g1, b1, wqkv, wo, bqkv, bo, g2, b2, wq, wkv, wco, bq, bkv, bco, g3, b3,
+              *forward):
+        see = seen(rows, time, s, lengths=lengths)
+        mask = ~see.expand(rows, heads, time, s).reshape(rows * heads, time, s)
+        return module(torch.nn.TransformerDecoderLayer, c, heads, 4 * c, 'gelu',
+                      {**norm_weights_of(1, g1, b1), **self_weights(wqkv, wo, bqkv, bo),
+                       **norm_weights_of(2, g2, b2), **cross_weights(wq, wkv, wco, bq, bkv, bco),
+                       **norm_weights_of(3, g3, b3), **forward_weights(*forward)},
+                      x, y, tgt_mask=torch.ones(time, time, dtype=torch.bool).triu(1),
+                      memory_mask=mask)
+    f.case('decoder_block' + name, body + f'decoder_block({heads})(x, y{given})',
+           {'x': x, 'y': (rows, s, c), **of_norm(at + 'layer_norm#1', c),
+            **of_attention(at + 'attention#1', c, heads, c // heads),
+            **of_norm(at + 'layer_norm#2', c),
+            **of_attention(at + 'cross_attention#1', c, heads, c // heads, c),
+            **of_norm(at + 'layer_norm#3', c), **of_forward(at + 'feed_forward#1', c, 4 * c)}, block)
+f.case('decoder_alone', 'decoder_block(2, bias = false)(x)',
+       {'x': (2, 3, 4), 'decoder_block#1.layer_norm#1.gamma': (4,),
+        'decoder_block#1.attention#1.wqkv': (4, 3, 2, 2), 'decoder_block#1.attention#1.wo': (2, 2, 4),
+        'decoder_block#1.layer_norm#2.gamma': (4,), 'decoder_block#1.feed_forward#1.dense#1.w': (4, 16),
+        'decoder_block#1.feed_forward#1.dense#2.w': (16, 4)},
+       lambda x, g1, wqkv, wo, g2, w1, w2: (
+           lambda x: x + F.gelu(F.layer_norm(x, (4,), g2) @ w1) @ w2)(
+               x + by_hand(F.layer_norm(x, (4,), g1), wqkv, wo, seen(2, 3, 3, True))))
+f.case('tied', 'y[n < 2, t < 3] = mod(3 * n + 4 * t + 1, 5)\ne = embedding(5, 3)\n'
+       '(e(y) |> layer_norm) @ transpose(e.table)',
+       {'e.table': (5, 3), 'layer_norm#1.gamma': (3,), 'layer_norm#1.beta': (3,)},
+       lambda table, g, b: F.layer_norm(F.embedding(
+           (3 * torch.arange(2)[:, None] + 4 * torch.arange(3) + 1) % 5, table), (3,), g, b) @ table.T)
 
 # ---- losses
 

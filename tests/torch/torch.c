@@ -9,6 +9,7 @@
 //   PARAMETER            the gradient of the loss by it
 //   PARAMETER@K, STATE@K what it holds after K steps of training
 //   eval@K               the loss that `eval_step` gives after these steps
+//   scale                what the formula's numbers are multiplied by, where it is not 1
 //
 // One line for each instance of a layer of the program: `ok NAME/INSTANCE` or `FAIL ...: why`.
 #include <errno.h>
@@ -44,6 +45,7 @@ typedef struct Test {
     Map *failed;  // name of a case -> what failed first
     Map *cases;
     Map *covered;  // leaf of a parameter
+    double scale;
 } Test;
 
 static const double tolerance = 1e-5;
@@ -68,7 +70,8 @@ static const char *read_tensor(Test *t, const char *text, const char *data) {
         at = *next == ',' ? next + 1 : next;
     }
     f.at = (const float *)(data + strtoll(after(at, "\"data_offsets\":["), NULL, 10));
-    vec_push(t->a, &t->figures, f);
+    if (!strcmp(f.name, "scale")) t->scale = *f.at;
+    else vec_push(t->a, &t->figures, f);
     return strchr(after(at, "\"data_offsets\":["), '}') + 1;
 }
 
@@ -125,12 +128,12 @@ static Function *find_entry(const Test *t, const char *name) {
 
 // ---- what goes in
 
-// From -2 to 2 in steps of 1/256.
-static void fill(Tensor *t, const char *name) {
+// From -2 to 2 in steps of 1/256, times the scale.
+static void fill(Tensor *t, const char *name, double scale) {
     uint32_t hash = 2166136261u;
     for (const char *c = name; *c; c++) hash = (hash ^ (unsigned char)*c) * 16777619u;
     for (int64_t i = 0; i < tensor_count(t); i++)
-        t->at[i] = (double)((i * 389 + hash % 1021) % 1021 - 510) / 256;
+        t->at[i] = (double)((i * 389 + hash % 1021) % 1021 - 510) / 256 * scale;
 }
 
 static const int64_t extent[4] = {1, 1, 1, 1};
@@ -138,7 +141,7 @@ static const int64_t extent[4] = {1, 1, 1, 1};
 static void put(Test *t, const Value *leaf, double x, bool by_formula) {
     Tensor *data = tensor_new(t->a, &leaf->type, extent);
     for (int64_t i = 0; i < tensor_count(data); i++) data->at[i] = x;
-    if (by_formula) fill(data, leaf->leaf.name);
+    if (by_formula) fill(data, leaf->leaf.name, t->scale);
     loaded_put(t->loaded, leaf, data);
 }
 
@@ -284,7 +287,7 @@ static void report(const Test *t) {
 }
 
 int main(int argc, char **argv) {
-    Test t = {.a = arena_new(), .suite = "torch"};
+    Test t = {.a = arena_new(), .suite = "torch", .scale = 1};
     if (argc > 1 && !strncmp(argv[1], "--suite=", 8)) {
         t.suite = argv[1] + 8;
         argv++, argc--;
