@@ -7,7 +7,7 @@ Exp *project(Sema *s, const Kept *k, Exp *w) {
         const Node *paths = entry_paths(entry);
         if (entry_args(entry) != 1)
             return fail(s, entry->span, "`project` takes one function: `project max_norm(3) for a.w`");
-        if (paths && !path_matches(s, paths->kid, paths->n, k->leaf->leaf.name)) continue;
+        if (paths && !path_matches(s, paths->kid, paths->n, k->leaf)) continue;
         Span at = entry->kid[0]->span;
         w = apply_pipe(s, expr(s, entry->kid[0]), w, at, at, at);
         if (!is_error(w)) w = fit_type(s, w, &k->leaf->type, NULL, at, NULL);
@@ -56,7 +56,7 @@ static Value *state_that_holds(Sema *s, const Exp *e) {
 void average(Sema *s, const Kept *k, Exp *w) {
     const Node *entry = train_entry(s, "average", 0);
     const Node *paths = entry ? entry_paths(entry) : NULL;
-    if (!entry || (paths && !path_matches(s, paths->kid, paths->n, k->leaf->leaf.name))) return;
+    if (!entry || (paths && !path_matches(s, paths->kid, paths->n, k->leaf))) return;
     Instance *x = averaging_layer(s, entry, k);
     if (!x) return;
     make_states(s, x, k, entry->span);

@@ -524,7 +524,7 @@ Entry *new_entry(Sema *s, const char *name, bool training, bool moves_states);
 void build_updates(Sema *s, Value *loss);  // loss: NULL after an error
 void build_sums(Sema *s, Value *loss);     // of gradients, where a step has parts
 void build_update_of_sums(Sema *s);
-bool path_matches(Sema *s, Node *const *path, int n, const char *leaf);
+bool path_matches(Sema *s, Node *const *path, int n, const Value *leaf);
 void check_loads(Sema *s);
 
 // ---- average.c, schedule.c

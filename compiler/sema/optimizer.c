@@ -81,7 +81,7 @@ void check_reachable(Sema *s, Value *loss) {
     }
 }
 
-// ---- paths: `head`, `encoder.dense`, which stand for all below them
+// ---- paths: `head`, `encoder.dense`, which stand for all below them; `weights`, `vectors`, `params`
 
 // `#` begins a comment, so that `dense#1` stands in quotes.
 static const char *path_text(Sema *s, const Node *n) {
@@ -97,10 +97,16 @@ static bool is_below(const char *leaf, const char *path) {
     return !strncmp(leaf, path, n) && (leaf[n] == 0 || leaf[n] == '.');
 }
 
-bool path_matches(Sema *s, Node *const *path, int n, const char *leaf) {
+static bool is_in_list(const Value *leaf, const char *list) {
+    if (leaf->op != VAL_param) return false;
+    if (!strcmp(list, "params")) return true;
+    return !strcmp(list, leaf->type.rank >= 2 ? "weights" : "vectors");
+}
+
+bool path_matches(Sema *s, Node *const *path, int n, const Value *leaf) {
     for (int i = 0; i < n; i++) {
         const char *text = path_text(s, path[i]);
-        if (text && is_below(leaf, text)) return true;
+        if (text && (is_below(leaf->leaf.name, text) || is_in_list(leaf, text))) return true;
     }
     return false;
 }
@@ -109,7 +115,7 @@ static void check_paths(Sema *s, Node *const *path, int n) {
     for (int i = 0; i < n; i++) {
         bool is_found = false;
         for (int k = 0; k < s->m->params.n; k++)
-            is_found |= path_matches(s, &path[i], 1, s->m->params.at[k]->leaf.name);
+            is_found |= path_matches(s, &path[i], 1, s->m->params.at[k]);
         if (is_found || s->calls_lost) continue;
         if (!path_text(s, path[i]))
             fail(s, path[i]->span, "the path of a parameter is `a.b`");
@@ -118,7 +124,7 @@ static void check_paths(Sema *s, Node *const *path, int n) {
     }
 }
 
-static bool is_frozen(Sema *s, const char *leaf) {
+static bool is_frozen(Sema *s, const Value *leaf) {
     const Node *entry;
     for (int i = 0; (entry = train_entry(s, "freeze", i)); i++)
         if (path_matches(s, entry->kid, entry_args(entry), leaf)) return true;
@@ -131,7 +137,7 @@ static void freeze_states(Sema *s) {
     int n = 0;
     for (int i = 0; i < e->states.n; i++) {
         Kept *k = e->states.at[i];
-        bool moves = is_stream_state(s, &k->leaf->type) || !is_frozen(s, k->leaf->leaf.name);
+        bool moves = is_stream_state(s, &k->leaf->type) || !is_frozen(s, k->leaf);
         if (moves) e->states.at[n++] = k;
     }
     e->states.n = n;
@@ -224,7 +230,7 @@ static void clip(Sema *s, Gradients *g) {
 }
 
 static bool is_moved(Sema *s, const Kept *k) {
-    return !is_frozen(s, k->leaf->leaf.name);
+    return !is_frozen(s, k->leaf);
 }
 
 static Gradients gradients(Sema *s, Value *loss, const Map *places) {
@@ -359,7 +365,7 @@ static const Optimizer *find_optimizer(Sema *s, const Optimizer *o, int n, const
         const Node *paths = entry_paths(o[i].entry);
         if (!paths)
             general = &o[i];
-        else if (path_matches(s, paths->kid, paths->n, k->leaf->leaf.name))
+        else if (path_matches(s, paths->kid, paths->n, k->leaf))
             return &o[i];
     }
     return general;
@@ -475,7 +481,7 @@ static Map *read_places(Sema *s, const Optimizer *o, int n) {
     Map *to = map_new(s->arena);
     for (int i = 0; i < s->entry->params.n; i++) {
         Kept *k = s->entry->params.at[i];
-        if (is_frozen(s, k->leaf->leaf.name)) continue;
+        if (is_frozen(s, k->leaf)) continue;
         int n_slot = s->slots.n;
         const Optimizer *own = find_optimizer(s, o, n, k);
         Value *at = own && own->def->kid[3] ? elsewhere(s, own, k) : NULL;

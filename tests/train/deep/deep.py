@@ -109,10 +109,69 @@ def xception(n, x, y):
     return F.cross_entropy(n.dense("dense#1", x.mean((2, 3)), 10), y)
 
 
+def gpt(n, x, y):
+    """Of no images: 12 rows of 64 words by a formula, and the words behind them."""
+    row, t = torch.arange(12)[:, None], torch.arange(65)
+    words = (37 * row + 11 * t * t + 5 * row * t) % 65
+    here, behind = words[:, :-1], words[:, 1:]
+
+    def norm(path, x):
+        c = x.shape[-1]
+        return F.layer_norm(x, (c,), n.param(path + ".gamma", (c,), 1, 0.25),
+                            n.param(path + ".beta", (c,), 0, 0.1))
+
+    def place(path, x, units):  # dense, at each place
+        w = n.param(path + ".w", (x.shape[-1], units), 0, 1 / np.sqrt(x.shape[-1]))
+        return x @ w + n.param(path + ".b", (units,), 0, 0.1)
+
+    def attention(path, x, heads=4):
+        rows, time, c = x.shape
+        d = c // heads
+        wqkv = n.param(path + ".wqkv", (c, 3, heads, d), 0, 1 / np.sqrt(c))
+        wo = n.param(path + ".wo", (heads, d, c), 0, 1 / np.sqrt(c))
+        a = x @ wqkv.reshape(c, 3 * c) + n.param(path + ".bqkv", (3 * c,), 0, 0.1)
+        q, k, v = a.reshape(rows, time, 3, heads, d).permute(2, 0, 3, 1, 4)
+        unseen = torch.ones(time, time, dtype=torch.bool).triu(1)
+        z = (q @ k.transpose(2, 3) / np.sqrt(d)).masked_fill(unseen, -np.inf)
+        y = (F.softmax(z, -1) @ v).transpose(1, 2).reshape(rows, time, c)
+        return y @ wo.reshape(c, c) + n.param(path + ".bo", (c,), 0, 0.1)
+
+    table = n.param("e.table", (65, 128), 0, 0.2)
+    x = table[here] + n.param("learned_positions#1.table", (64, 128), 0, 0.2)
+    for i in range(4):
+        at = "encoder_block#%d." % (i + 1)
+        x = x + attention(at + "attention#1", norm(at + "layer_norm#1", x))
+        h = place(at + "feed_forward#1.dense#1", norm(at + "layer_norm#2", x), 512)
+        x = x + place(at + "feed_forward#1.dense#2", F.gelu(h), 128)
+    z = norm("layer_norm#1", x) @ table.T
+    return F.cross_entropy(z.reshape(-1, 65), behind.reshape(-1))
+
+
+def clipped_adamw(params):
+    """AdamW that shrinks matrices only, its rate rising for 5 steps and falling along a cosine,
+    the gradients' norm at most 1."""
+    groups = [{"params": [p for p in params if p.dim() > 1], "weight_decay": 0.1},
+              {"params": [p for p in params if p.dim() < 2], "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99))
+    step, plain = 0, optimizer.step
+
+    def clipped_step():
+        nonlocal step
+        step += 1
+        lr = 1e-4 + 9e-4 * 0.5 * (1 + np.cos(np.pi * step / STEPS))
+        for group in optimizer.param_groups:
+            group["lr"] = lr * min(step / 5, 1)
+        torch.nn.utils.clip_grad_norm_(params, 1.0)
+        plain()
+    optimizer.step = clipped_step
+    return optimizer
+
+
 networks = {
     "resnet20": (resnet20, 8, lambda p: torch.optim.SGD(p, lr=0.02, momentum=0.9)),
     "unet": (unet, 4, lambda p: torch.optim.Adam(p, lr=1e-3)),
     "xception": (xception, 8, lambda p: torch.optim.RMSprop(p, lr=1e-3, alpha=0.99)),
+    "gpt": (gpt, 1, clipped_adamw),
 }
 
 
