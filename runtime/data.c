@@ -101,7 +101,7 @@ void data_name_classes(const Data *d, Dataset *rows) {
     }
 }
 
-static void split_at_random(Data *d, Mem *mem, Machine *machine, const char *path) {
+void split_at_random(Data *d, Mem *mem, Machine *machine, const char *path) {
     Split pool = split_of_all(&d->pool, mem), held_out = split_of_all(&d->held_out, mem);
     if (rows_keep) rows_keep(&pool, &held_out, machine, path);
     split_rows(d, mem, &machine->manifest->data, path, pool, held_out);
@@ -125,7 +125,7 @@ void data_load(Data *d, Mem *mem, Machine *machine, const char *from) {
     if (block->rows) d->pool.rows = block->rows;
     else reader_of(block)->read(d, mem, block, path);
     d->held_out.first = d->pool.rows;
-    if (!block->rows && reader_of(block)->split) reader_of(block)->split(d, mem, block, path);
+    if (!block->rows && reader_of(block)->split) reader_of(block)->split(d, mem, machine, path);
     else split_at_random(d, mem, machine, path);
     d->is_loaded = true;
 }

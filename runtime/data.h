@@ -17,6 +17,7 @@ typedef struct Data {
     Split split[N_SPLIT];    // no rows: the program has no such split
     Words *words;            // of each field of the data block; none where classes have no names
     struct TextData *text;   // see runtime/text.c
+    struct Pairs *pairs;     // see runtime/pairs.c
 } Data;
 
 // Finds and reads all files, and splits the rows that the program keeps. `from` is what --data
@@ -39,6 +40,8 @@ Split split_of_all(const Dataset *d, Mem *mem);
 // elsewhere it is null.
 void rows_keep(Split *pool, Split *held_out, Machine *m, const char *path)
     __attribute__((weak, visibility("hidden")));
+// The splits, of the rows that the program keeps.
+void split_at_random(Data *d, Mem *mem, Machine *m, const char *path);
 // Draws the splits from a permutation of the pool's rows by the data block's seed.
 void split_rows(Data *d, Mem *mem, const DataBlock *block, const char *path, Split pool,
                 Split held_out);

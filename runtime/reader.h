@@ -17,7 +17,7 @@ typedef struct Reader {
     bool (*knows)(const char *path, const unsigned char start[8]);
     void (*rows)(Dataset *d, Mem *mem, const char *path);
     // Makes the splits where they are no rows at random; null elsewhere.
-    void (*split)(Data *d, Mem *mem, const DataBlock *block, const char *path);
+    void (*split)(Data *d, Mem *mem, Machine *m, const char *path);
 } Reader;
 
 extern const Reader nn_reader_csv, nn_reader_folder, nn_reader_idx, nn_reader_npy, nn_reader_npz, nn_reader_safetensors,

@@ -43,18 +43,8 @@ static const char *find(Mem *mem, const char *path) {
 }
 
 static void read_file(Buffer *text, const TextRule *r, const char *path) {
-    enum { STEP = 1 << 20 };
-    Mem mem = {0};
-    Input *in = mem_get(&mem, sizeof *in);
-    size_t begin = text->length, n;
-    input_open(in, path);
-    do {
-        char *to = buffer_extend(text, STEP);
-        n = input_read(in, to, STEP);
-        text->length -= STEP - n;
-    } while (n == STEP);
-    input_close(in);
-    mem_free(&mem);
+    size_t begin = text->length;
+    text_read(text, path);
     text_check(r, path, text->data + begin, text->length - begin);
 }
 
@@ -220,7 +210,8 @@ static int64_t rows_anywhere(struct TextData *t) {
     return rows;
 }
 
-static void split(Data *d, Mem *mem, const DataBlock *block, const char *path) {
+static void split(Data *d, Mem *mem, Machine *m, const char *path) {
+    const DataBlock *block = &m->manifest->data;
     struct TextData *t = d->text;
     const Windows *w = &t->windows;
     for (int s = 0; s < N_SPLIT; s++) {

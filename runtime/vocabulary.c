@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/input.h"
 #include "runtime/words.h"
 
 static const char *const unit_name[] = {"characters", "words", "bytes"};
@@ -36,6 +37,20 @@ static size_t code_point(const unsigned char *at, size_t room) {
     bool is_long = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
     bool is_none = (at[0] == 0xed && at[1] > 0x9f) || (at[0] == 0xf4 && at[1] > 0x8f);
     return is_long || is_none ? 0 : n;
+}
+
+void text_read(Buffer *text, const char *path) {
+    enum { STEP = 1 << 20 };
+    Mem mem = {0};
+    Input *in = mem_get(&mem, sizeof *in);
+    size_t n;
+    input_open(in, path);
+    do {
+        n = input_read(in, buffer_extend(text, STEP), STEP);
+        text->length -= STEP - n;
+    } while (n == STEP);
+    input_close(in);
+    mem_free(&mem);
 }
 
 void text_check(const TextRule *r, const char *path, char *text, size_t length) {

@@ -34,6 +34,9 @@ typedef struct Piece {  // a unit of a text
 // The unit that stands at *at or behind it, and moves *at past it; false at the end.
 bool text_next(const TextRule *r, const char **at, const char *end, Piece *out);
 
+// Adds a file, plain or compressed.
+void text_read(Buffer *text, const char *path);
+
 // Fails where the bytes are no text of this unit, with the place; makes letters small.
 void text_check(const TextRule *r, const char *path, char *text, size_t length);
 

@@ -166,3 +166,57 @@ awk 'BEGIN { while (i++ < 90) printf "the quick brown fox %s", i % 7 }' > digits
 refuses resume-other 'written for the words' ./characters train --quiet --ckpt characters.ckpt --resume --epochs 9 --data digits.txt
 refuses folds '--folds draws rows at random' ./characters train --folds 2 --ckpt bad.ckpt
 check text/nothing-written "a checkpoint of what was refused" [ ! -e bad.ckpt/last.safetensors ]
+
+# ---- pairs
+
+{ for word in so été abc fox a ab ba cab dog god be bee fee; do printf '%s\t%say\n' "$word" "$word"; done
+  printf '\nlast\tone\r\nit is\tis it\nwe are\tare we'; } > pairs.tsv
+pairs() {  # NAME UNIT ENTRY ARGS...
+    name=$1 unit=$2 entry=$3
+    shift 3
+    sed "s/UNIT/$unit/; s/^    split/    $entry\n    split/" "$root/tests/data/pairs.nn" > "$name.nn"
+    compile "$name.nn" "$name"
+    ./"$name" train --quiet --ckpt "$name.ckpt" > out 2> err || fail "text/$name-trains" "$(first err)"
+    "$python" "$root/tests/data/pairs.py" pairs.tsv unit=$unit "$@" > want 2> err || fail "text/$name-script" "$(tail -n 1 err)"
+    ./"$name" predict pairs.tsv --ckpt "$name.ckpt" 2> err | tail -n +2 > out
+    check "text/$name-predicts" "$(diff out want | head -n 2 | tr '\n' ' ') $(first err)" cmp -s out want
+    "$python" "$root/tests/data/pairs.py" pairs.tsv unit=$unit --words "$@" > want
+    "$python" -c "
+import json, struct, sys
+raw = open('$name.ckpt/last.safetensors', 'rb').read()
+meta = json.loads(raw[8:8 + struct.unpack('<Q', raw[:8])[0]])['__metadata__']
+print(json.dumps([json.loads(meta['words.' + f]) for f in ('src', 'dst')]))" > out 2> err
+    check "text/$name-words" "$(first out) $(first err)" cmp -s out want
+    ./"$name" eval --split train --ckpt "$name.ckpt" > out 2> err
+    "$python" "$root/tests/data/pairs.py" pairs.tsv unit=$unit "$@" | tr , '\n' | awk '{ x += $1 } END { print x }' > all
+    a=$(sed -n 's/.*output_sum \([0-9]*\).*/\1/p' out)
+    ./"$name" eval --split valid --ckpt "$name.ckpt" > out 2> err
+    b=$(sed -n 's/.*output_sum \([0-9]*\).*/\1/p' out)
+    check "text/$name-splits" "$a and $b, not $(cat all) together" [ $((a + b)) = "$(cat all)" ]
+}
+pairs pair-characters characters ''
+pairs pair-words      words      ''
+pairs pair-rare       characters 'vocabulary min 2' min=2
+
+train="./pair-characters train --quiet --ckpt bad.ckpt --data"
+printf 'so\tos\nfox\n' > no-tab.tsv
+refuses pair-no-tab 'no-tab.tsv: line 2: no tab' $train no-tab.tsv
+printf 'so\tos\n\nfox\tox\tx\n' > tabs.tsv
+refuses pair-two-tabs 'tabs.tsv: line 3: a second tab' $train tabs.tsv
+printf 'so\tos\nelephant\tx\n' > long.tsv
+refuses pair-long 'long.tsv: line 2: a source of 8 and its end mark, expected at most 7 for src' $train long.tsv
+refuses pair-empty 'empty.txt: the file is empty' $train empty.txt
+printf '\n\n' > blank.tsv
+refuses pair-blank 'blank.tsv: no pairs' $train blank.tsv
+printf 'so\tos\na@\tx\n' > other.tsv
+refuses pair-unknown "other.tsv: line 2: '@' is not in the vocabulary" ./pair-characters predict other.tsv --ckpt pair-characters.ckpt
+printf 'so\tos\na\377\tx\n' > latin.tsv
+refuses pair-utf8 'latin.tsv: byte 7: no character of UTF-8' $train latin.tsv
+
+sed 's/    split/    where n > 2 and n < 5\n    split/' pair-characters.nn > kept.nn
+compile kept.nn kept
+./kept train --quiet --dry-run > out 2> err
+check text/pair-where "$(first out) $(first err)" grep -q ': 7 rows to train on, 5 to validate' out
+sed 's/    split/    where (sum[t] src[:, t]) > 2\n    split/' pair-characters.nn > seen-kept.nn
+compile seen-kept.nn seen-kept
+refuses pair-where-classes '`where` may use lengths of pairs, not src' ./seen-kept train --quiet --ckpt bad.ckpt

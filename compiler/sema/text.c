@@ -170,7 +170,7 @@ static bool is_good_type(Sema *s, const char *unit) {
     Span at = s->being.node->kid[0]->span;
     if (t->rank > 1 || !t->below)
         fail(s, at, "text is classes, one or a row of them: `class(65)[64]`");
-    else if (is_byte && t->below != 256)
+    else if (is_byte && is_text(s) && t->below != 256)
         fail(s, at, "bytes are of class(256)");
     else if (!is_byte && text->most && text->most != t->below)
         fail(s, at, "class(%lld) where the data block has `vocabulary %lld`", (long long)t->below,
@@ -195,6 +195,8 @@ static Exp *read_units(Sema *s, const char *unit, const Node *args, Span at) {
     if (s->being.node->kind != NODE_field)
         return fail(s, at, "give `%s` a name in a field of its own", unit);
     if (!read_arguments(s, args, &r) || !is_good_shift(s, &r, at) || !is_good_type(s, unit)) return exp_error;
+    if (is_pairs(s) && !strcmp(unit, "bytes"))
+        return fail(s, at, "pairs are of `characters` or `words`");
     if (is_pairs(s) && !r.side)
         return fail(s, at, "which side of the pairs? `%s(source)` or `%s(target)`", unit, unit);
     FieldSpec spec = {.unit = unit, .side = r.side, .shift = r.shift};

@@ -53,6 +53,13 @@ def checkpoint(path):
     return head, struct.unpack('<%df' % count, data[8 + n + begin:8 + n + end])
 
 
+def cut(text, unit):
+    if unit == 'characters':
+        return list(text)
+    letter = "[a-zA-Z0-9\x80-\U0010ffff]"
+    return re.findall("%s(?:%s|'(?=%s))*|[^ \t\n\v\f\r]" % (letter, letter, letter), text)
+
+
 def units(path, o):
     data = open(path, 'rb').read()
     if o['unit'] == 'bytes':
@@ -60,10 +67,7 @@ def units(path, o):
     text = data.decode()
     if o['lowercase']:
         text = re.sub('[A-Z]', lambda m: m.group().lower(), text)
-    if o['unit'] == 'characters':
-        return list(text)
-    letter = "[a-zA-Z0-9\x80-\U0010ffff]"
-    return re.findall("%s(?:%s|'(?=%s))*|[^ \t\n\v\f\r]" % (letter, letter, letter), text)
+    return cut(text, o['unit'])
 
 
 def vocabulary(all_units, train, o):
@@ -150,4 +154,5 @@ def main():
         print('other number of batches than', at)
 
 
-main()
+if __name__ == "__main__":
+    main()
