@@ -36,10 +36,19 @@ static const Field *field_of_classes(const Manifest *m, const Tensor *t) {
     return NULL;
 }
 
-// By its name where it has one.
+// Where a result is classes itself: the field whose words they are, or null.
+static const Field *field_of_words(const Run *run, const Tensor *t) {
+    const Manifest *m = run->manifest;
+    for (int i = 0; i < m->data.n_field && t->below > 0; i++) {
+        const Field *f = &m->data.field[i];
+        if (f->below == t->below && f->is_words && run->data.words[f->words_of].n) return f;
+    }
+    return NULL;
+}
+
+// By its name where it has one, behind what is there.
 static void print_class(Buffer *b, const Run *run, const Field *f, int64_t class) {
     const Words *w = &run->data.words[f->words_of];
-    buffer_add(b, ",", 1);
     if (nn_words_print && class < w->n) nn_words_print(b, w, class);
     else buffer_format(b, "%" PRId64, class);
 }
@@ -65,14 +74,17 @@ static void print_header(Buffer *b, const Manifest *m, const Entry *entry) {
 static void print_tensor_row(Buffer *b, const Run *run, const Tensor *t, const char *data,
                              int64_t row, bool is_first) {
     int64_t n = tensor_row_count(t), best = 0;
+    const Field *words = field_of_words(run, t), *classes = field_of_classes(run->manifest, t);
     for (int64_t k = 0; k < n; k++) {
         double x = elem_load(t->elem, data, row * n + k);
         if (x > elem_load(t->elem, data, row * n + best)) best = k;
         if (!is_first || k > 0) buffer_add(b, ",", 1);
-        buffer_format(b, "%.*g", t->elem == ELEM_f64 ? 17 : 9, x);
+        if (words) print_class(b, run, words, (int64_t)x);
+        else buffer_format(b, "%.*g", t->elem == ELEM_f64 ? 17 : 9, x);
     }
-    const Field *classes = field_of_classes(run->manifest, t);
-    if (classes) print_class(b, run, classes, best);
+    if (!classes) return;
+    buffer_add(b, ",", 1);
+    print_class(b, run, classes, best);
 }
 
 static void print_row(Buffer *b, const Run *run, const Entry *entry, int64_t row) {

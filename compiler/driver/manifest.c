@@ -148,6 +148,13 @@ static void find_tensors(Manifest *m) {
     }
 }
 
+static int64_t classes_of_result(const Manifest *m, const Entry *e) {
+    for (int i = 0; m->spec && i < m->spec->results.n; i++)
+        if (!strcmp(e->kind, "result") && !strcmp(m->spec->results.at[i].name, e->name))
+            return m->spec->results.at[i].classes;
+    return 0;
+}
+
 static void print_tensors(Manifest *m) {
     Text *out = m->out;
     text_add(out, "  \"tensors\": [");
@@ -167,8 +174,9 @@ static void print_tensors(Manifest *m) {
         }
         text_printf(out, ", \"offset\": %lld", (long long)e->buffer->offset);
         if (e->is_of_layer) text_add(out, ", \"of\": \"layer\"");
-        if (e->v->type.below && e->v->op == VAL_input)
-            text_printf(out, ", \"below\": %lld", (long long)e->v->type.below);
+        int64_t below = e->v->op == VAL_input ? e->v->type.below : classes_of_result(m, e);
+        if (below)
+            text_printf(out, ", \"below\": %lld", (long long)below);
         text_add(out, "}");
     }
     text_add(out, "\n  ]");

@@ -48,6 +48,11 @@ typedef struct LoadSpec {  // parameters that training takes from a file
     Span span;
 } LoadSpec;
 
+typedef struct ResultSpec {  // a result of the model that is declared as classes
+    Name name;
+    int64_t classes;
+} ResultSpec;
+
 // Of the states that hold sums of gradients from one part of a step to the next.
 #define SUM_PREFIX "sum:"
 
@@ -106,6 +111,7 @@ typedef struct ModelSpec {
     VEC(LoadSpec) loads;
     VEC(HyperSpec) hypers;    // flags of the program; those that fix a shape are not among them
     VEC(Name) metrics;
+    VEC(ResultSpec) results;
     VEC(LayerSpec) layers;    // the last row is the total
 } ModelSpec;
 

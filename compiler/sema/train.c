@@ -335,13 +335,23 @@ static void add_result(Sema *s, Name id, Exp *e) {
     if (!is_error(e)) function_result(s->entry->fn, id, e->stored.v);
 }
 
+// A result that is declared as classes is shown by their words.
+static void note_classes(Sema *s, Name id, int i) {
+    const Node *returns = s->model->kid[1], *type = i < returns->n ? returns->kid[i]->kid[0] : NULL;
+    ResultSpec r = {.name = id};
+    if (!type || !type->kid[0] || !is_word(type->name, "class") || diag_errors(s->c->diags)) return;
+    if (need_int(s, type->kid[0], &r.classes)) vec_push(s->arena, &s->spec->results, r);
+}
+
 static void build_predict(Sema *s) {
     begin_entry(s, "predict", false, false);
     s->entry->moves_streams = true;
     Exp *e = run_model(s);
     int n = e->kind == EXP_tuple ? e->list.n : 1;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         add_result(s, result_name(s, e, i), e->kind == EXP_tuple ? e->list.at[i] : e);
+        note_classes(s, result_name(s, e, i), i);
+    }
     end_entry(s);
 }
 
