@@ -220,3 +220,26 @@ check text/pair-where "$(first out) $(first err)" grep -q ': 7 rows to train on,
 sed 's/    split/    where (sum[t] src[:, t]) > 2\n    split/' pair-characters.nn > seen-kept.nn
 compile seen-kept.nn seen-kept
 refuses pair-where-classes '`where` may use lengths of pairs, not src' ./seen-kept train --quiet --ckpt bad.ckpt
+
+# ---- the examples that count: n-grams against dictionaries, GloVe against NumPy
+
+for text in /usr/share/common-licenses/GPL-3 "$data/tinyshakespeare/input.txt"; do
+    name=ngram-$(basename "$text")
+    if [ ! -e "$text" ]; then skip "text/$name" "no $text"; continue; fi
+    compile "$root/examples/ngram.nn" ngram
+    ./ngram eval --split valid --data "$text" > out 2> err
+    want=$("$python" "$root/tests/data/ngram.py" "$text" 2> err.py)
+    check "text/$name" "$(first out) $(first err), not $want" \
+        near "$(sed -n 's/.*perplexity \([-+0-9.e]*\).*/\1/p' out)" "$want" 1e-3
+done
+text=/usr/share/common-licenses/GPL-3
+if [ ! -e $text ]; then skip text/glove "no $text"
+else
+    compile "$root/examples/glove.nn" glove -D most=150 -D width=7
+    ./glove train --quiet --data $text --steps 25 --ckpt-every 1 --keep 90 --log-every 1 --log glove.jsonl > out 2> err
+    printf 'the work license you software is' > words.txt
+    ./glove predict words.txt --data $text > near.csv 2> err
+    "$python" "$root/tests/data/glove.py" $text glove.ckpt glove.jsonl near.csv > out 2>&1
+    check text/glove "$(first out)" [ ! -s out ]
+    check text/glove-neighbours "$(first err)" [ "$(wc -l < near.csv)" = 7 ]
+fi
