@@ -88,13 +88,14 @@ typedef VEC(char *) Args;
 
 typedef struct Link {  // files on the way
     Arena *arena;
-    char *folder, *input[MAX_OBJECTS], *linked;
+    char *folder, *input[MAX_OBJECTS], *linked, *layout;
     int n_input;
 } Link;
 
 static void clean(const Link *l) {
     for (int i = 0; i < l->n_input; i++) unlink(l->input[i]);
     unlink(l->linked);
+    unlink(l->layout);
     rmdir(l->folder);
 }
 
@@ -132,19 +133,26 @@ static Link start_link(Arena *arena, int n_input) {
     for (int i = 0; i < n_input; i++)
         l.input[i] = arena_printf(arena, "%s/model%d.o", l.folder, i);
     l.linked = arena_printf(arena, "%s/model", l.folder);
+    l.layout = arena_printf(arena, "%s/layout.ld", l.folder);
     return l;
 }
 
-static const char *write_object(const Link *l, const Text *object, const char *path) {
+static const char *write_new(const Link *l, const char *path, const char *data, size_t n) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0 || !write_all(fd, object->at, (size_t)object->n) || close(fd))
+    if (fd < 0 || !write_all(fd, data, n) || close(fd))
         return arena_printf(l->arena, "%s: %s", path, strerror(errno));
     return NULL;
 }
 
+// Leaves out what only the linker's own start files have: nothing in a program unwinds.
+static const char layout[] =
+    "SECTIONS { /DISCARD/ : { *(.comment) *(.note.gnu.property) *(.note.ABI-tag) *(.eh_frame) } } "
+    "INSERT AFTER .interp;\n";
+
 static const char *write_objects(const Link *l, const Objects *objects) {
-    const char *why = NULL;
-    for (int i = 0; !why && i < objects->n; i++) why = write_object(l, objects->at[i], l->input[i]);
+    const char *why = write_new(l, l->layout, layout, sizeof layout - 1);
+    for (int i = 0; !why && i < objects->n; i++)
+        why = write_new(l, l->input[i], objects->at[i]->at, (size_t)objects->at[i]->n);
     return why;
 }
 
@@ -157,6 +165,7 @@ static Args link_command(const Link *l, bool keeps_symbols, const char *const *o
     vec_push(l->arena, &args, l->linked);
     for (int i = 0; i < l->n_input; i++) vec_push(l->arena, &args, l->input[i]);
     if (library) vec_push(l->arena, &args, (char *)library);
+    if (more) vec_push(l->arena, &args, arena_printf(l->arena, "-Wl,-T,%s", l->layout));
     for (int i = 0; more && more[i]; i++) vec_push(l->arena, &args, (char *)more[i]);
     for (int i = 0; option[i]; i++) vec_push(l->arena, &args, (char *)option[i]);
     if (!keeps_symbols) vec_push(l->arena, &args, "-s");
@@ -221,7 +230,7 @@ void link_executable(Compiler *c, const Objects *objects, const char *const *lib
     // No relocations at start, which are 4 KB, and no segment padded to a page in the file.
     static const char *const small[] = {
         "-Wl,--as-needed", "-Wl,-z,noseparate-code", "-Wl,-z,norelro",
-        "-Wl,-z,common-page-size=64", "-Wl,--build-id=none", NULL};
+        "-Wl,-z,common-page-size=64", "-Wl,--build-id=none", "-Wl,--no-eh-frame-hdr", NULL};
     static const char *const option[] = {"-no-pie", "-Wl,--gc-sections", "-lz", "-lm", "-lpthread",
                                          NULL};
     if (c->opt.triple) die("cannot link for %s here: ask for --emit=obj", c->opt.triple);
