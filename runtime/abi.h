@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { NN_ABI_VERSION = 4, NN_EXTENTS = 4 };
+enum { NN_ABI_VERSION = 5, NN_EXTENTS = 4 };
 
 // Passed to every kernel.
 typedef struct NnContext {
@@ -52,7 +52,8 @@ typedef struct NnProgram {
     int64_t version;        // NN_ABI_VERSION
     int64_t arena_bytes;
     int64_t scratch_bytes;  // per thread
-    const char *manifest;   // JSON, see docs/manifest.md: of so many bytes, deflated to so many
+    // JSON, see docs/manifest.md, a zero byte, the text of `help`: of so many bytes, deflated to so many.
+    const char *manifest;
     int64_t manifest_bytes, deflated_bytes;
     int64_t n_entry;
     const NnEntryPoint *entry;

@@ -90,7 +90,7 @@ static void store_rows(const Array *a, Column *c, int64_t from, int64_t rows,
 void array_read(const Array *a, Dataset *d, Column *c, ArraySource *source, void *from) {
     check(a, d, c);
     int64_t row_bytes = a->row_count * a->type.bytes, piece = (1 << 20) / (row_bytes + 1) + 1;
-    unsigned char *raw = malloc((size_t)(piece * row_bytes) + 1);
+    unsigned char *raw = calloc(1, (size_t)(piece * row_bytes) + 1);
     if (!raw) fail_memory((double)(piece * row_bytes), "reading");
     for (int64_t row = 0, n; row < a->rows; row += n) {
         n = a->rows - row < piece ? a->rows - row : piece;

@@ -5,6 +5,8 @@
 
 #include "runtime/dataset.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Array {
     const char *path, *name;  // the file; of the array in it, or null
     Stored type;
@@ -23,5 +25,7 @@ typedef size_t ArraySource(void *from, void *to, size_t bytes);
 // with what the source gives, not with what the header says. Fails with the row where the source
 // ends early, has more, or holds what the column's tensor cannot.
 void array_read(const Array *a, Dataset *d, Column *c, ArraySource *source, void *from);
+
+#pragma GCC visibility pop
 
 #endif

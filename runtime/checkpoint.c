@@ -100,7 +100,7 @@ static void put_session(Pairs *p, const Run *run) {
 }
 
 static const char *meta_text(const Safetensors *st, const char *key) {
-    return json_text(json_get(st->metadata, key), NULL);
+    return json_text_in(st->metadata, key, NULL);
 }
 
 static double meta_number(const Safetensors *st, const char *key) {
@@ -156,10 +156,10 @@ static void adopt(Keeper *k, int64_t until) {
     DIR *folder = opendir(k->folder);
     if (!folder) return;
     for (struct dirent *e; (e = readdir(folder));) {
-        int64_t step;
-        int length = 0;
-        if (sscanf(e->d_name, "step-%" SCNd64 ".safetensors%n", &step, &length) != 1) continue;
-        if (length == 0 || e->d_name[length] || step > until) continue;
+        char *end;
+        if (strncmp(e->d_name, "step-", 5) != 0) continue;
+        int64_t step = strtoll(e->d_name + 5, &end, 10);
+        if (strcmp(end, ".safetensors") != 0 || step > until) continue;
         k->step[k->n++] = step;
         qsort(k->step, (size_t)k->n, sizeof *k->step, compare_steps);
         if (k->n > k->keep) memmove(k->step, k->step + 1, (size_t)--k->n * sizeof *k->step);

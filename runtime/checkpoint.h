@@ -4,6 +4,8 @@
 
 #include "runtime/run.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Keeper {
     const char *folder;  // null: keeps no checkpoints
     int64_t keep;        // how many step-N files stay
@@ -38,5 +40,7 @@ typedef struct LoadRule {
 void weights_load_part(Run *run, const char *path, const LoadRule *rule);
 // What the train block's `load` entries name (runtime/load.c): where there are any.
 void weights_load_parts(Run *run) __attribute__((weak));
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,12 +5,10 @@
 
 #include "runtime/run.h"
 
-static int print_usage(const Run *run, const char *program) {
-    Buffer b = {0};
-    flags_usage(&b, run->manifest, program);
-    fputs(b.data, stdout);
-    buffer_free(&b);
-    return 0;
+static void print_usage(const Run *run, const char *program) {
+    const Manifest *m = run->manifest;
+    printf("%s: %s, compiled from %s by nnc %s\n\nusage: %s COMMAND [flags]\n\n%s", program, m->name,
+           m->source, m->version, program, m->help);
 }
 
 // What was printed must have arrived.
@@ -41,7 +39,7 @@ static _Noreturn void refuse(const Run *run) {
                    "in `hyper lr = 1e-3 in log(1e-5 .. 1e-1)`");
     }
     fail_usage("this program was compiled with --small: it has no %s",
-               command_info[run->options.command].name);
+               command_name[run->options.command]);
 }
 
 int nn_main(int argc, char **argv, const NnProgram *program) {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/json.h"
+#include "runtime/log.h"
 #include "runtime/output.h"
 
 // Pixels. A panel for each figure, one below the other.
@@ -45,8 +45,8 @@ static Panel *find_panel(Chart *c, const char *name) {
 }
 
 static void add_line(Chart *c, const Json *line) {
-    const char *split = json_text(json_get(line, "split"), "");
-    double epoch = json_number(json_get(line, "epoch"), 0);
+    const char *split = json_text_in(line, "split", "");
+    double epoch = json_number_in(line, "epoch", 0);
     int curve = 0;
     while (curve < N_CURVE && strcmp(curve_name[curve], split) != 0) curve++;
     if (curve == N_CURVE) return;
@@ -57,7 +57,7 @@ static void add_line(Chart *c, const Json *line) {
         if (!p) continue;
         Point point = {epoch, f->number};
         buffer_add(&p->points[curve], &point, sizeof point);
-        p->low = fmin(p->low, point.y);
+        p->low = point.y < p->low ? point.y : p->low;
         p->high = fmax(p->high, point.y);
         c->epochs = fmax(c->epochs, epoch);
     }
@@ -65,11 +65,11 @@ static void add_line(Chart *c, const Json *line) {
 
 static void read_history(Chart *c, const char *history) {
     while (*history) {
-        size_t length = strcspn(history, "\n");
+        size_t length = line_length(history);
         JsonError error;
         const Json *line = json_parse(&c->mem, history, length, &error);
         if (line && line->kind == JSON_object) add_line(c, line);
-        history += length + (history[length] == '\n');
+        history += length;
     }
 }
 

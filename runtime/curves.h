@@ -4,7 +4,11 @@
 
 #include "runtime/mem.h"
 
+#pragma GCC visibility push(hidden)
+
 void curves_draw(Buffer *svg, const char *title, const char *history);
 void curves_save(const char *folder, const char *title, const Buffer *history);
+
+#pragma GCC visibility pop
 
 #endif

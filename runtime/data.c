@@ -30,8 +30,8 @@ static const char *look_at(Mem *mem, const DataBlock *block, const char *path) {
 // What follows NAME= in --data, where NAME is the block's.
 static const char *strip_name(const char *from, const DataBlock *block) {
     const char *equals = strchr(from, '=');
-    if (!equals || memchr(from, '/', (size_t)(equals - from)) || path_exists(from)) return from;
-    size_t n = (size_t)(equals - from);
+    size_t n = strcspn(from, "=/");
+    if (equals != from + n || path_exists(from)) return from;
     if (strlen(block->name) != n || memcmp(from, block->name, n) != 0) {
         fail("--data %s: no data block %.*s, expected %s", from, (int)n, from, block->name);
     }

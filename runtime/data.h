@@ -5,6 +5,8 @@
 #include "runtime/dataset.h"
 #include "runtime/machine.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Split {
     const Dataset *data;
     int64_t rows;
@@ -58,5 +60,7 @@ void batch_fill(Machine *m, const Entry *entry, const Split *split, const int64_
                 int64_t begin, int64_t rows);
 // Fails when the entry point reads an input that the data don't have.
 void batch_check(const Entry *entry, const Dataset *data);
+
+#pragma GCC visibility pop
 
 #endif

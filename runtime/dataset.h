@@ -5,6 +5,8 @@
 #include "runtime/manifest.h"
 #include "runtime/words.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Column {
     const char *name;      // the field's
     const Tensor *tensor;  // where a batch of it goes
@@ -41,5 +43,7 @@ Dataset dataset_synthetic(Mem *mem, const Manifest *manifest, const Entry *entry
 void dataset_random(const Tensor *t, void *data, uint64_t seed);
 void dataset_reserve(Dataset *d, int64_t rows);  // room for so many, keeping what is there
 void dataset_free(Dataset *d);
+
+#pragma GCC visibility pop
 
 #endif

@@ -7,8 +7,8 @@
 
 static void say(const char *voice, const char *format, va_list arguments) {
     fflush(stdout);
-    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);  // a progress bar may stand there
-    fputs(voice, stderr);
+    // A progress bar may stand there.
+    fprintf(stderr, "%s%s: ", isatty(STDERR_FILENO) ? "\r\033[K" : "", voice);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
 }
@@ -16,7 +16,7 @@ static void say(const char *voice, const char *format, va_list arguments) {
 _Noreturn void fail(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    say("error: ", format, arguments);
+    say("error", format, arguments);
     va_end(arguments);
     exit(EXIT_DATA);
 }
@@ -24,7 +24,7 @@ _Noreturn void fail(const char *format, ...) {
 _Noreturn void fail_usage(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    say("usage: ", format, arguments);
+    say("usage", format, arguments);
     va_end(arguments);
     exit(EXIT_USAGE);
 }
@@ -37,6 +37,6 @@ _Noreturn void fail_memory(double bytes, const char *what) {
 void warn(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    say("warning: ", format, arguments);
+    say("warning", format, arguments);
     va_end(arguments);
 }

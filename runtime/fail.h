@@ -3,6 +3,8 @@
 #ifndef NN_RUNTIME_FAIL_H
 #define NN_RUNTIME_FAIL_H
 
+#pragma GCC visibility push(hidden)
+
 #define NN_FORMAT(at) __attribute__((format(printf, at, (at) + 1)))
 
 enum { EXIT_DATA = 1, EXIT_USAGE = 2, EXIT_STOPPED = 75 };
@@ -11,5 +13,7 @@ _Noreturn void fail(const char *format, ...) NN_FORMAT(1);
 _Noreturn void fail_usage(const char *format, ...) NN_FORMAT(1);
 _Noreturn void fail_memory(double bytes, const char *what);
 void warn(const char *format, ...) NN_FORMAT(1);
+
+#pragma GCC visibility pop
 
 #endif

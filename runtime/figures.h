@@ -6,6 +6,8 @@
 
 #include "runtime/manifest.h"
 
+#pragma GCC visibility push(hidden)
+
 struct Machine;
 
 typedef struct Figure {
@@ -34,5 +36,7 @@ static inline bool figure_is_scalar(const Figure *f) {
     return f->tensor->rank == 0;
 }
 void figures_print(Buffer *b, const Figures *f);  // "loss 0.0714, accuracy 0.979": the scalars
+
+#pragma GCC visibility pop
 
 #endif

@@ -9,17 +9,10 @@
 
 #include "runtime/threads.h"
 
-const CommandInfo command_info[N_COMMAND] = {
-    [COMMAND_train] = {"train", "", "train, keep checkpoints, report on the test split"},
-    [COMMAND_eval] = {"eval", "", "loss and metrics of a split, with the best weights"},
-    [COMMAND_predict] = {"predict", "FILE", "outputs for the rows of a file, as CSV or NPY"},
-    [COMMAND_search] = {"search", "", "train with other values of what declares a range"},
-    [COMMAND_gradcheck] = {"gradcheck", "", "hold the gradients against central differences"},
-    [COMMAND_bench] = {"bench", "", "time the training step; prints one JSON line"},
-    [COMMAND_profile] = {"profile", "", "time each kernel of it, beside the machine's limits"},
-    [COMMAND_summary] = {"summary", "", "the layers, their shapes and sizes"},
-    [COMMAND_info] = {"info", "", "the manifest that was compiled in"},
-    [COMMAND_help] = {"help", "", "this text"},
+const char command_name[N_COMMAND][10] = {
+#define X(name, argument, what) #name,
+    NN_COMMANDS(X)
+#undef X
 };
 
 typedef enum FlagKind {
@@ -31,79 +24,20 @@ typedef enum FlagKind {
     FLAG_yes
 } FlagKind;
 
-enum {
-    TRAIN = 1 << COMMAND_train,
-    EVAL = 1 << COMMAND_eval,
-    PREDICT = 1 << COMMAND_predict,
-    CHECK = 1 << COMMAND_gradcheck,
-    SEARCH = 1 << COMMAND_search,
-    BENCH = 1 << COMMAND_bench | 1 << COMMAND_profile,
-    RUN = TRAIN | EVAL | PREDICT | SEARCH | CHECK | BENCH,
-};
-
 typedef struct Flag {
-    const char *name, *argument;
+    char name[12];
     unsigned char kind, low;  // a FlagKind; the least number, `high` the largest
     unsigned short commands;  // bits
     unsigned short offset;    // of its place in Options
-    double high;
-    const char *what;
+    uint32_t high;
 } Flag;
 
-#define AT(field) offsetof(Options, field)
 static const Flag flag[] = {
-    {"data", "[NAME=]PATH", FLAG_text, 0, TRAIN | EVAL | PREDICT | CHECK | BENCH | SEARCH, AT(data), 0,
-     "the data: a folder, or the file itself"},
-    {"epochs", "N", FLAG_count, 1, TRAIN | SEARCH, AT(epochs), 1e9, "passes over the training split"},
-    {"steps", "N", FLAG_count, 1, TRAIN | BENCH | SEARCH, AT(steps), 1e9,
-     "updates to make; for bench and profile, steps to time"},
-    {"batch-limit", "N", FLAG_count, 1, TRAIN | EVAL | SEARCH, AT(batch_limit), 1e9,
-     "at most so many batches in an epoch, or of the split"},
-    {"seed", "N", FLAG_count, 0, RUN, AT(seed), 4294967295.0,
-     "of initial values, dropout and the order of rows (default 1)"},
-    {"threads", "N", FLAG_count, 1, RUN, AT(threads), MAX_THREADS,
-     "threads to use (default: the cores available); never changes a result"},
-    {"ckpt", "PATH", FLAG_text, 0, TRAIN | EVAL | PREDICT | SEARCH, AT(ckpt), 0,
-     "folder of checkpoints (default NAME.ckpt); empty: keep none"},
-    {"ckpt-every", "N", FLAG_count, 1, TRAIN, AT(ckpt_every), 1e9,
-     "a checkpoint every N steps, besides those after each epoch"},
-    {"keep", "K", FLAG_count, 1, TRAIN, AT(keep), 1e5,
-     "how many of the last step-N checkpoints stay (default 2)"},
-    {"resume", "[=auto|PATH]", FLAG_maybe, 0, TRAIN | SEARCH, AT(resume), 0,
-     "go on from a checkpoint, by default the last one"},
-    {"load", "FILE", FLAG_text, 0, RUN, AT(load), 0,
-     "weights from a safetensors file with the same names"},
-    {"log", "FILE", FLAG_text, 0, TRAIN | EVAL | SEARCH, AT(log), 0, "JSON lines: one for each split and epoch"},
-    {"log-every", "N", FLAG_count, 1, TRAIN, AT(log_every), 1e9,
-     "a line in the log every N steps, too"},
-    {"folds", "K", FLAG_count, 2, TRAIN | SEARCH, AT(folds), 1e6,
-     "cross-validation: K trainings, each validated on another Kth of the rows"},
-    {"ensemble", "N", FLAG_count, 2, TRAIN, AT(ensemble), 1e6,
-     "train N members with seeds from --seed on; their outputs are averaged"},
-    {"bagging", "", FLAG_yes, 0, TRAIN, AT(bagging), 0,
-     "each member on as many rows, drawn with replacement"},
-    {"trials", "N", FLAG_count, 1, SEARCH, AT(trials), 1e6, "values drawn at random (default 20)"},
-    {"grid", "N", FLAG_count, 1, SEARCH, AT(grid), 1e6,
-     "N values of each range instead, all of a list, all combinations"},
-    {"by", "NAME", FLAG_text, 0, SEARCH, AT(by), 0,
-     "the validation's figure that decides (default loss)"},
-    {"overfit", "N", FLAG_count, 1, TRAIN, AT(overfit), 1e9,
-     "train on the first N rows alone, to see whether the loss vanishes"},
-    {"patience", "N", FLAG_count, 1, TRAIN | SEARCH, AT(patience), 1e9,
-     "stop after N epochs without a smaller validation loss"},
-    {"max-time", "S", FLAG_real, 0, TRAIN, AT(max_time), 1e12, "stop after S seconds"},
-    {"dry-run", "", FLAG_yes, 0, TRAIN, AT(dry_run), 0,
-     "read all data and make one step; writes nothing"},
-    {"quiet", "", FLAG_yes, 0, TRAIN | EVAL | SEARCH, AT(quiet), 0, "only the last line, and errors"},
-    {"split", "NAME", FLAG_split, 0, EVAL, AT(split), 0, "train, valid or test (default test)"},
-    {"output", "FILE", FLAG_text, 0, PREDICT, AT(output), 0, "also -o: where to write"},
-    {"warmup", "N", FLAG_count, 0, BENCH, AT(warmup), 1e9, "steps before the clock starts"},
-    {"samples", "N", FLAG_count, 1, CHECK, AT(samples), 1e9,
-     "elements to check of each parameter (default 50)"},
-    {"tolerance", "X", FLAG_real, 0, CHECK, AT(tolerance), 1e9,
-     "largest relative error (default 1e-6; 1e-2 in f32)"},
+#define X(name, argument, kind, low, high, commands, field, what) \
+    {name, FLAG_##kind, low, commands, offsetof(Options, field), high},
+    NN_FLAGS(X)
+#undef X
 };
-#undef AT
 enum { N_FLAG = sizeof flag / sizeof *flag };
 
 static void set_defaults(Options *o, Mem *mem, const Manifest *m) {
@@ -191,7 +125,7 @@ static int read_flag(Options *o, const Manifest *m, int argc, char **argv, int i
     int hyper = f || !(RUN >> o->command & 1) ? -1 : find_hyper(m, name, length);
     if (hyper < 0 && !f) {
         fail_usage("unknown flag %s for %s; help lists them", argv[i],
-                   command_info[o->command].name);
+                   command_name[o->command]);
     }
     bool takes_value = hyper >= 0 || (f->kind != FLAG_yes && f->kind != FLAG_maybe);
     if (takes_value && !value) {
@@ -209,14 +143,10 @@ static int read_flag(Options *o, const Manifest *m, int argc, char **argv, int i
 }
 
 static Command read_command(const char *name) {
-    static const char *const later[] = {"generate", "selftest", "export"};
     for (int c = 0; c < N_COMMAND; c++) {
-        if (strcmp(command_info[c].name, name) == 0) return (Command)c;
+        if (strcmp(command_name[c], name) == 0) return (Command)c;
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return COMMAND_help;
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-        if (strcmp(later[i], name) == 0) fail_usage("this program has no command %s yet", name);
-    }
     fail_usage("unknown command %s; help lists them", name);
 }
 
@@ -242,40 +172,4 @@ void flags_read(Options *o, Mem *mem, const Manifest *m, int argc, char **argv) 
 bool flag_given(const Options *o, const char *name) {
     const Flag *f = find_flag(name, strlen(name));
     return f && (o->given >> (f - flag) & 1);
-}
-
-static void describe_commands(Buffer *b, unsigned commands) {
-    if (commands == RUN) return;
-    const char *before = "  [";
-    for (int c = 0; c < N_COMMAND; c++) {
-        if (!(commands >> c & 1)) continue;
-        buffer_format(b, "%s%s", before, command_info[c].name);
-        before = ", ";
-    }
-    buffer_format(b, "]");
-}
-
-void flags_usage(Buffer *b, const Manifest *m, const char *program) {
-    buffer_format(b, "%s: %s, compiled from %s by nnc %s\n\nusage: %s COMMAND [flags]\n\n", program,
-                  m->name, m->source, m->version, program);
-    for (int c = 0; c < N_COMMAND; c++) {
-        const CommandInfo *info = &command_info[c];
-        buffer_format(b, "  %-9s %-5s  %s\n", info->name, info->argument, info->what);
-    }
-    if (m->n_hyper) buffer_format(b, "\nvalues of this program\n");
-    for (int i = 0; i < m->n_hyper; i++) {
-        const Hyper *h = &m->hyper[i];
-        char left[64];
-        snprintf(left, sizeof left, "--%s %s", h->name, h->is_integer ? "N" : "X");
-        buffer_format(b, "  %-22s default %.10g\n", left, h->value);
-    }
-    buffer_format(b, "\nflags\n");
-    for (int i = 0; i < N_FLAG; i++) {
-        char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", flag[i].name,
-                 *flag[i].argument && flag[i].kind != FLAG_maybe ? " " : "", flag[i].argument);
-        buffer_format(b, "  %-22s %s", left, flag[i].what);
-        describe_commands(b, flag[i].commands);
-        buffer_format(b, "\n");
-    }
 }

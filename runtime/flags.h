@@ -1,29 +1,14 @@
-// The command line: COMMAND, its flags, and for `predict` a file. One table says what each
-// flag is, which commands take it and what the usage says.
+// The command line: COMMAND, its flags, and for `predict` a file. commands.h says
+// what each flag is and which commands take it.
 #ifndef NN_RUNTIME_FLAGS_H
 #define NN_RUNTIME_FLAGS_H
 
+#include "runtime/commands.h"
 #include "runtime/manifest.h"
 
-typedef enum Command {
-    COMMAND_train,
-    COMMAND_eval,
-    COMMAND_predict,
-    COMMAND_search,
-    COMMAND_gradcheck,
-    COMMAND_bench,
-    COMMAND_profile,
-    COMMAND_summary,
-    COMMAND_info,
-    COMMAND_help,
-    N_COMMAND,
-} Command;
+#pragma GCC visibility push(hidden)
 
-typedef struct CommandInfo {
-    const char *name, *argument, *what;
-} CommandInfo;
-
-extern const CommandInfo command_info[N_COMMAND];
+extern const char command_name[N_COMMAND][10];
 
 typedef struct Options {
     Command command;
@@ -40,6 +25,7 @@ typedef struct Options {
 
 void flags_read(Options *o, Mem *mem, const Manifest *manifest, int argc, char **argv);
 bool flag_given(const Options *o, const char *name);
-void flags_usage(Buffer *b, const Manifest *manifest, const char *program);
+
+#pragma GCC visibility pop
 
 #endif

@@ -93,7 +93,7 @@ static bool is_kink(Check *c, const Tensor *t, int64_t i, double gradient) {
     double h = near * c->width[N_WIDTH - 1], at = evaluate(c);
     double right = slope_beside(c, t, i, h, at), left = slope_beside(c, t, i, -h, at);
     double slack = 6 * noise_at(c, at, h) + c->tolerance * fmax(fabs(left), fabs(right));
-    return gradient > fmin(left, right) - slack && gradient < fmax(left, right) + slack;
+    return gradient > (left < right ? left : right) - slack && gradient < fmax(left, right) + slack;
 }
 
 // What noise does not explain of the difference, against the larger of both, or a thousandth
@@ -139,7 +139,7 @@ static const Tensor *gradient_of(const Entry *entry, const char *name) {
 // All elements where they are few, else a seeded choice of --samples.
 static Verdict check_parameter(Check *c, const Tensor *t, const Tensor *grad, uint64_t stream) {
     int64_t n = c->run->options.samples < t->count ? c->run->options.samples : t->count;
-    double *gradient = malloc((size_t)t->count * sizeof *gradient), scale = 0;
+    double *gradient = calloc((size_t)t->count, sizeof *gradient), scale = 0;
     if (!gradient) fail_memory((double)t->count * sizeof *gradient, "gradients");
     evaluate(c);
     for (int64_t i = 0; i < t->count; i++) {

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef struct ImageShape {
     int height, width, channels;  // 1 grey, 3 red, green and blue
 } ImageShape;
@@ -17,5 +19,7 @@ bool image_is_known(const unsigned char *start, size_t bytes);
 // the reason in `why`, where the file is broken or its picture has another size.
 bool image_decode(const unsigned char *file, size_t bytes, ImageShape shape, unsigned char *to,
                   char why[200]);
+
+#pragma GCC visibility pop
 
 #endif

@@ -92,7 +92,7 @@ char *file_read(const char *path, size_t *bytes) {
     do {
         if (*bytes == room) {
             room = room ? 2 * room : 1 << 20;
-            data = realloc(data, room);
+            data = realloc(data, room + 1);
             if (!data) fail_memory((double)room, path);
         }
         n = fread(data + *bytes, 1, room - *bytes, f);
@@ -100,5 +100,6 @@ char *file_read(const char *path, size_t *bytes) {
     } while (n > 0);
     if (ferror(f)) fail("%s: cannot read: %s", path, strerror(errno));
     fclose(f);
+    data[*bytes] = 0;
     return data;
 }

@@ -8,6 +8,8 @@
 
 #include "runtime/mem.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Input {
     const char *path;
     void *gz;
@@ -27,7 +29,7 @@ static inline int input_byte(Input *in) {  // -1 at the end
 }
 size_t input_read(Input *in, void *to, size_t bytes);  // fewer only at the end of the file
 
-// All of a file as it is, in memory from malloc, or fails.
+// All of a file as it is and a zero byte, in memory from malloc, or fails.
 char *file_read(const char *path, size_t *bytes);
 
 // PATH or PATH.gz, whichever is a file that exists; null if neither.
@@ -35,5 +37,7 @@ char *input_find(Mem *mem, const char *folder, const char *name);
 bool path_is_folder(const char *path);
 bool path_exists(const char *path);
 const char *path_base(const char *path);  // after the last slash
+
+#pragma GCC visibility pop
 
 #endif

@@ -69,7 +69,7 @@ static int open_signals(sigset_t *set) {
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
-    sigprocmask(SIG_BLOCK, set, NULL);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
     return signalfd(-1, set, SFD_CLOEXEC);
 }
 
@@ -110,25 +110,25 @@ int jobs_run(const Jobs *jobs) {
     struct timespec none = {0};
     while (sigtimedwait(&set, NULL, &none) > 0) is_stopped = true;
     close(is_stopped && at[side].fd < 0 ? -1 - at[side].fd : at[side].fd);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     mem_free(&mem);
     return is_stopped ? EXIT_STOPPED : 0;
 }
 
 // ---- what a job wrote
 
-// The next line of the text, with its end; its length, 0 at the end.
-static size_t next_line(const char *text) {
-    const char *end = strchr(text, '\n');
-    return end ? (size_t)(end - text) + 1 : strlen(text);
+// Is the line of that split? The text goes on behind it.
+static bool is_of_split(const char *line, size_t length, const char *mark) {
+    const char *at = *line == '{' ? strstr(line, mark) : NULL;
+    return at && at < line + length;
 }
 
 const Json *line_of_split(Mem *mem, const char *text, const char *name) {
     const Json *found = NULL;
     char *mark = mem_format(mem, "\"split\":\"%s\"", name);
-    for (size_t n; (n = next_line(text)) > 0; text += n) {
+    for (size_t n; (n = line_length(text)) > 0; text += n) {
         JsonError error;
-        if (*text == '{' && memmem(text, n, mark, strlen(mark)))
+        if (is_of_split(text, n, mark))
             found = json_parse(mem, text, n, &error);
     }
     return found;
@@ -140,8 +140,8 @@ bool is_figure(const Json *f) {
 
 void log_lines(Log *log, const char *text, const char *key, int64_t number) {
     Buffer b = {0};
-    for (size_t n; (n = next_line(text)) > 0; text += n) {
-        if (*text != '{' || memmem(text, n, "\"split\":\"kept\"", 14)) continue;
+    for (size_t n; (n = line_length(text)) > 0; text += n) {
+        if (*text != '{' || is_of_split(text, n, "\"split\":\"kept\"")) continue;
         buffer_format(&b, "{\"%s\":%" PRId64 ",", key, number);
         buffer_add(&b, text + 1, n - 1);
     }
@@ -151,7 +151,7 @@ void log_lines(Log *log, const char *text, const char *key, int64_t number) {
 
 char *job_error(Mem *mem, const char *text) {
     static const char mark[] = "error: ";
-    for (size_t n; (n = next_line(text)) > 0; text += n) {
+    for (size_t n; (n = line_length(text)) > 0; text += n) {
         if (strncmp(text, mark, sizeof mark - 1) != 0) continue;
         text += sizeof mark - 1;
         return mem_text(mem, text, strcspn(text, "\n"));

@@ -9,6 +9,8 @@
 #include "runtime/log.h"
 #include "runtime/run.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Jobs {
     Run *run;
     void *context;
@@ -34,5 +36,7 @@ void write_kept(Run *run);
 void log_lines(Log *log, const char *text, const char *key, int64_t number);
 // "error: ..." of the text, without a line end, or null
 char *job_error(Mem *mem, const char *text);
+
+#pragma GCC visibility pop
 
 #endif

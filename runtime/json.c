@@ -206,6 +206,31 @@ bool json_integer(const Json *value, int64_t *integer) {
     return true;
 }
 
+int json_count(const Json *list) {
+    return list ? list->count : 0;
+}
+
+const Json *json_first(const Json *list) {
+    return list ? list->first : NULL;
+}
+
+const char *json_text_in(const Json *object, const char *key, const char *otherwise) {
+    return json_text(json_get(object, key), otherwise);
+}
+
+double json_number_in(const Json *object, const char *key, double otherwise) {
+    return json_number(json_get(object, key), otherwise);
+}
+
+bool json_integer_in(const Json *object, const char *key, int64_t *integer) {
+    return json_integer(json_get(object, key), integer);
+}
+
+bool json_is_true(const Json *object, const char *key) {
+    const Json *value = json_get(object, key);
+    return value && value->kind == JSON_true;
+}
+
 void json_write_text(Buffer *b, const char *text) {
     buffer_add(b, "\"", 1);
     for (; *text; text++) {

@@ -7,6 +7,8 @@
 
 #include "runtime/mem.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum JsonKind {
     JSON_null,
     JSON_false,
@@ -39,8 +41,16 @@ const Json *json_get(const Json *object, const char *key);
 const char *json_text(const Json *value, const char *otherwise);
 double json_number(const Json *value, double otherwise);
 bool json_integer(const Json *value, int64_t *integer);  // whole and below 2^53
+int json_count(const Json *list);
+const Json *json_first(const Json *list);
+const char *json_text_in(const Json *object, const char *key, const char *otherwise);
+double json_number_in(const Json *object, const char *key, double otherwise);
+bool json_integer_in(const Json *object, const char *key, int64_t *integer);
+bool json_is_true(const Json *object, const char *key);
 
 void json_write_text(Buffer *b, const char *text);  // quoted and escaped
 void json_write_number(Buffer *b, double x);        // shortest that reads back; null if not finite
+
+#pragma GCC visibility pop
 
 #endif

@@ -1,11 +1,11 @@
 #include "runtime/limits.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "runtime/mem.h"
+#include "runtime/input.h"
 #include "runtime/progress.h"
 
 const char *const level_name[N_LEVEL] = {"L1", "L2", "L3", "memory"};
@@ -122,13 +122,15 @@ static int64_t cache_bytes(int name, int64_t otherwise) {
 
 // As the kernel knows it: sysconf may add up the caches of all cores of a processor.
 static int64_t third_level_bytes(void) {
-    FILE *f = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "r");
-    long kilobytes = 0;
-    if (f) {
-        if (fscanf(f, "%ldK", &kilobytes) != 1) kilobytes = 0;
-        fclose(f);
+    static const char path[] = "/sys/devices/system/cpu/cpu0/cache/index3/size";
+    int64_t kilobytes = 0;
+    if (path_exists(path)) {
+        size_t bytes;
+        char *text = file_read(path, &bytes);  // 32768K
+        kilobytes = strtoll(text, NULL, 10);
+        free(text);
     }
-    return kilobytes > 0 ? (int64_t)kilobytes << 10 : cache_bytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20);
+    return kilobytes > 0 ? kilobytes << 10 : cache_bytes(_SC_LEVEL3_CACHE_SIZE, 32 << 20);
 }
 
 static double triad_rate(NnPool *pool, int threads, int width, int64_t bytes) {

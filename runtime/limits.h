@@ -6,6 +6,8 @@
 
 #include "runtime/threads.h"
 
+#pragma GCC visibility push(hidden)
+
 enum { LEVEL_1, LEVEL_2, LEVEL_3, LEVEL_memory, N_LEVEL };
 extern const char *const level_name[N_LEVEL];
 
@@ -21,5 +23,7 @@ Limits limits_measure(NnPool *pool, int threads, int vector_bytes);
 
 // The level that holds so many bytes.
 int limits_level(const Limits *l, int64_t bytes);
+
+#pragma GCC visibility pop
 
 #endif

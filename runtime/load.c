@@ -15,16 +15,16 @@ static const char *find_file(Mem *mem, const Manifest *m, const char *path) {
 }
 
 static const char *text_of(const Json *entry, const char *key) {
-    return json_text(json_get(entry, key), "");
+    return json_text_in(entry, key, "");
 }
 
 void weights_load_parts(Run *run) {
     const Manifest *m = run->manifest;
     Mem *mem = &run->mem;
-    for (const Json *l = m->load ? m->load->first : NULL; l; l = l->next) {
+    for (const Json *l = json_first(m->load); l; l = l->next) {
         const char *file = text_of(l, "file"), *path = find_file(mem, m, file);
         const char *place =
-            mem_format(mem, "%s:%.0f: ", m->source, json_number(json_get(l, "line"), 0));
+            mem_format(mem, "%s:%.0f: ", m->source, json_number_in(l, "line", 0));
         if (!path) {
             fail("%sno file %s in the current folder, the program's or its source's", place, file);
         }

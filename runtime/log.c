@@ -6,32 +6,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/input.h"
 #include "runtime/output.h"
+
+size_t line_length(const char *text) {
+    const char *end = strchr(text, '\n');
+    return end ? (size_t)(end - text) + 1 : strlen(text);
+}
 
 static bool is_kept(const char *line, size_t length, int64_t until) {
     Mem mem = {0};
     JsonError error;
     int64_t step;
     const Json *json = json_parse(&mem, line, length, &error);
-    bool is_old = json && json_integer(json_get(json, "step"), &step) && step <= until;
-    bool is_test = json && strcmp(json_text(json_get(json, "split"), ""), "test") == 0;
+    bool is_old = json && json_integer_in(json, "step", &step) && step <= until;
+    bool is_test = json && strcmp(json_text_in(json, "split", ""), "test") == 0;
     mem_free(&mem);
     return is_old && !is_test;
 }
 
 // The lines of an older log up to that step. One without an end was cut off.
 static Buffer read_kept(const char *path, int64_t until) {
-    Buffer kept = {0}, line = {0};
-    FILE *f = fopen(path, "r");
-    for (int c; f && (c = getc(f)) != EOF;) {
-        char byte = (char)c;
-        buffer_add(&line, &byte, 1);
-        if (c != '\n') continue;
-        if (is_kept(line.data, line.length, until)) buffer_add(&kept, line.data, line.length);
-        line.length = 0;
-    }
-    if (f) fclose(f);
-    buffer_free(&line);
+    Buffer kept = {0};
+    if (!path_exists(path)) return kept;
+    size_t bytes;
+    char *text = file_read(path, &bytes), *line = text;
+    for (size_t n; (n = line_length(line)) > 0; line += n)
+        if (line[n - 1] == '\n' && is_kept(line, n, until)) buffer_add(&kept, line, n);
+    free(text);
     return kept;
 }
 

@@ -7,6 +7,8 @@
 #include "runtime/pace.h"
 #include "runtime/threads.h"
 
+#pragma GCC visibility push(hidden)
+
 // What `run.*` and `valid.*` inputs read.
 typedef struct Clock {
     int64_t step, epoch;    // this update, from 1; this epoch, from 0
@@ -54,5 +56,7 @@ static inline char *machine_data(const Machine *m, const Tensor *t) {
 double machine_result(const Machine *m, const Entry *entry, const char *name);
 
 const Entry *machine_entry(const Machine *m, const char *name);  // or fails: has no such part
+
+#pragma GCC visibility pop
 
 #endif

@@ -16,19 +16,20 @@ static _Noreturn void broken(const char *what, const char *name) {
 }
 
 static const char *need_text(const Json *object, const char *key) {
-    const char *text = json_text(json_get(object, key), NULL);
+    const char *text = json_text_in(object, key, NULL);
     if (!text) broken("no text for", key);
     return text;
 }
 
 static int64_t need_integer(const Json *object, const char *key) {
     int64_t value;
-    if (!json_integer(json_get(object, key), &value) || value < 0) broken("no count for", key);
+    if (!json_integer_in(object, key, &value) || value < 0) broken("no count for", key);
     return value;
 }
 
-static int count_of(const Json *list) {
-    return list ? list->count : 0;
+// Zeros for as many as the list has.
+static void *array_for(Mem *mem, const Json *list, size_t size) {
+    return mem_array(mem, (size_t)json_count(list), size);
 }
 
 static int find_name(const char *const *names, int n, const char *name) {
@@ -62,16 +63,16 @@ static int64_t read_dim(const Json *dim, const Manifest *m, int *by) {
 static void read_tensor(Tensor *t, const Json *json, const Manifest *m, int64_t arena_bytes) {
     t->name = need_text(json, "name");
     int kind = find_name(kind_name, N_TENSOR_KIND, need_text(json, "kind"));
-    int elem = find_name(elem_name, N_ELEM, json_text(json_get(json, "elem"), elem_name[m->real]));
+    int elem = find_name(elem_name, N_ELEM, json_text_in(json, "elem", elem_name[m->real]));
     const Json *dims = json_get(json, "dims");
-    if (kind < 0 || elem < 0 || count_of(dims) > MAX_RANK) broken("bad tensor", t->name);
+    if (kind < 0 || elem < 0 || json_count(dims) > MAX_RANK) broken("bad tensor", t->name);
     t->kind = (TensorKind)kind;
     t->elem = (Elem)elem;
     t->offset = need_integer(json, "offset");
-    t->of_layer = strcmp(json_text(json_get(json, "of"), ""), "layer") == 0;
-    json_integer(json_get(json, "below"), &t->below);
+    t->of_layer = strcmp(json_text_in(json, "of", ""), "layer") == 0;
+    json_integer_in(json, "below", &t->below);
     t->count = 1;
-    for (const Json *d = dims ? dims->first : NULL; d; d = d->next) {
+    for (const Json *d = json_first(dims); d; d = d->next) {
         int by;
         int64_t dim = read_dim(d, m, &by);
         if (t->rank == 0) t->by_batch = by == 0;
@@ -124,37 +125,37 @@ static void read_entry(Mem *mem, Entry *e, const Json *json, const Manifest *m,
     if (!e->code) broken("no code for entry", e->name);
     read_kernels(mem, e, json_get(json, "kernels"));
     const Json *inputs = json_get(json, "inputs"), *results = json_get(json, "results");
-    e->input = mem_array(mem, (size_t)count_of(inputs), sizeof *e->input);
-    e->result = mem_array(mem, (size_t)count_of(results), sizeof *e->result);
-    for (const Json *i = inputs ? inputs->first : NULL; i; i = i->next) {
+    e->input = array_for(mem, inputs, sizeof *e->input);
+    e->result = array_for(mem, results, sizeof *e->result);
+    for (const Json *i = json_first(inputs); i; i = i->next) {
         e->input[e->n_input++] = tensor_at(m, i);
     }
-    for (const Json *r = results ? results->first : NULL; r; r = r->next) {
+    for (const Json *r = json_first(results); r; r = r->next) {
         const Tensor *t = tensor_at(m, r->kind == JSON_number ? r : json_get(r, "tensor"));
-        e->result[e->n_result++] = (Result){json_text(json_get(r, "name"), t->name), t};
+        e->result[e->n_result++] = (Result){json_text_in(r, "name", t->name), t};
     }
 }
 
 // What a search goes through.
 static void read_range(Mem *mem, Hyper *h, const Json *json) {
-    const Json *list = json_get(json, "values"), *log = json_get(json, "log");
-    h->low = json_number(json_get(json, "low"), 0);
-    h->high = json_number(json_get(json, "high"), 0);
-    h->is_log = log && log->kind == JSON_true;
-    h->at = mem_array(mem, (size_t)count_of(list), sizeof *h->at);
-    for (const Json *v = list ? list->first : NULL; v; v = v->next) {
+    const Json *list = json_get(json, "values");
+    h->low = json_number_in(json, "low", 0);
+    h->high = json_number_in(json, "high", 0);
+    h->is_log = json_is_true(json, "log");
+    h->at = array_for(mem, list, sizeof *h->at);
+    for (const Json *v = json_first(list); v; v = v->next) {
         h->at[h->n_value++] = json_number(v, 0);
     }
 }
 
 static void read_hypers(Mem *mem, Manifest *m, const Json *list) {
-    m->hyper = mem_array(mem, (size_t)count_of(list), sizeof *m->hyper);
-    for (const Json *h = list ? list->first : NULL; h; h = h->next) {
+    m->hyper = array_for(mem, list, sizeof *m->hyper);
+    for (const Json *h = json_first(list); h; h = h->next) {
         m->hyper[m->n_hyper] = (Hyper){
             .name = need_text(h, "name"),
             .tensor = tensor_at(m, json_get(h, "tensor")),
-            .value = json_number(json_get(h, "default"), 0),
-            .is_integer = json_get(h, "integer") && json_get(h, "integer")->kind == JSON_true,
+            .value = json_number_in(h, "default", 0),
+            .is_integer = json_is_true(h, "integer"),
         };
         read_range(mem, &m->hyper[m->n_hyper++], h);
     }
@@ -168,21 +169,21 @@ static void read_field(Mem *mem, Field *f, const Json *json, const Manifest *m) 
         broken("the first axis is not the batch in field", f->name);
     }
     int64_t below = 0;
-    json_integer(json_get(json, "class"), &below);
+    json_integer_in(json, "class", &below);
     f->below = below > 0 ? below : f->tensor->below;
-    const char *owner = json_text(json_get(json, "words"), "");
+    const char *owner = json_text_in(json, "words", "");
     f->is_words = json_get(json, "words") != NULL;
     f->json = json;
     f->block = &m->data;
     f->words_of = (int)(f - m->data.field);
     for (int i = 0; i < m->data.n_field; i++)
         if (strcmp(m->data.field[i].name, owner) == 0) f->words_of = i;
-    f->part = json_text(json_get(json, "part"), NULL);
+    f->part = json_text_in(json, "part", NULL);
     if (f->part) return;
     const Json *columns = json_get(json, "columns");
-    f->column = mem_array(mem, (size_t)count_of(columns), sizeof *f->column);
-    f->until = mem_array(mem, (size_t)count_of(columns), sizeof *f->until);
-    for (const Json *c = columns ? columns->first : NULL; c; c = c->next) {
+    f->column = array_for(mem, columns, sizeof *f->column);
+    f->until = array_for(mem, columns, sizeof *f->until);
+    for (const Json *c = json_first(columns); c; c = c->next) {
         const Json *first = c->kind == JSON_array ? c->first : c;
         const char *name = json_text(first, NULL);
         if (!name) broken("bad column in field", f->name);
@@ -194,7 +195,7 @@ static void read_field(Mem *mem, Field *f, const Json *json, const Manifest *m) 
 static void read_split(SplitRule *rule, const Json *json) {
     if (!json) return;
     rule->is_declared = true;
-    rule->share = json_number(json_get(json, "share"), 0);
+    rule->share = json_number_in(json, "share", 0);
     if (!(rule->share > 0)) rule->rows = need_integer(json, "rows");
 }
 
@@ -205,11 +206,11 @@ static void read_data(Mem *mem, Manifest *m, const Json *json) {
     d->path = need_text(json, "path");
     d->from = need_text(json, "from");
     d->json = json;
-    json_integer(json_get(json, "rows"), &d->rows);
-    d->seed = (uint64_t)json_number(json_get(json, "seed"), 1);
+    json_integer_in(json, "rows", &d->rows);
+    d->seed = (uint64_t)json_number_in(json, "seed", 1);
     const Json *fields = json_get(json, "fields"), *split = json_get(json, "split");
-    d->field = mem_array(mem, (size_t)count_of(fields), sizeof *d->field);
-    for (const Json *f = fields ? fields->first : NULL; f; f = f->next) {
+    d->field = array_for(mem, fields, sizeof *d->field);
+    for (const Json *f = json_first(fields); f; f = f->next) {
         read_field(mem, &d->field[d->n_field], f, m);
         d->n_field++;
     }
@@ -217,7 +218,7 @@ static void read_data(Mem *mem, Manifest *m, const Json *json) {
 }
 
 static void read_extents(Manifest *m, const Json *list) {
-    for (const Json *x = list ? list->first : NULL; x; x = x->next) {
+    for (const Json *x = json_first(list); x; x = x->next) {
         int64_t most;
         int split = find_name(split_name, N_SPLIT, x->key);
         if (m->n_extent + 1 == NN_EXTENTS || split < 0 || !json_integer(x, &most) || most < 1) {
@@ -229,12 +230,12 @@ static void read_extents(Manifest *m, const Json *list) {
 
 static void read_tables(Mem *mem, Manifest *m, const Json *json, const NnProgram *program) {
     const Json *tensors = json_get(json, "tensors"), *entries = json_get(json, "entries");
-    m->tensor = mem_array(mem, (size_t)count_of(tensors), sizeof *m->tensor);
-    for (const Json *t = tensors ? tensors->first : NULL; t; t = t->next) {
+    m->tensor = array_for(mem, tensors, sizeof *m->tensor);
+    for (const Json *t = json_first(tensors); t; t = t->next) {
         read_tensor(&m->tensor[m->n_tensor++], t, m, program->arena_bytes);
     }
-    m->entry = mem_array(mem, (size_t)count_of(entries), sizeof *m->entry);
-    for (const Json *e = entries ? entries->first : NULL; e; e = e->next) {
+    m->entry = array_for(mem, entries, sizeof *m->entry);
+    for (const Json *e = json_first(entries); e; e = e->next) {
         read_entry(mem, &m->entry[m->n_entry++], e, m, program);
     }
     read_hypers(mem, m, json_get(json, "hypers"));
@@ -248,31 +249,32 @@ const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
     }
     JsonError error;
     uLong bytes = (uLong)program->manifest_bytes;
-    char *text = mem_get(mem, bytes + 1);
+    char *text = mem_get(mem, bytes + 2);
     if (uncompress((Bytef *)text, &bytes, (const Bytef *)program->manifest,
                    (uLong)program->deflated_bytes) != Z_OK) {
         broken("cannot be inflated", NULL);
     }
-    const Json *json = json_parse(mem, text, bytes, &error);
+    const Json *json = json_parse(mem, text, strlen(text), &error);
     if (!json) broken(error.what, mem_format(mem, "at byte %zu", error.at));
     Manifest *m = mem_get(mem, sizeof *m);
     m->text = text;
-    m->version = json_text(json_get(json, "nnc"), "");
+    m->help = text + strlen(text) + 1;
+    m->version = json_text_in(json, "nnc", "");
     m->name = need_text(json, "name");
-    m->source = json_text(json_get(json, "source"), "");
-    m->source_dir = json_text(json_get(json, "source_dir"), "");
-    m->hash = json_text(json_get(json, "hash"), "");
-    m->real = strcmp(json_text(json_get(json, "real"), "f32"), "f64") == 0 ? ELEM_f64 : ELEM_f32;
+    m->source = json_text_in(json, "source", "");
+    m->source_dir = json_text_in(json, "source_dir", "");
+    m->hash = json_text_in(json, "hash", "");
+    m->real = strcmp(json_text_in(json, "real", "f32"), "f64") == 0 ? ELEM_f64 : ELEM_f32;
     m->batch = need_integer(json, "batch");
     if (m->batch < 1 || m->batch > INT32_MAX) broken("bad batch", NULL);
-    m->vector_bytes = (int)json_number(json_get(json, "vector"), 16);
+    m->vector_bytes = (int)json_number_in(json, "vector", 16);
     read_extents(m, json_get(json, "extents"));
     read_tables(mem, m, json, program);
     const Json *train = json_get(json, "train");
-    m->epochs = (int64_t)json_number(json_get(train, "epochs"), 0);
-    m->steps = (int64_t)json_number(json_get(train, "steps"), 0);
-    m->is_fixed = json_get(train, "fixed") && json_get(train, "fixed")->kind == JSON_true;
-    m->accumulate = (int64_t)json_number(json_get(train, "accumulate"), 1);
+    m->epochs = (int64_t)json_number_in(train, "epochs", 0);
+    m->steps = (int64_t)json_number_in(train, "steps", 0);
+    m->is_fixed = json_is_true(train, "fixed");
+    m->accumulate = (int64_t)json_number_in(train, "accumulate", 1);
     m->load = json_get(train, "load");
     m->summary = json_get(json, "summary");
     return m;

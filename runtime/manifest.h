@@ -6,6 +6,8 @@
 #include "runtime/json.h"
 #include "runtime/tensor.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Result {
     const char *name;
     const Tensor *tensor;
@@ -79,6 +81,7 @@ typedef struct RowExtent {
 
 typedef struct Manifest {
     const char *text;  // all of it
+    const char *help;  // what the command prints below its usage line
     const char *name, *source, *source_dir, *hash, *version;
     Elem real;
     int64_t batch;
@@ -104,5 +107,7 @@ const Entry *manifest_entry(const Manifest *manifest, const char *name);  // nul
 const Tensor *manifest_input(const Entry *entry, const char *name);  // null if it has none
 const Tensor *manifest_tensor(const Manifest *manifest, const char *name);
 int64_t manifest_parameters(const Manifest *manifest);  // elements of all parameters
+
+#pragma GCC visibility pop
 
 #endif

@@ -64,7 +64,7 @@ static int work(Run *run, void *context, int64_t job) {
 
 static void print_figures(Buffer *b, const char *title, const Json *line) {
     const char *before = title;
-    for (const Json *f = line ? line->first : NULL; f; f = f->next) {
+    for (const Json *f = json_first(line); f; f = f->next) {
         if (!is_figure(f)) continue;
         buffer_format(b, "%s%s %.4g", before, f->key, f->number);
         before = ", ";
@@ -79,7 +79,7 @@ static void end(void *context, int64_t job, int code, const char *text) {
     log_lines(&many->log, text, many->what, job + 1);
     row->valid = line_of_split(mem, text, "kept");
     row->test = line_of_split(mem, text, "test");
-    row->epoch = json_number(json_get(row->valid ? row->valid : row->test, "epoch"), 0);
+    row->epoch = json_number_in(row->valid ? row->valid : row->test, "epoch", 0);
     if (code == EXIT_STOPPED) return;
     if (code != 0) {
         char *error = job_error(mem, text);
@@ -97,14 +97,14 @@ static void end(void *context, int64_t job, int code, const char *text) {
 // ---- the table
 
 static void add_names(Table *t, const char *split, const Json *line) {
-    for (const Json *f = line ? line->first : NULL; f; f = f->next) {
+    for (const Json *f = json_first(line); f; f = f->next) {
         if (is_figure(f)) table_cell(t, "%s %s", split, f->key);
     }
 }
 
 static void add_cells(Table *t, const Json *line, const Json *like) {
-    for (const Json *f = like ? like->first : NULL; f; f = f->next) {
-        if (is_figure(f)) table_cell(t, "%.4g", json_number(json_get(line, f->key), NAN));
+    for (const Json *f = json_first(like); f; f = f->next) {
+        if (is_figure(f)) table_cell(t, "%.4g", json_number_in(line, f->key, NAN));
     }
 }
 
@@ -114,7 +114,7 @@ static double over_rows(const Many *many, bool of_test, const char *key, bool is
     for (int i = 0; i < 2; i++) {
         for (int64_t k = 0; k < many->n; k++) {
             const Row *row = &many->row[k];
-            double x = json_number(json_get(of_test ? row->test : row->valid, key), NAN);
+            double x = json_number_in(of_test ? row->test : row->valid, key, NAN);
             if (i == 0) sum += x;
             else squares += (x - sum / n) * (x - sum / n);
         }
@@ -124,7 +124,7 @@ static double over_rows(const Many *many, bool of_test, const char *key, bool is
 
 static void add_summary(Table *t, const Many *many, bool of_test, bool is_spread) {
     const Json *like = of_test ? many->row[0].test : many->row[0].valid;
-    for (const Json *f = like ? like->first : NULL; f; f = f->next) {
+    for (const Json *f = json_first(like); f; f = f->next) {
         if (is_figure(f)) table_cell(t, "%.4g", over_rows(many, of_test, f->key, is_spread));
     }
 }

@@ -8,6 +8,8 @@
 
 #include "runtime/fail.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Mem {
     struct MemBlock *block;
 } Mem;
@@ -30,5 +32,7 @@ char *buffer_extend(Buffer *b, size_t bytes);  // uninitialised space at the end
 void buffer_add(Buffer *b, const void *data, size_t bytes);
 void buffer_format(Buffer *b, const char *format, ...) NN_FORMAT(2);
 void buffer_free(Buffer *b);
+
+#pragma GCC visibility pop
 
 #endif

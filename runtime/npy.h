@@ -4,7 +4,11 @@
 
 #include "runtime/array.h"
 
+#pragma GCC visibility push(hidden)
+
 // From the magic to where the elements begin; fails with a->path and a->name.
 void npy_header(Array *a, ArraySource *source, void *from);
+
+#pragma GCC visibility pop
 
 #endif

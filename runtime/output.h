@@ -8,6 +8,8 @@
 
 #include "runtime/mem.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Output {
     const char *path;
     char *temporary;  // null where the path is a device or a pipe
@@ -21,5 +23,7 @@ bool output_close(Output *o);  // false, with o->error set and nothing left behi
 void output_save(Mem *mem, const char *path, const Buffer *b);  // all at once, or fails
 
 void make_folder(Mem *mem, const char *path);  // and those above it, or fails
+
+#pragma GCC visibility pop
 
 #endif

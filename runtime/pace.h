@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Pace {
     int64_t rows;        // of the runs that count
     int runs;            // of this trial so far
@@ -19,5 +21,7 @@ typedef struct Pace {
 bool pace_is_alone(Pace *p, int64_t rows, double now);
 // After it: how many seconds it took.
 void pace_note(Pace *p, int64_t rows, double seconds, double now);
+
+#pragma GCC visibility pop
 
 #endif

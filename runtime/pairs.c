@@ -22,7 +22,7 @@ struct Pairs {
 };
 
 static int side_of(const Column *c) {
-    return strcmp(json_text(json_get(c->field->json, "side"), ""), side_name[TARGET]) == 0;
+    return strcmp(json_text_in(c->field->json, "side", ""), side_name[TARGET]) == 0;
 }
 
 static bool is_length(const Column *c) {
@@ -74,7 +74,7 @@ static void check_lengths(const struct Pairs *p, const Dataset *d, const char *p
     for (int i = 0; i < d->n; i++) {
         const Column *c = &d->column[i];
         const int64_t *begin = &p->begin[N_SIDE * p->rows + side_of(c)];
-        int64_t units = begin[1] - begin[0], shift = (int64_t)json_number(json_get(c->field->json, "shift"), 0);
+        int64_t units = begin[1] - begin[0], shift = (int64_t)json_number_in(c->field->json, "shift", 0);
         int64_t room = is_length(c) ? c->below - 1 : tensor_row_count(c->tensor) + (shift > 0 ? shift : 0);
         if (units + 1 <= room) continue;
         fail("%s: line %" PRId64 ": a %s of %" PRId64 " and its end mark, expected at most %" PRId64
@@ -156,7 +156,7 @@ static void fill_lengths(const struct Pairs *p, Column *c) {
 }
 
 static void fill_classes(const struct Pairs *p, Column *c) {
-    int64_t n = tensor_row_count(c->tensor), shift = (int64_t)json_number(json_get(c->field->json, "shift"), 0);
+    int64_t n = tensor_row_count(c->tensor), shift = (int64_t)json_number_in(c->field->json, "shift", 0);
     for (int64_t row = 0; row < p->rows; row++)
         for (int64_t i = 0; i < n; i++)
             elem_store(c->tensor->elem, c->data, row * n + i, class_at(p, side_of(c), row, i + shift));

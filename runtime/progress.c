@@ -58,7 +58,7 @@ void progress_line(Progress *p, const char *format, ...) {
     p->is_drawn = false;
     va_list arguments;
     va_start(arguments, format);
-    vprintf(format, arguments);
+    vfprintf(stdout, format, arguments);
     va_end(arguments);
     putchar('\n');
     fflush(stdout);

@@ -7,6 +7,8 @@
 
 #include "runtime/fail.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Progress {
     bool is_quiet, on_terminal, is_drawn;
     double start, drawn;  // seconds
@@ -21,5 +23,7 @@ Progress progress_start(bool is_quiet, int64_t done, int64_t total);
 void progress_step(Progress *p, int64_t rows, double loss);  // redraws ten times a second
 double progress_rate(const Progress *p);                     // rows a second
 void progress_line(Progress *p, const char *format, ...) NN_FORMAT(2);  // in place of the bar
+
+#pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "runtime/data.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Reader {
     const char *name;      // as `from` has it: "csv"
     const char *expected;  // "a CSV file"
@@ -34,5 +36,7 @@ void csv_read(Dataset *d, const char *path);
 
 // Fails where the rows have more than one column: the file is one array.
 void reader_single(const Dataset *d, const char *path);
+
+#pragma GCC visibility pop
 
 #endif

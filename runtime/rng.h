@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Rng {
     uint64_t state;
 } Rng;
@@ -18,5 +20,7 @@ double rng_uniform(Rng *r);              // [0, 1)
 
 // Fisher and Yates' shuffle of 0 .. n - 1: a function of the seed and the stream alone.
 void rng_permutation(int64_t *order, int64_t n, uint64_t seed, uint64_t stream);
+
+#pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,8 @@
 #include "runtime/flags.h"
 #include "runtime/machine.h"
 
+#pragma GCC visibility push(hidden)
+
 // Where training stands. A checkpoint holds all of it, beside the weights and states.
 typedef struct Session {
     int64_t step, epoch, batch;  // updates made; epochs done; batches of this epoch done
@@ -89,5 +91,7 @@ void run_one_batch(Run *run, const Entry *entry, int64_t steps, Dataset *synthet
 double median(double *x, size_t n);
 
 int nn_main(int argc, char **argv, const NnProgram *program);
+
+#pragma GCC visibility pop
 
 #endif

@@ -58,7 +58,7 @@ static void read_tensor(const Safetensors *s, StoredTensor *t, const Json *json,
     const Json *offsets = json_get(json, "data_offsets");
     int64_t begin, end, have = (int64_t)(s->bytes - data);
     t->name = json->key;
-    t->type = json_text(json_get(json, "dtype"), "");
+    t->type = json_text_in(json, "dtype", "");
     t->is = type_named(t->type);
     int bytes = t->is.bytes;
     if (bytes == 0 || !read_shape(t, json_get(json, "shape")) || !offsets || offsets->count != 2 ||

@@ -6,6 +6,8 @@
 #include "runtime/json.h"
 #include "runtime/tensor.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct StoredTensor {
     const char *name;
     const char *type;  // F32, BF16 ...
@@ -37,5 +39,7 @@ bool safetensors_load(const StoredTensor *from, const Tensor *t, char *to);
 // or why the file could not be written; the file is then as it was.
 const char *safetensors_write(Mem *mem, const char *path, const Tensor *const *tensor, int n,
                               const char *arena, const char *const *metadata, int n_pair);
+
+#pragma GCC visibility pop
 
 #endif

@@ -140,7 +140,7 @@ static bool is_done(void *context, int64_t job) {
 // ---- its end
 
 static double figure(const Trial *t, const char *key) {
-    return json_number(json_get(t->figures, key), NAN);
+    return json_number_in(t->figures, key, NAN);
 }
 
 // {"trial":3,"values":{"lr":0.01},"figures":{"loss":0.5}} or "error"
@@ -165,10 +165,10 @@ static void write_trial(Buffer *b, const Search *s, int64_t number) {
     }
     buffer_format(b, "\"figures\":{");
     comma = "";
-    for (const Json *f = t->fold[0] ? t->fold[0]->first : NULL; f; f = f->next) {
+    for (const Json *f = json_first(t->fold[0]); f; f = f->next) {
         double sum = 0;
         if (!is_figure(f)) continue;
-        for (int64_t k = 0; k < s->folds; k++) sum += json_number(json_get(t->fold[k], f->key), NAN);
+        for (int64_t k = 0; k < s->folds; k++) sum += json_number_in(t->fold[k], f->key, NAN);
         buffer_format(b, "%s", comma);
         json_write_text(b, f->key);
         buffer_format(b, ":");
@@ -183,7 +183,7 @@ static void print_trial(const Search *s, int64_t number) {
     Buffer b = {0};
     print_values(&b, s, t);
     buffer_format(&b, "  ");
-    for (const Json *f = t->figures ? t->figures->first : NULL; f; f = f->next) {
+    for (const Json *f = json_first(t->figures); f; f = f->next) {
         if (is_figure(f)) buffer_format(&b, " %s %.4g", f->key, f->number);
     }
     printf("trial %" PRId64 "/%" PRId64 "   %s%s\n", number + 1, s->n, b.data, t->error ? t->error : "");
@@ -216,7 +216,7 @@ static void end(void *context, int64_t job, int code, const char *text) {
 static bool same_values(const Search *s, const Trial *t, const Json *values) {
     for (int i = 0; i < s->run->manifest->n_hyper; i++) {
         if (!is_searched(s->run, i)) continue;
-        double x = json_number(json_get(values, s->run->manifest->hyper[i].name), NAN);
+        double x = json_number_in(values, s->run->manifest->hyper[i].name, NAN);
         if (x != t->value[i]) return false;
     }
     return true;
@@ -226,11 +226,11 @@ static bool take_line(Search *s, const char *line, size_t length) {
     JsonError error;
     const Json *json = json_parse(&s->run->mem, line, length, &error);
     int64_t number;
-    if (!json_integer(json_get(json, "trial"), &number) || number < 1 || number > s->n) return false;
+    if (!json_integer_in(json, "trial", &number) || number < 1 || number > s->n) return false;
     Trial *t = &s->trial[number - 1];
     if (!same_values(s, t, json_get(json, "values"))) return false;
     t->figures = json_get(json, "figures");
-    t->error = (char *)json_text(json_get(json, "error"), NULL);
+    t->error = (char *)json_text_in(json, "error", NULL);
     t->left = 0;
     return true;
 }
@@ -323,7 +323,7 @@ static void print_table(const Search *s, const int64_t *order) {
     for (int i = 0; i < m->n_hyper; i++) {
         if (is_searched(s->run, i)) table_cell(&t, "%s", m->hyper[i].name);
     }
-    for (const Json *f = like ? like->first : NULL; f; f = f->next) table_cell(&t, "%s", f->key);
+    for (const Json *f = json_first(like); f; f = f->next) table_cell(&t, "%s", f->key);
     table_row(&t);
     for (int64_t k = 0; k < s->n; k++) {
         const Trial *trial = &s->trial[order[k]];

@@ -5,7 +5,11 @@
 
 #include "runtime/run.h"
 
+#pragma GCC visibility push(hidden)
+
 // Gives such states their first values: where an epoch, an evaluation or a prediction begins.
 void stream_begin(Run *run) __attribute__((weak, visibility("hidden")));
+
+#pragma GCC visibility pop
 
 #endif

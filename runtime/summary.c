@@ -7,7 +7,7 @@
 
 static const char *dims_text(Buffer *b, const Json *dims) {
     buffer_format(b, dims ? "[" : "");
-    for (const Json *d = dims ? dims->first : NULL; d; d = d->next) {
+    for (const Json *d = json_first(dims); d; d = d->next) {
         if (d->kind == JSON_string) {
             buffer_format(b, "%s", d->text);
         } else {
@@ -32,11 +32,11 @@ static const char *grouped(char text[32], double x) {
 }
 
 static int depth_of(const Json *l) {
-    return 2 * (int)json_number(json_get(l, "depth"), 0);
+    return 2 * (int)json_number_in(l, "depth", 0);
 }
 
 static const char *layer_of(const Json *l) {
-    return json_text(json_get(l, "layer"), "");
+    return json_text_in(l, "layer", "");
 }
 
 static void print_row(const Json *l, int width) {
@@ -44,16 +44,16 @@ static void print_row(const Json *l, int width) {
     char params[32], adds[32];
     printf("%*s%-*s  %-22s %12s %15s %15s %6.0f\n", depth_of(l), "", width - depth_of(l),
            layer_of(l), dims_text(&dims, json_get(l, "output")),
-           grouped(params, json_number(json_get(l, "params"), 0)),
-           grouped(adds, json_number(json_get(l, "multiply_adds"), 0)),
-           json_text(json_get(l, "receptive_field"), ""), json_number(json_get(l, "line"), 0));
+           grouped(params, json_number_in(l, "params", 0)),
+           grouped(adds, json_number_in(l, "multiply_adds", 0)),
+           json_text_in(l, "receptive_field", ""), json_number_in(l, "line", 0));
     buffer_free(&dims);
 }
 
 // The table is that of nnc --emit=summary.
 int run_summary(Run *run) {
     const Manifest *m = run->manifest;
-    const Json *first = m->summary ? m->summary->first : NULL;
+    const Json *first = json_first(m->summary);
     int width = sizeof "layer" - 1;
     for (const Json *l = first; l; l = l->next) {
         int own = (int)strlen(layer_of(l)) + depth_of(l);

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef enum Elem { ELEM_bool, ELEM_u8, ELEM_i32, ELEM_f32, ELEM_f64, N_ELEM } Elem;
 
 typedef enum TensorKind {
@@ -68,5 +70,7 @@ typedef struct Stored {  // the type of a number in a file
 } Stored;
 
 double stored_value(Stored type, const void *at);
+
+#pragma GCC visibility pop
 
 #endif

@@ -156,14 +156,14 @@ struct TextData {
 };
 
 static int64_t shift_of(const Column *c) {
-    return (int64_t)json_number(json_get(c->field->json, "shift"), 0);
+    return (int64_t)json_number_in(c->field->json, "shift", 0);
 }
 
 static Windows windows_of(const Dataset *d) {
     const Json *block = d->n ? d->column[0].field->block->json : NULL;
     Windows w = {.reach = 1, .every = 1};
-    json_integer(json_get(block, "every"), &w.every);
-    json_integer(json_get(block, "stream"), &w.parts);
+    json_integer_in(block, "every", &w.every);
+    json_integer_in(block, "stream", &w.parts);
     w.is_random = json_get(block, "random") != NULL;
     for (int i = 0; i < d->n; i++) {
         int64_t reach = shift_of(&d->column[i]) + tensor_row_count(d->column[i].tensor);

@@ -5,10 +5,14 @@
 
 #include "runtime/data.h"
 
+#pragma GCC visibility push(hidden)
+
 #define NN_WEAK_TEXT __attribute__((weak, visibility("hidden")))
 
 // The order of an epoch's rows, a function of the seed and the epoch's number: a stream's is its
 // own; windows that begin anywhere get their places. Linked where the data are `text`.
 void text_order(Data *d, int64_t *order, int64_t rows, uint64_t seed, uint64_t epoch) NN_WEAK_TEXT;
+
+#pragma GCC visibility pop
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "runtime/abi.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct NnPool NnPool;
 
 enum { MAX_THREADS = 1024 };
@@ -21,5 +23,7 @@ void threads_stop(NnPool *pool);
 // number of threads alone, and these into the step's parts (at least 1). Who has finished its own
 // share takes parts of the others'.
 void nn_parallel(const NnStep *step, const NnContext *context, int64_t iterations);
+
+#pragma GCC visibility pop
 
 #endif

@@ -13,10 +13,10 @@ static const char unknown_word[] = "<unknown>";
 
 TextRule text_rule(const Field *f) {
     TextRule r = {.most = f->below};
-    const char *unit = json_text(json_get(f->json, "text"), "");
+    const char *unit = json_text_in(f->json, "text", "");
     while (r.unit < UNIT_bytes && strcmp(unit, unit_name[r.unit]) != 0) r.unit++;
     r.is_lowercase = json_get(f->json, "lowercase") != NULL;
-    r.least = (int64_t)json_number(json_get(f->json, "min"), 1);
+    r.least = (int64_t)json_number_in(f->json, "min", 1);
     r.marks = json_get(f->json, "side") ? N_MARK : 0;
     r.has_unknown = r.unit == UNIT_words || json_get(f->json, "min");
     return r;

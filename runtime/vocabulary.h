@@ -9,6 +9,8 @@
 
 #include "runtime/run.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum Unit { UNIT_characters, UNIT_words, UNIT_bytes } Unit;
 
 // Classes in front of the units of pairs.
@@ -77,5 +79,7 @@ const Field *text_field(const Manifest *m);
 int64_t text_encode(Run *run, const Field *f, const char *prompt, Mem *mem, int32_t **classes);
 // Adds a class's text; words stand apart from `before` (-1: at the beginning) by a space.
 void text_decode(Run *run, const Field *f, int64_t before, int64_t class, Buffer *b);
+
+#pragma GCC visibility pop
 
 #endif

@@ -50,7 +50,7 @@ static void fill(Run *run, const Tensor *t, const RowExtent *x) {
 static bool is_needed(const Run *run) {
     for (int i = 0; i < run->manifest->n_entry; i++) {
         const Entry *e = &run->manifest->entry[i];
-        bool is_run = strcmp(e->name, command_info[run->options.command].name) == 0;
+        bool is_run = strcmp(e->name, command_name[run->options.command]) == 0;
         for (int k = 0; k < e->n_input && is_run; k++)
             if (e->input[k]->kind == TENSOR_split) return true;
     }

@@ -7,9 +7,13 @@
 
 #include "runtime/run.h"
 
+#pragma GCC visibility push(hidden)
+
 // Fills them all from the run's data, which it loads for `predict`; with seeded random rows for
 // commands that go without data. False, and nothing is done, where a prediction does without: it
 // reads none itself, and what `init` makes of them is loaded.
 bool whole_fill(Run *run) __attribute__((weak, visibility("hidden")));
+
+#pragma GCC visibility pop
 
 #endif

@@ -115,7 +115,7 @@ void nn_words_load(Run *run, const char *path) {
     safetensors_read(&st, &mem, path);
     for (int i = 0; i < run->manifest->data.n_field; i++) {
         if (!field_with_words(run, i, &mem, &key)) continue;
-        const char *kept = json_text(json_get(st.metadata, key), NULL);
+        const char *kept = json_text_in(st.metadata, key, NULL);
         if (kept) read_words(&run->data.words[i], kept);
     }
     safetensors_free(&st);
@@ -126,7 +126,7 @@ void nn_words_check(const Run *run, const Safetensors *st, Mem *mem) {
     const char *key;
     for (int i = 0; i < run->manifest->data.n_field; i++) {
         const char *have = nn_words_of(run, i, mem, &key);
-        const char *kept = have ? json_text(json_get(st->metadata, key), have) : NULL;
+        const char *kept = have ? json_text_in(st->metadata, key, have) : NULL;
         if (have && strcmp(kept, have) != 0) {
             fail("%s: written for the words %.200s of %s, the data have %.200s", st->path, kept,
                  run->manifest->data.field[i].name, have);

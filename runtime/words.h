@@ -8,6 +8,8 @@
 
 #include "runtime/mem.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Words {
     int64_t n;
     const char **word;  // sorted, in mem
@@ -43,5 +45,7 @@ const char *nn_words_of(const struct Run *run, int field, Mem *mem, const char *
 void nn_words_load(struct Run *run, const char *path) NN_WEAK;
 // Fails where it keeps others: a run goes on with the words that it began with.
 void nn_words_check(const struct Run *run, const struct Safetensors *st, Mem *mem) NN_WEAK;
+
+#pragma GCC visibility pop
 
 #endif

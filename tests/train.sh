@@ -37,7 +37,7 @@ case $build in
     grep -qw avx512f /proc/cpuinfo 2>/dev/null || limit=120000  # short vectors take more code
     check train/size "$size bytes stripped" [ "$size" -lt $limit ]
     size=$(strip -o digits.stripped digits; wc -c < digits.stripped)
-    check train/whole-size "$size bytes stripped, with all parts" [ "$size" -lt $((limit + 15000)) ]
+    check train/whole-size "$size bytes stripped, with all parts" [ "$size" -lt $((limit + 10000)) ]
     needs=$(ldd digits | sed 's/^\s*\([^ ]*\).*/\1/' | grep -v 'libc\.\|libm\.\|libz\.\|linux-vdso\|ld-linux' )
     check train/libraries "needs $needs" [ -z "$needs" ]
     ;;

@@ -219,7 +219,10 @@ static bool is_one_object(const Driver *d) {
 
 static void generate_code(Driver *d) {
     double start = now();
+    Text *help = text_new(d->c->arena);
+    print_help(help, d->pass.program, d->is_ir ? NULL : &d->spec);
     EmitOptions o = {.manifest = compact_manifest(d->c->arena, d->text[KIND_manifest]->at),
+                     .help = help->at,
                      .source = d->line->input,
                      .part = runtime_parts(d->c->arena, d->pass.program, &d->spec),
                      .split_at = is_one_object(d) ? 0 : LARGE_PROGRAM};

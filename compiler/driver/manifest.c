@@ -251,6 +251,15 @@ static void print_entries(Manifest *m) {
     text_add(m->out, "\n  }");
 }
 
+bool is_input(const Program *p, const char *name) {
+    for (int i = 0; i < p->fns.n; i++) {
+        const Function *f = p->fns.at[i]->fn;
+        for (int k = 0; f && k < f->inputs.n; k++)
+            if (f->inputs.at[k]->leaf.name == name && map_has(p->buffer_of, f->inputs.at[k])) return true;
+    }
+    return false;
+}
+
 static int input_tensor(const Manifest *m, const char *input) {
     for (int i = 0; i < m->tensors.n; i++)
         if (m->tensors.at[i].v->op == VAL_input && m->tensors.at[i].name == input) return i;

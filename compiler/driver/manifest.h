@@ -9,6 +9,12 @@
 // spec is NULL where the program comes from textual IR: then there is no data and no training.
 void print_manifest(Text *out, const Program *p, const ModelSpec *spec, const Source *source);
 
+// What the program's `help` prints behind its usage line (help.c).
+void print_help(Text *out, const Program *p, const ModelSpec *spec);
+
+// Does some entry point read an input of this name?
+bool is_input(const Program *p, const char *name);
+
 // Without the spaces that are for readers: what is put into the program.
 const char *compact_manifest(Arena *arena, const char *text);
 

@@ -14,6 +14,7 @@
 
 typedef struct EmitOptions {
     const char *manifest;   // JSON that the program carries; NULL for "{}"
+    const char *help;       // what its `help` prints; NULL for nothing
     const char *source;     // path of the file compiled, for debug information
     const char *const *part;   // symbols of the runtime that the program needs, ends with NULL
     bool is_any_nest_long;  // nests of any length become functions where they stand twice: tests

@@ -100,8 +100,12 @@ static V build_parts(Code *g) {
 }
 
 static V build_manifest(Code *g, uLong *bytes, uLong *deflated) {
-    const char *text = g->opt.manifest ? g->opt.manifest : "{}";
-    *bytes = strlen(text);
+    const char *manifest = g->opt.manifest ? g->opt.manifest : "{}", *help = g->opt.help ? g->opt.help : "";
+    size_t n = strlen(manifest) + 1;
+    *bytes = n + strlen(help);
+    char *text = NEW_ARRAY(g->arena, char, (int)*bytes + 1);
+    memcpy(text, manifest, n);
+    memcpy(text + n, help, *bytes - n);
     *deflated = compressBound(*bytes);
     char *data = NEW_ARRAY(g->arena, char, (int)*deflated);
     if (compress2((Bytef *)data, deflated, (const Bytef *)text, *bytes, Z_BEST_COMPRESSION) != Z_OK)

@@ -319,7 +319,7 @@ static inline const NnProgram *fixture_program(void) {
                   "\"test\":{\"share\":0.1}}},"
                   "\"train\":{\"data\":\"digits\",\"epochs\":8,\"steps\":0},\"summary\":["
                   "{\"layer\":\"dense#1\",\"output\":[\"batch\",10],\"params\":650,"
-                  "\"multiply_adds\":640,\"line\":3}]}");
+                  "\"multiply_adds\":640,\"line\":3}]}%c--lr X  default 0.5\n", 0);
     program = (NnProgram){
         .version = NN_ABI_VERSION,
         .arena_bytes = sizeof(Arena),

@@ -219,7 +219,7 @@ static const struct {
     const char *says;
 } wrong[] = {
     {"dance", 2, "unknown command dance"},
-    {"export", 2, "no command export yet"},
+    {"export", 2, "unknown command export"},
     {"train --frobnicate", 2, "unknown flag --frobnicate"},
     {"bench --epochs 3", 2, "unknown flag --epochs"},
     {"train --epochs", 2, "needs a value"},
