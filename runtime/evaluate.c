@@ -208,7 +208,7 @@ int run_eval(Run *run) {
     Buffer b = {0};
     figures_print(&b, &f);
     buffer_format(&b, "%s(%" PRId64 " rows)\n", b.length ? " " : "", (int64_t)f.rows);
-    if (show_tables) show_tables(&b, run->manifest, &f);
+    if (show_tables) show_tables(&b, run, &f);
     printf("%s: %s", split_name[o->split], b.data);
     buffer_free(&b);
     return 0;

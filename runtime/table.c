@@ -12,11 +12,20 @@ void table_cell(Table *t, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    for (char *c = text; *c; c++)
+        if (*c == '\t' || *c == '\n') *c = ' ';  // in a name that the data have
     buffer_format(&t->text, "%s\t", text);
 }
 
 void table_row(Table *t) {
     buffer_add(&t->text, "\n", 1);
+}
+
+// Of n bytes of UTF-8: those that begin a character.
+static int characters(const char *text, int n) {
+    int count = 0;
+    for (int i = 0; i < n; i++) count += (text[i] & 0xc0) != 0x80;
+    return count;
 }
 
 // Calls for each cell: from its first byte to its tab.
@@ -32,9 +41,10 @@ void table_print(Buffer *out, Table *t) {
                 continue;
             }
             int n = (int)strcspn(at, "\t"), k = column < MAX_COLUMNS ? column : MAX_COLUMNS - 1;
-            if (n > width[k]) width[k] = n;
+            int shown = characters(at, n);
+            if (shown > width[k]) width[k] = shown;
             if (is_print) {
-                buffer_format(out, column ? "  %*.*s" : "%-*.*s", width[k], n, at);
+                buffer_format(out, column ? "  %*.*s" : "%-*.*s", width[k] + n - shown, n, at);
             }
             column++;
             at += n + 1;

@@ -6,6 +6,8 @@
 
 #pragma GCC visibility push(hidden)
 
+struct Run;
+
 typedef struct Table {
     Buffer text;  // cells end with a tab, rows with a line end
 } Table;
@@ -16,7 +18,7 @@ void table_print(Buffer *out, Table *t);    // and empties it
 
 // Adds tables of the figures that are vectors or matrices. Linked into programs that have such
 // metrics.
-void show_tables(Buffer *out, const Manifest *m, const Figures *f) __attribute__((weak));
+void show_tables(Buffer *out, const struct Run *run, const Figures *f) __attribute__((weak));
 
 #pragma GCC visibility pop
 

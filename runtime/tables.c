@@ -2,21 +2,38 @@
 // means below.
 #include <inttypes.h>
 
+#include "runtime/run.h"
 #include "runtime/table.h"
+#include "runtime/words.h"
 
 enum { MOST_COLUMNS = 40, MOST_ROWS = 200 };
 
-static void add_label(Table *t, const Manifest *m, int64_t of, int64_t i) {
-    (void)m, (void)of;
-    table_cell(t, "%" PRId64, i);
+// The words of the one field that has so many classes; null where several have, or they have none.
+static const Words *words_for(const Run *run, int64_t classes) {
+    const DataBlock *d = &run->manifest->data;
+    const Words *words = NULL;
+    int n = 0;
+    for (int i = 0; i < d->n_field; i++) {
+        if (d->field[i].below != classes) continue;
+        n++;
+        if (d->field[i].is_words) words = &run->data.words[i];
+    }
+    return n == 1 ? words : NULL;
 }
 
-static void add_vectors(Buffer *out, const Manifest *m, const Figures *f, int first) {
+// A class by its name, where the data have names.
+static void add_label(Table *t, const Words *w, int64_t i) {
+    if (w && i < w->n) table_cell(t, "%s", w->word[i]);
+    else table_cell(t, "%" PRId64, i);
+}
+
+static void add_vectors(Buffer *out, const Run *run, const Figures *f, int first) {
     int64_t n = f->figure[first].tensor->count;
+    const Words *words = words_for(run, n);
     Table t = {0};
     for (int64_t row = -1; row <= n; row++) {
         if (row < 0) table_cell(&t, "class");
-        else if (row < n) add_label(&t, m, n, row);
+        else if (row < n) add_label(&t, words, row);
         else table_cell(&t, "mean");
         for (int i = first; i < f->n; i++) {
             const Figure *x = &f->figure[i];
@@ -31,14 +48,15 @@ static void add_vectors(Buffer *out, const Manifest *m, const Figures *f, int fi
     table_print(out, &t);
 }
 
-static void add_matrix(Buffer *out, const Manifest *m, const Figure *x) {
+static void add_matrix(Buffer *out, const Run *run, const Figure *x) {
     int64_t rows = x->tensor->dim[0], columns = x->tensor->dim[1];
+    const Words *words = words_for(run, columns), *of_rows = words_for(run, rows);
     Table t = {0};
     table_cell(&t, "%s", x->name);
-    for (int64_t j = 0; j < columns; j++) add_label(&t, m, columns, j);
+    for (int64_t j = 0; j < columns; j++) add_label(&t, words, j);
     table_row(&t);
     for (int64_t i = 0; i < rows; i++) {
-        add_label(&t, m, rows, i);
+        add_label(&t, of_rows, i);
         for (int64_t j = 0; j < columns; j++) table_cell(&t, "%.6g", x->value[i * columns + j]);
         table_row(&t);
     }
@@ -54,7 +72,7 @@ static bool is_shown(const Figures *f, int i) {
     return false;
 }
 
-void show_tables(Buffer *out, const Manifest *m, const Figures *f) {
+void show_tables(Buffer *out, const Run *run, const Figures *f) {
     for (int i = 0; i < f->n; i++) {
         const Tensor *t = f->figure[i].tensor;
         if (t->rank == 0 || (t->rank == 1 && is_shown(f, i))) continue;
@@ -62,9 +80,9 @@ void show_tables(Buffer *out, const Manifest *m, const Figures *f) {
         if (t->dim[0] > MOST_ROWS || (t->rank > 1 && t->dim[1] > MOST_COLUMNS)) {
             buffer_format(out, "%s: too large to show; --log FILE has it\n", f->figure[i].name);
         } else if (t->rank == 1) {
-            add_vectors(out, m, f, i);
+            add_vectors(out, run, f, i);
         } else {
-            add_matrix(out, m, &f->figure[i]);
+            add_matrix(out, run, &f->figure[i]);
         }
     }
 }

@@ -260,6 +260,28 @@ check data/categories-by-name "$(first err)" [ "$(tr '\n' ' ' < out)" = 'class z
 grep 'ant\|kind' people.csv > ants.csv
 ./categories eval --split train --ckpt words --data ants.csv > out 2> err
 check data/categories-of-the-checkpoint "$(cat out err | head -n 1)" grep -q 'accuracy 1 (2 rows)' out
+
+# Tables of classes have the names that the data have; of a number of classes that two fields have,
+# or for which the data have no names, numbers.
+of_classes() {  # NAME SED-SCRIPT CSV: compiles and evaluates
+    sed "s/^    metric .*/&; metric confusion(output, kind); metric recall(output, kind)/;$2" \
+        "$root/tests/data/categories.nn" > "$1.nn"
+    "$nnc" "$1.nn" -o "$1" > nnc.out 2>&1 || fail "data/$1" "$(first nnc.out)"
+    "./$1" train --quiet --ckpt "$1.ckpt" --data "$3" > out 2> err
+    "./$1" eval --split train --ckpt "$1.ckpt" --data "$3" > out 2>> err
+}
+of_classes class-names '' people.csv
+check data/class-names-matrix "$(cat err out | first /dev/stdin)" sh -c '
+    grep -q "^confusion  ant, red  mole  zebra$" out && grep -q "^ant, red          2     0      0$" out &&
+    grep -q "^zebra             0     0      3$" out'
+check data/class-names-vector "$(cat err out | first /dev/stdin)" sh -c '
+    grep -q "^class     recall$" out && grep -q "^mole           1$" out'
+sed 's/mole/grün/' people.csv > green.csv
+of_classes class-names-utf8 '' green.csv
+check data/class-names-wide "$(grep recall -A 4 out | tr '\n' '|')" grep -q '^grün           1$' out
+of_classes class-names-of-two 's/^    score: .*/&; other: class(3) = column(s9)/;s/^    batch .*/&; metric top_accuracy(output, other)/' people.csv
+check data/class-names-ambiguous "$(cat err out | first /dev/stdin)" grep -q '^confusion  0  1  2$' out
+
 sed 's/mole/vole/' people.csv > vole.csv
 refuses category-unknown 'vole.csv: line 4, column kind: found vole, expected one of: ant, red, mole, zebra' \
     ./categories eval --split train --ckpt words --data vole.csv
