@@ -38,6 +38,8 @@ void run_one_batch(Run *run, const Entry *entry, int64_t steps, Dataset *synthet
     run->session.steps = steps + run->options.warmup;
     run_init(run);
     if (run->options.load) weights_load(run, run->options.load, true);
+    const Entry *epoch_begin = manifest_entry(run->manifest, "epoch_begin");
+    if (epoch_begin) machine_run(&run->machine, epoch_begin, 0);  // rates that go by the epoch
     batch_fill(&run->machine, entry, &split, NULL, 0, run->manifest->batch);
 }
 

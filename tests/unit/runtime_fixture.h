@@ -237,11 +237,18 @@ static inline void fixture_epoch_end(const NnContext *c, int64_t begin, int64_t 
     a->stop = a->valid_loss < a->stop_below;
 }
 
+// For tests of when it runs.
+static inline void fixture_epoch_begin(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)c, (void)begin, (void)end, (void)table;
+    if (getenv("NN_FIXTURE_SAYS")) printf("epoch begins\n");
+}
+
 #define STEP(kernel) 1, &(const NnStep){kernel, .until = 1, .stride = 1, .by = -1}
 static const NnEntryPoint fixture_entry[] = {
     {"init", STEP(fixture_init)},           {"train_step", STEP(fixture_train_step)},
     {"eval_step", STEP(fixture_losses)},    {"predict", STEP(fixture_losses)},
     {"gradients", STEP(fixture_gradients)}, {"epoch_end", STEP(fixture_epoch_end)},
+    {"epoch_begin", STEP(fixture_epoch_begin)},
 };
 #undef STEP
 
@@ -287,7 +294,8 @@ static const char fixture_entries[] =
     "\"predict\":{\"inputs\":[0],\"results\":[{\"name\":\"output\",\"tensor\":12}]},"
     "\"gradients\":{\"inputs\":[0,1,7],\"results\":[{\"name\":\"loss\",\"tensor\":10},"
     "{\"name\":\"grad.dense#1.w\",\"tensor\":13},{\"name\":\"grad.dense#1.b\",\"tensor\":14}]},"
-    "\"epoch_end\":{\"inputs\":[9,16],\"results\":[{\"name\":\"stop\",\"tensor\":15}]}},"
+    "\"epoch_end\":{\"inputs\":[9,16],\"results\":[{\"name\":\"stop\",\"tensor\":15}]},"
+    "\"epoch_begin\":{\"inputs\":[],\"results\":[]}},"
     "\"hypers\":[{\"name\":\"lr\",\"tensor\":6,\"default\":0.5,\"integer\":false},"
     "{\"name\":\"stop_below\",\"tensor\":16,\"default\":-1,\"integer\":false}],";
 

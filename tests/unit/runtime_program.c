@@ -187,6 +187,15 @@ START_TEST(gradients_hold) {
 }
 END_TEST
 
+// Rates that go by the epoch have their first value, not 0.
+START_TEST(begins_an_epoch_before_it_benches) {
+    setenv("NN_FIXTURE_SAYS", "1", 1);
+    ck_assert_ptr_nonnull(strstr(run_well("bench --steps 9").out, "epoch begins"));
+    ck_assert_ptr_nonnull(strstr(run_well("profile --steps 9").out, "epoch begins"));
+    unsetenv("NN_FIXTURE_SAYS");
+}
+END_TEST
+
 START_TEST(benches) {
     Outcome o = run_well("bench --steps 9 --threads 2");
     ck_assert_double_gt(figure_of(o.out, "\"step_ms\":"), 0);
@@ -278,6 +287,7 @@ int main(void) {
     tcase_add_test(t, predicts);
     tcase_add_test(t, gradients_hold);
     tcase_add_test(t, benches);
+    tcase_add_test(t, begins_an_epoch_before_it_benches);
     tcase_add_test(t, profiles);
     tcase_add_test(t, describes_itself);
     tcase_add_loop_test(t, refuses_wrong_usage, 0, sizeof wrong / sizeof *wrong);
