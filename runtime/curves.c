@@ -9,7 +9,7 @@
 #include "runtime/output.h"
 
 // Pixels. A panel for each figure, one below the other.
-enum { WIDTH = 760, TOP = 46, LEFT = 72, RIGHT = 24, PANEL = 250, PLOT = 190, MAX_PANELS = 16 };
+enum { WIDTH = 760, TOP = 46, LEFT = 72, RIGHT = 24, PANEL = 250, PLOT = 190 };
 
 typedef struct Point {
     double x, y;  // epoch, value
@@ -29,7 +29,7 @@ typedef struct Panel {
 typedef struct Chart {
     Mem mem;
     int n;
-    Panel panel[MAX_PANELS];
+    Panel *panel;
     double epochs;  // the last epoch
 } Chart;
 
@@ -39,7 +39,11 @@ static Panel *find_panel(Chart *c, const char *name) {
     for (int i = 0; i < c->n; i++) {
         if (strcmp(c->panel[i].name, name) == 0) return &c->panel[i];
     }
-    if (c->n == MAX_PANELS) return NULL;
+    if ((c->n & (c->n - 1)) == 0) {  // full
+        Panel *more = mem_array(&c->mem, 2 * (size_t)c->n + 1, sizeof *more);
+        if (c->n) memcpy(more, c->panel, (size_t)c->n * sizeof *more);
+        c->panel = more;
+    }
     c->panel[c->n] = (Panel){.name = name, .low = INFINITY, .high = -INFINITY};
     return &c->panel[c->n++];
 }
