@@ -37,7 +37,7 @@ static void nn_error(const Span *at, Parser *p, const char *message);
 %token METRIC "metric" OPTIMIZER "optimizer" TRAIN "train" GENERATE "generate"
 %token PARAM "param" STATE "state" RETURN "return" IF "if" THEN "then" ELSE "else" FOR "for"
 %token IN "in" SCAN "scan" WHERE "where" FROM "from" GRADIENT "gradient"
-%token AND "and" OR "or" NOT "not" ON "on" OVER "over" AT "at"
+%token REQUIRE "require" AND "and" OR "or" NOT "not" ON "on" OVER "over" AT "at"
 %token <text> NAME "a name" NUMBER "a number" STRING "a string" REDUCE "a reduction"
 %token PACK "..." RANGE ".." PIPE "|>" ARROW "->" ADD_TO "+=" LE "<=" GE ">=" EQ "==" NE "!="
 
@@ -246,6 +246,8 @@ simple
         { check_target(p, $1); $$ = node(p, NODE_add_to, @$, 2, $1, $3); }
     | RETURN arg_list1
         { $$ = node(p, NODE_return, @$, 1, node_of_list(p, NODE_args, @2, $2)); }
+    | REQUIRE expr ',' STRING
+        { $$ = node(p, NODE_require, @$, 2, $2, string_node(p, @4, $4)); }
     | FOR NAME IN expr block     { $$ = named(node(p, NODE_for_in, @$, 2, $4, $5), $2, @2); }
     | FOR NAME '<' sum block     { $$ = named(node(p, NODE_for_below, @$, 2, $4, $5), $2, @2); }
     | SCAN NAME '<' sum FROM carries block

@@ -31,6 +31,7 @@ static void lose(Sema *s, const Node *n) {
         case NODE_scan_over:
         case NODE_if: lose_from(s, n, 1); return;
         case NODE_return: s->frame->return_lost = true; return;
+        case NODE_require: return;
         case NODE_broken:
             lose_from(s, n, 0);
             s->frame->return_lost = true;
@@ -221,6 +222,30 @@ static bool run_return(Sema *s, const Node *n) {
     return true;
 }
 
+// The first argument of the definition that the condition names.
+static const Var *argument_in(Sema *s, const Node *n) {
+    const Var *v = n->kind == NODE_name ? frame_var(s->frame, n->name) : NULL;
+    if (v && v->kind == VAR_argument) return v;
+    for (int i = 0; i < n->n; i++)
+        if (n->kid[i] && (v = argument_in(s, n->kid[i]))) return v;
+    return NULL;
+}
+
+// What depends on what only a run knows is not checked.
+static void run_require(Sema *s, const Node *n) {
+    Exp *c = expr_plain(s, n->kid[0]);
+    bool is_truth = c->kind == EXP_bool || (is_tensor(c) && exp_elem(s, c) == ELEM_bool);
+    if (!is_truth && !is_error(c))
+        fail(s, n->kid[0]->span, "`require` takes a truth value, and this is %s", exp_describe(s, c));
+    if (c->kind != EXP_bool || c->truth) return;
+    const Var *v = argument_in(s, n->kid[0]);
+    const char *is = v && v->e && v->e->kind == EXP_number
+                         ? arena_printf(s->arena, ", and `%s` is %g", v->name, number_value(v->e->number))
+                         : "";
+    Diag *d = sema_error(s, v && v->given.file ? v->given : n->span, "%s%s", n->kid[1]->text, is);
+    diag_note(d, n->kid[0]->span, "`%s` asks for this", s->frame->def->name);
+}
+
 static bool run_if(Sema *s, const Node *n);
 
 // `else`, or `else if`, or nothing.
@@ -317,6 +342,7 @@ static bool run(Sema *s, const Node *n) {
         case NODE_typed: run_typed(s, n); return false;
         case NODE_assign: run_assign(s, n); return false;
         case NODE_add_to: run_add_to(s, n); return false;
+        case NODE_require: run_require(s, n); return false;
         case NODE_return: return run_return(s, n);
         case NODE_for_in: return run_for_in(s, n);
         case NODE_for_below: return run_for_below(s, n);

@@ -335,8 +335,18 @@ static void end_statement(Shaper *s, const Token *t) {
 
 // ---- words
 
+// `require` is a keyword in front of what can't follow a name that a statement begins with.
+static bool begins_requirement(const Shaper *s, const Token *t) {
+    bool in_code = s->declaration != T_DATA && s->declaration != T_TRAIN && s->declaration != T_GENERATE;
+    bool begins_line = last_kind(s, 0) == T_NL || last_kind(s, 0) == '{';
+    int next = raw_at(s, s->at + 1)->kind;
+    return !strcmp(t->text, "require") && in_code && begins_line && !is_at_top_level(s) &&
+           (begins_operand(next) || next == '(' || next == '-');
+}
+
 static int kind_of_word(Shaper *s, const Token *t) {
     if (last_kind(s, 0) == '.') return T_NAME;
+    if (begins_requirement(s, t)) return T_REQUIRE;
     if (is_at_top_level(s) && last_kind(s, 0) == T_NL) {
         s->declaration = word_kind(declarations, t->text);
         if (s->declaration) return s->declaration;

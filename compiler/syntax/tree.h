@@ -46,6 +46,7 @@
     X(assign)    /* targets, expr */                                                           \
     X(add_to)    /* target, expr */                                                            \
     X(return)    /* args */                                                                    \
+    X(require)   /* condition, string */                                                       \
     X(for_in)    /* name; expr, block */                                                       \
     X(for_below) /* name; bound, block */                                                      \
     X(scan)      /* name; bound, carries, block */                                             \
