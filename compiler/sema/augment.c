@@ -23,12 +23,23 @@ static bool are_fields(Sema *s, const Node *entry) {
     return true;
 }
 
+// A number is that of all rows.
+static bool has_rows(Sema *s, const Exp *e) {
+    Shape shape = exp_shape(s, e);
+    return shape.rank == 0 || shape.axis[0].dim.by == s->batch;
+}
+
 static void set_field(Sema *s, Name id, Exp *e, Span at) {
     Var *field = frame_var(s->frame, id);
     if (!field->e) field->e = field_value(s, field->node);
     Type row;
     Span from[MAX_RANK + 1];
     bool is_good = !is_error(e) && !is_error(field->e);
+    if (is_good && is_tensor(e) && !has_rows(s, e)) {
+        e = fail(s, at, "`%s` has a row for each sample, and this has no axis of the batch: %s", id,
+                 exp_describe(s, e));
+        is_good = false;
+    }
     if (is_good && eval_type(s, field->node->kid[0], &row, from)) e = fit_field(s, e, &row, at, id);
     field->e = e;
 }

@@ -85,9 +85,10 @@ static Exp *run_pair(Sema *s, const Builtin *b, Exp **e, const Node *n) {
 }
 
 static Exp *run_mod(Sema *s, const Builtin *b, Exp **e, const Node *n) {
+    if (e[1]->kind == EXP_number && number_value(e[1]->number) == 0)
+        return fail(s, n->span, "a division by 0: `mod` takes a number that is none");
     if (e[0]->kind != EXP_number || e[1]->kind != EXP_number)
         return combine(s, b->op, e[0], e[1], n->kid[0], n->kid[1], n->span);
-    if (number_value(e[1]->number) == 0) return fail(s, n->span, "a division by 0");
     return exp_number(s, number_mod(e[0]->number, e[1]->number));
 }
 

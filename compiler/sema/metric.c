@@ -37,6 +37,25 @@ Value *run_loss(Sema *s) {
     return e->stored.v;
 }
 
+// Does the value depend on an input that counts? One of totals where `of_totals`, else one that is
+// no total, no hyper and no whole split.
+static bool depends(Sema *s, Value *v, bool of_totals, Map *seen) {
+    if (map_has(seen, v)) return false;
+    map_set(seen, v, v);
+    if (v->op == VAL_input) {
+        bool is_total = !strncmp(v->leaf.name, "total.", 6);
+        return of_totals ? is_total : !is_total && !find_hyper(s, v->leaf.name) && !is_of_split(s, v);
+    }
+    Values below = value_operands(v, s->arena);
+    for (int i = 0; i < below.n; i++)
+        if (depends(s, below.at[i], of_totals, seen)) return true;
+    return false;
+}
+
+static bool needs_batch(Sema *s, Value *v) {
+    return depends(s, v, false, map_new(s->arena));
+}
+
 // ---- total(e)
 
 // The sum of e over its axes of the batch's size.
@@ -62,6 +81,11 @@ Exp *total(Sema *s, Exp *e, Span at) {
     if (is_error(sum)) return sum;
     if (sum->stored.n_outer || s->frame->is_indexed)
         return fail(s, at, "`total` can't stand at an index: give the tensor a name before");
+    Value *v = sum->stored.v;
+    if (t->is_end && depends(s, v, true, map_new(s->arena)))
+        return fail(s, at, "a `total` inside another: what it sums is summed over all rows already");
+    if (!t->is_end && !needs_batch(s, v))
+        return fail(s, at, "`total` sums over the rows of a split, and this is the same for all of them");
     Name id = sema_name(s, arena_printf(s->arena, "total.%s.%d", t->metric, ++t->n));
     if (t->is_end) return exp_stored(s, build_input(s->entry->fn, id, sum->stored.v->type, at));
     function_result(s->entry->fn, id, sum->stored.v);
@@ -134,19 +158,6 @@ bool has_totals(const Sema *s) {
     return s->totalled->n > 0;
 }
 
-// What else than totals and hypers does the value depend on?
-static bool needs_batch(Sema *s, Value *v, Map *seen) {
-    if (map_has(seen, v)) return false;
-    map_set(seen, v, v);
-    if (v->op == VAL_input)
-        return strncmp(v->leaf.name, "total.", 6) && !find_hyper(s, v->leaf.name) &&
-               !is_of_split(s, v);
-    Values below = value_operands(v, s->arena);
-    for (int i = 0; i < below.n; i++)
-        if (needs_batch(s, below.at[i], seen)) return true;
-    return false;
-}
-
 void run_totalled(Sema *s) {
     const Node *entry;
     s->totals.is_end = true;
@@ -155,7 +166,7 @@ void run_totalled(Sema *s) {
         Name id = metric_name(s, entry);
         Exp *e = metric_value(s, entry->kid[0], id);
         if (is_error(e)) continue;
-        if (needs_batch(s, e->stored.v, map_new(s->arena)))
+        if (needs_batch(s, e->stored.v))
             fail(s, entry->kid[0]->span,
                  "in a metric of totals, what depends on the batch stands inside `total(...)`");
         function_result(s->entry->fn, id, e->stored.v);

@@ -89,6 +89,15 @@ static const char *parameter_of(const Node *def, const Args *args, int i) {
     return i < params->n ? params->kid[i]->name : "argument";
 }
 
+// `lr = plateau(0.1)`: configured, and not called.
+static Exp *uncalled(Sema *s, const Exp *e, Span at) {
+    const Node *def = e->instance->def, *takes = def->kid[1] ? def->kid[1] : def->kid[0];
+    Diag *d = sema_error(s, at, "the layer `%s` stands here without what it goes by", def->name);
+    if (takes->n)
+        diag_help(d, "call it with its `%s`, as `%s(...)(valid.loss)`", takes->kid[0]->name, def->name);
+    return exp_error;
+}
+
 Args eval_schedules(Sema *s, const Node *def, const Node *args, const char *prefix) {
     Args out = {args->n, NEW_ARRAY(s->arena, Arg, args->n + 1)};
     for (int i = 0; i < args->n; i++) {
@@ -98,6 +107,7 @@ Args eval_schedules(Sema *s, const Node *def, const Node *args, const char *pref
         before.taken = map_copy(s, before.taken);
         out.at[i] = eval_arg(s, args->kid[i]);
         Exp *e = out.at[i].e;
+        if (e->kind == EXP_instance) e = out.at[i].e = uncalled(s, e, args->kid[i]->span);
         if (is_error(e) || !has_moved(s, &undo)) continue;
         e = stored_number(s, e, args->kid[i]->span);
         if (is_error(e) || changes_by_step(s, e)) continue;

@@ -26,6 +26,13 @@ static const char *range_text(Sema *s, double low, double high) {
     return arena_printf(s->arena, "%.0f .. %.0f", low, high);
 }
 
+// `x`, `d.train.label`; NULL for other expressions.
+static const char *name_text(Sema *s, const Node *n) {
+    if (n->kind == NODE_name) return n->name;
+    const char *base = n->kind == NODE_member ? name_text(s, n->kid[0]) : NULL;
+    return base ? arena_printf(s->arena, "%s.%s", base, n->name) : NULL;
+}
+
 static void report_outside(Sema *s, Reading *r, const Node *sub, Axis axis, Scalar *at) {
     double low, high;
     interval_of(s, at, &low, &high);
@@ -33,8 +40,11 @@ static void report_outside(Sema *s, Reading *r, const Node *sub, Axis axis, Scal
                          "this read may be out of range: the index is %s, the axis has %s places",
                          range_text(s, low, high), dim_text(s, axis.dim));
     if (axis.from.file) diag_note(d, axis.from, "%s comes from here", dim_text(s, axis.dim));
-    if (r->node->kid[0]->kind == NODE_name)
-        diag_help(d, "say what stands outside: `(%s[...] else 0)`", r->node->kid[0]->name);
+    if (axis.dim.by)
+        diag_help(d, "the rows of `%s` are counted when the program runs: 1 at least",
+                  axis.dim.by->name);
+    const char *read = name_text(s, r->node->kid[0]);
+    if (read) diag_help(d, "say what stands outside: `(%s[...] else 0)`", read);
     r->is_bad = true;
 }
 
