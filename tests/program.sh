@@ -197,6 +197,14 @@ least=$(grep '"split":"valid"' best.jsonl | sed 's/.*"epoch":\([0-9]*\),.*"loss"
 says best-epoch with "(weights of epoch ${least#* })"
 check program/last-is-the-end "it is the best" sh -c '! cmp -s best/last.safetensors best/best.safetensors'
 
+# ---- more figures than anybody looks at: none is lost
+awk '{ print } /^    metric/ { for (i = 2; i <= 20; i++) print }' "$root/examples/digits.nn" > figures.nn
+compile figures.nn figures
+code 0 figures ./figures train --epochs 2 --data "$digits_csv" --ckpt figures.ckpt
+check program/figures-reported "$(tail -n 1 out | cut -c 1-200)" sh -c 'tail -n 1 out | grep -q "accuracy#20"'
+check program/figures-drawn "$(grep -c 'class="name"' figures.ckpt/curves.svg) panels" \
+    [ "$(grep -c 'class="name"' figures.ckpt/curves.svg)" = 21 ]
+
 # ---- small programs
 compile "$root/examples/digits.nn" small --small
 code 2 small-folds ./small train --data "$digits_csv" --folds 2
