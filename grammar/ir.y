@@ -38,6 +38,7 @@ static void ir_error(Span *span, Reader *r, void *scanner, const char *message);
     Subscripts *subscripts;
     Arguments *arguments;
     Pieces *pieces;
+    Steps *steps;
     Reduction reduction;
     Scalar *scalar;
     Value *value;
@@ -48,6 +49,7 @@ static void ir_error(Span *span, Reader *r, void *scanner, const char *message);
 %token T_ACCUMULATE "accumulate" T_RESHAPE "reshape" T_JOIN "join" T_GRAD "grad" T_WRT "wrt"
 %token T_AXIS "axis" T_FILL "fill" T_AT "at" T_STEP "step" T_FROM "from" T_TO "to" T_LET "let"
 %token T_WHERE "where" T_IF "if" T_THEN "then" T_ELSE "else" T_OR "or" T_AND "and" T_NOT "not"
+%token T_CARRY "carry" T_SCAN "scan" T_REVERSE "reverse" T_TAP "tap" T_PART "part" T_OF "of"
 %token T_MOD "mod" T_RAND "rand" T_LE "<=" T_GE ">=" T_EQ "==" T_NE "!="
 %token T_INVALID "a character that means nothing" T_END 0 "the end of the text"
 %token <integer> T_INT "an integer" T_U8 "a u8" T_BOOL "a truth value"
@@ -57,7 +59,7 @@ static void ir_error(Span *span, Reader *r, void *scanner, const char *message);
 %token <ref> T_NUMBERED "a value" T_NAMED "a leaf"
 %token <reduction> T_RED "a reduction" T_MAXMIN "max or min" T_BLOCKS "a reduction by blocks"
 
-%type <truth> frozen
+%type <truth> frozen reverse
 %type <name> name
 %type <integer> below signed_integer guard_kind
 %type <real> signed_real
@@ -69,6 +71,7 @@ static void ir_error(Span *span, Reader *r, void *scanner, const char *message);
 %type <subscripts> subscripts subscript_list subscript
 %type <arguments> arguments
 %type <pieces> pieces
+%type <steps> carries taps tap_list
 %type <reduction> reduction any_reduction
 %type <scalar> scalar disjunction conjunction negation comparison sum product signed primary braced
 %type <value> ref value from read_value
@@ -155,6 +158,25 @@ value  : "index" box lets scalar         { CHECK($$ = reader_index(r, @$, NULL, 
        | "join" "axis" T_INT "extent" dim '[' pieces ']' "fill" signed_real
                                          { CHECK($$ = reader_join(r, @$, $3, $5, $7, $10)); }
        | "grad" ref "wrt" ref            { CHECK($$ = reader_grad(r, @$, $2, $4)); }
+       | "carry" type                    { $$ = build_carry(r->m, *$2, (Span){0}, NULL); }
+       | "scan" "axis" T_INT reverse '[' carries ']' taps
+                                         { CHECK($$ = reader_scan(r, @$, $3, $4, $6, $8)); }
+       | "part" T_INT "of" ref           { CHECK($$ = reader_part(r, @$, $2, $4)); }
+
+reverse : %empty                         { $$ = false; }
+        | "reverse"                      { $$ = true; }
+
+carries : ref "from" ref "to" ref        { $$ = NEW(r->arena, Steps);
+                                           CHECK(reader_carry(r, @$, $$, $1, $3, $5)); }
+        | carries ',' ref "from" ref "to" ref
+                                         { $$ = $1; CHECK(reader_carry(r, @$, $$, $3, $5, $7)); }
+
+taps   : %empty                          { $$ = NEW(r->arena, Steps); }
+       | "tap" '[' tap_list ']'          { $$ = $3; }
+
+tap_list : ref                           { $$ = NEW(r->arena, Steps);
+                                           vec_push(r->arena, &$$->taps, $1); }
+         | tap_list ',' ref              { $$ = $1; vec_push(r->arena, &$$->taps, $3); }
 
 box    : box_begin slots ']'             { CHECK(reader_end_box(r, @$)); }
        | box_begin slots '|' reduced_slots ']'

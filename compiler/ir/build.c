@@ -243,6 +243,29 @@ Value *build_join(Module *m, int axis, Dim extent, const Piece *piece, int n, do
     return share_value(m, &like);
 }
 
+// ---- scans
+
+Value *build_carry(Module *m, Type t, Span span, Name hint) {
+    Name unique = name(m->c->names, arena_printf(m->arena, "carry%d", m->n_carry++));
+    Value like = {.op = VAL_carry, .type = t, .span = span, .hint = hint, .leaf = {unique, NULL}};
+    return share_value(m, &like);
+}
+
+// A scan itself holds nothing that could be read.
+Value *build_scan(Module *m, const Scan *scan, Span span) {
+    Value like = {.op = VAL_scan, .type = type_scalar(ELEM_bool), .span = span, .scan = *scan};
+    return share_value(m, &like);
+}
+
+Value *build_scan_part(Module *m, Value *v, int number, Span span, Name hint) {
+    const Scan *scan = &v->scan;
+    bool is_tap = number >= scan->n_carry;
+    Type t = is_tap ? scan->tap[number - scan->n_carry]->type : scan->carry[number].leaf->type;
+    if (!is_tap) t.dim[scan->axis].n++;
+    Value like = {.op = VAL_part, .type = t, .span = span, .hint = hint, .part = {v, number}};
+    return share_value(m, &like);
+}
+
 Value *build_grad(Module *m, Value *of, Value *wrt, Span span) {
     Type t = of->type;
     if (of->type.rank + wrt->type.rank > MAX_RANK) BUG("a gradient with too many axes");

@@ -70,6 +70,10 @@ Value *build_accumulate(Module *m, const Accumulate *a, const Type *result, Span
 Value *build_reshape(Module *m, Value *v, int rank, const Dim *dim, Span span);
 Value *build_join(Module *m, int axis, Dim extent, const Piece *piece, int n, double fill, Span span);
 Value *build_grad(Module *m, Value *of, Value *wrt, Span span);
+// A carry of a scan that is being made: t is of all steps. No two are one.
+Value *build_carry(Module *m, Type t, Span span, Name hint);
+Value *build_scan(Module *m, const Scan *scan, Span span);
+Value *build_scan_part(Module *m, Value *scan, int number, Span span, Name hint);
 // A pointwise index of type t (its dimensions are the slots) with the given body.
 Value *build_map(Module *m, int rank, const Dim *dim, Scalar *body, Span span, Name hint);
 

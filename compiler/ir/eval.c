@@ -7,6 +7,7 @@
 #include "ir/build.h"
 #include "ir/eval_code.h"
 #include "ir/fold.h"
+#include "ir/recur.h"
 
 // ---- tensors
 
@@ -29,7 +30,13 @@ Tensor *tensor_new(Arena *a, const Type *t, const int64_t *extent) {
 Eval *eval_new(Module *m, Arena *a, EvalMode mode, const int64_t *extent, uint32_t seed,
                uint32_t step) {
     Eval *e = NEW(a, Eval);
-    *e = (Eval){m, a, mode, extent, seed, step, map_new(a)};
+    *e = (Eval){.m = m,
+                .arena = a,
+                .mode = mode,
+                .extent = extent,
+                .seed = seed,
+                .step = step,
+                .done = map_new(a)};
     return e;
 }
 
@@ -148,9 +155,28 @@ static int64_t reduced_number(const Index *x, const Code *c, int i) {
     return number;
 }
 
-static void reduce(Eval *e, const Index *x, Code *c, Body body, Tensor *out) {
+// The elements of the step under way; outside of scans, all.
+typedef struct Slice {
+    double *at;
+    int64_t count;
+} Slice;
+
+static Slice slice_of(const Eval *e, const Tensor *t) {
+    Slice s = {t->at, 1};
+    int64_t number = 0;
+    for (int i = 0; i < t->rank; i++) {
+        if (i < e->n_step)
+            number = number * t->dim[i] + e->step_at[i];
+        else
+            s.count *= t->dim[i];
+    }
+    s.at += number * s.count;
+    return s;
+}
+
+static void reduce(Eval *e, const Index *x, Code *c, Body body, Slice out) {
     Reducer r = reducer_new(e, x);
-    int64_t count = tensor_count(out), inner = count ? code_points(c) / count : 0, k = 0, to = 0;
+    int64_t count = out.count, inner = count ? code_points(c) / count : 0, k = 0, to = 0;
     int first = x->np, last = x->np + x->nr - 1;
     bool is_best = x->red == RED_argmax || x->red == RED_argmin;
     reducer_start(&r);
@@ -164,24 +190,24 @@ static void reduce(Eval *e, const Index *x, Code *c, Body body, Tensor *out) {
                 *acc = step_sum(x->red, r.elem, c, body, i, *acc);
             }
             if (++k < inner) continue;
-            out->at[to++] = reducer_finish(&r);
+            out.at[to++] = reducer_finish(&r);
             reducer_start(&r);
             k = 0;
         }
     }
-    while (to < count) out->at[to++] = reducer_finish(&r);  // an empty box
+    while (to < count) out.at[to++] = reducer_finish(&r);  // an empty box
 }
 
-// ---- values
+// ---- indices, scatters, joins
 
 static void eval_index(Eval *e, const Value *v, Tensor *out) {
     const Index *x = &v->index;
     Code *c = eval_code_new(e, v, x->extent, x->np + x->nr, x->where, x->n_where);
     Body body = code_body(c, x->body);
     if (x->red != RED_none) {
-        reduce(e, x, c, body, out);
+        reduce(e, x, c, body, slice_of(e, out));
     } else {
-        double *to = out->at;
+        double *to = slice_of(e, out).at;
         for (int n; (n = code_next(c)); to += n)
             memcpy(to, code_register(c, body.a), sizeof *to * (size_t)n);
     }
@@ -192,12 +218,14 @@ static void eval_accumulate(Eval *e, const Value *v, Tensor *out) {
     const Accumulate *x = &v->accumulate;
     Code *c = eval_code_new(e, v, x->extent, x->n, x->where, x->n_where);
     Elem elem = eval_elem(e, v->type.elem);
-    int64_t place[CHUNK], count = tensor_count(out);
+    int64_t place[CHUNK];
+    Slice slice = slice_of(e, out);
     double start = scalar_const_value(red_identity(e->m, x->red, v->type.elem));
     if (x->init)
-        memcpy(out->at, eval_value(e, x->init)->at, sizeof *out->at * (size_t)count);
+        memcpy(slice.at, slice_of(e, eval_value(e, x->init)).at,
+               sizeof *slice.at * (size_t)slice.count);
     else
-        for (int64_t i = 0; i < count; i++) out->at[i] = start;
+        for (int64_t i = 0; i < slice.count; i++) slice.at[i] = start;
     code_subscripts(c, x->target, v->type.rank);
     Body body = code_body(c, x->body);
     for (int n; (n = code_next(c));) {
@@ -211,23 +239,141 @@ static void eval_accumulate(Eval *e, const Value *v, Tensor *out) {
 
 static void eval_join(Eval *e, const Value *v, Tensor *out) {
     const Join *j = &v->join;
-    int64_t inner = 1, outer = 1, count = tensor_count(out);
+    int64_t inner = 1, outer = 1;
+    Slice slice = slice_of(e, out);
     for (int i = 0; i < out->rank; i++) {
-        if (i < j->axis) outer *= out->dim[i];
+        if (i < j->axis && i >= e->n_step) outer *= out->dim[i];
         if (i > j->axis) inner *= out->dim[i];
     }
-    for (int64_t i = 0; i < count; i++) out->at[i] = eval_round(e, v->type.elem, j->fill);
+    for (int64_t i = 0; i < slice.count; i++) slice.at[i] = eval_round(e, v->type.elem, j->fill);
     for (int p = 0; p < j->n; p++) {
         const Tensor *from = eval_value(e, j->piece[p].v);
+        const double *piece = slice_of(e, from).at;
         int64_t length = from->dim[j->axis];
         for (int64_t o = 0; o < outer; o++)
             for (int64_t i = 0; i < length; i++) {
                 int64_t to = j->piece[p].start + i * j->piece[p].step;
                 if (to < 0 || to >= out->dim[j->axis])
                     BUG("eval: a piece of a join lies outside it");
-                memcpy(out->at + (o * out->dim[j->axis] + to) * inner,
-                       from->at + (o * length + i) * inner, sizeof *out->at * (size_t)inner);
+                memcpy(slice.at + (o * out->dim[j->axis] + to) * inner,
+                       piece + (o * length + i) * inner, sizeof *out->at * (size_t)inner);
             }
+    }
+}
+
+// ---- scans
+
+static void compute(Eval *e, Value *v, Tensor *out);
+
+// Without the steps, what does not depend on a carry is computed as a whole.
+static const Tensor *whole_value(Eval *e, Value *v, int n_step) {
+    int inside = e->n_step;
+    e->n_step = n_step;
+    const Tensor *t = eval_value(e, v);
+    e->n_step = inside;
+    return t;
+}
+
+static void copy_step(Eval *e, const Tensor *from, const Tensor *to, int axis, int64_t at) {
+    Slice source = slice_of(e, from);
+    int64_t now = e->step_at[axis];
+    e->step_at[axis] = at;
+    Slice target = slice_of(e, to);
+    e->step_at[axis] = now;
+    memcpy(target.at, source.at, sizeof *source.at * (size_t)source.count);
+}
+
+// The part's places along the axis: what the carry is before the first step is at its end.
+static void keep_history(Eval *e, const Scan *x, int k, bool is_first, int64_t at) {
+    const Carry *c = &x->carry[k];
+    const Tensor *part = map_get(e->done, &x->carry[k]);
+    const Tensor *from = map_get(e->done, is_first ? c->leaf : c->next);
+    copy_step(e, from, part, x->axis, at);
+}
+
+static void run_scan(Eval *e, const Scan *x, const Members *members) {
+    int64_t steps = x->carry[0].leaf->type.dim[x->axis].n;
+    e->n_step = x->axis + 1;
+    for (int64_t i = 0; i < steps; i++) {
+        int64_t t = x->is_reverse ? steps - 1 - i : i, then = x->is_reverse ? t - 1 : t + 1;
+        e->step_at[x->axis] = t;
+        for (int k = 0; k < x->n_carry && !i; k++) {
+            e->n_step = x->axis;
+            Slice init = slice_of(e, map_get(e->done, x->carry[k].init));
+            e->n_step = x->axis + 1;
+            Slice first = slice_of(e, map_get(e->done, x->carry[k].leaf));
+            memcpy(first.at, init.at, sizeof *init.at * (size_t)init.count);
+            keep_history(e, x, k, true, x->is_reverse ? steps : 0);
+        }
+        for (int k = 0; k < members->list.n; k++) {
+            Value *v = members->list.at[k];
+            compute(e, v, map_get(e->done, v));
+        }
+        for (int k = 0; k < x->n_carry; k++) {
+            const Tensor *next = map_get(e->done, x->carry[k].next);
+            if (i + 1 < steps)
+                copy_step(e, next, map_get(e->done, x->carry[k].leaf), x->axis, then);
+            keep_history(e, x, k, false, x->is_reverse ? t : t + 1);
+        }
+    }
+    e->n_step = x->axis;
+}
+
+static Tensor *make_tensor(Eval *e, Value *v) {
+    Tensor *t = map_get(e->done, v);
+    if (t) return t;
+    t = tensor_new(e->arena, &v->type, e->extent);
+    map_set(e->done, v, t);
+    return t;
+}
+
+// A scan's parts are kept in the map under the places of its carries.
+static void eval_scan(Eval *e, Value *v) {
+    const Scan *x = &v->scan;
+    Members members = scan_members(x, e->arena);
+    for (int k = 0; k < x->n_carry; k++) make_tensor(e, x->carry[k].leaf);
+    for (int k = 0; k < members.list.n; k++) {
+        make_tensor(e, members.list.at[k]);
+        Values operands = value_operands(members.list.at[k], e->arena);
+        for (int i = 0; i < operands.n; i++)
+            if (!map_has(members.open, operands.at[i])) whole_value(e, operands.at[i], x->axis);
+    }
+    for (int k = 0; k < x->n_carry; k++) {
+        whole_value(e, x->carry[k].init, x->axis);
+        whole_value(e, x->carry[k].next, x->axis);
+        Type t = x->carry[k].leaf->type;
+        t.dim[x->axis].n++;
+        if (!map_has(e->done, &x->carry[k]))
+            map_set(e->done, &x->carry[k], tensor_new(e->arena, &t, e->extent));
+    }
+    run_scan(e, x, &members);
+}
+
+static void eval_part(Eval *e, const Value *v, Tensor *out) {
+    const Scan *x = &v->part.scan->scan;
+    int k = v->part.number;
+    eval_value(e, v->part.scan);
+    const Tensor *from = k < x->n_carry ? map_get(e->done, &x->carry[k])
+                                        : map_get(e->done, x->tap[k - x->n_carry]);
+    Slice source = slice_of(e, from), target = slice_of(e, out);
+    memcpy(target.at, source.at, sizeof *source.at * (size_t)source.count);
+}
+
+// ---- values
+
+static void compute(Eval *e, Value *v, Tensor *out) {
+    switch (v->op) {
+        case VAL_index: eval_index(e, v, out); break;
+        case VAL_accumulate: eval_accumulate(e, v, out); break;
+        case VAL_join: eval_join(e, v, out); break;
+        case VAL_scan: eval_scan(e, v); break;
+        case VAL_part: eval_part(e, v, out); break;
+        case VAL_reshape: {
+            Slice from = slice_of(e, eval_value(e, v->of)), to = slice_of(e, out);
+            memcpy(to.at, from.at, sizeof *to.at * (size_t)to.count);
+            break;
+        }
+        default: BUG("eval: a gradient is not formed yet");
     }
 }
 
@@ -235,14 +381,9 @@ const Tensor *eval_value(Eval *e, Value *v) {
     const Tensor *known = map_get(e->done, v);
     if (known) return known;
     if (v->op <= VAL_state) BUG("eval: %s %s is not bound", value_op_name[v->op], v->leaf.name);
+    if (v->op == VAL_carry) BUG("eval: a carry outside of its scan");
     Tensor *out = tensor_new(e->arena, &v->type, e->extent);
-    switch (v->op) {
-        case VAL_index: eval_index(e, v, out); break;
-        case VAL_accumulate: eval_accumulate(e, v, out); break;
-        case VAL_join: eval_join(e, v, out); break;
-        case VAL_reshape: out->at = eval_value(e, v->of)->at; break;
-        default: BUG("eval: a gradient is not formed yet");
-    }
+    compute(e, v, out);
     map_set(e->done, v, out);
     return out;
 }

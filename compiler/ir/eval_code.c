@@ -24,6 +24,7 @@ struct Code {
     int n_slot;
     int64_t extent[MAX_SLOTS];
     int64_t *slot[MAX_SLOTS];  // their values over the chunk
+    int64_t first[MAX_SLOTS];  // 0, or the step under way
     int64_t at[MAX_SLOTS];     // of the next point
     int64_t total, done;
     const Guard *where;
@@ -55,7 +56,11 @@ Code *eval_code_new(Eval *e, const Value *owner, const Dim *extent, int n, const
     for (int i = 0; i < n; i++) {
         c->extent[i] = extent[i].by ? extent[i].n * e->extent[extent[i].by->id] : extent[i].n;
         c->slot[i] = NEW_ARRAY(scratch, int64_t, CHUNK);
-        c->total *= c->extent[i];
+        c->first[i] = c->at[i] = i < e->n_step ? e->step_at[i] : 0;
+        if (i < e->n_step)
+            c->extent[i] = c->first[i] + 1;
+        else
+            c->total *= c->extent[i];
     }
     for (int i = 0; i < n_where; i++)
         if (where[i].s) code_scalar(c, where[i].s);
@@ -221,7 +226,7 @@ static void advance(Code *c) {
         for (int s = 0; s < c->n_slot; s++) c->slot[s][i] = c->at[s];
         for (int s = c->n_slot; s-- > 0;) {
             if (++c->at[s] < c->extent[s]) break;
-            c->at[s] = 0;
+            c->at[s] = c->first[s];
         }
     }
     c->done += c->n;

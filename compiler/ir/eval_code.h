@@ -13,11 +13,15 @@ struct Eval {
     const int64_t *extent;
     uint32_t seed, step;
     Map *done;  // Value * to const Tensor *
+    // Inside scans: what is computed now are the elements at this step of each.
+    int n_step;
+    int64_t step_at[MAX_RANK];
 };
 
 typedef struct Code Code;
 
-// Code for a box of n slots whose `where` guards say which points take part.
+// Code for a box of n slots whose `where` guards say which points take part. The first slots are
+// those of the steps under way.
 Code *eval_code_new(Eval *e, const Value *owner, const Dim *extent, int n, const Guard *where,
                     int n_where);
 void eval_code_free(Code *c);

@@ -159,10 +159,13 @@ typedef enum ValueOp {
     VAL_input,       // given at each call: a field of the data, or a scalar of the run
     VAL_param,       // trained; kept by the module
     VAL_state,       // kept by the module, moved by updates
+    VAL_carry,       // inside a scan: what each of its steps finds
     VAL_index,       // a box, and what stands at each of its points
     VAL_accumulate,  // the transpose: every point of a box adds to some element (scatter)
     VAL_reshape,     // a row-major bijection
     VAL_join,        // disjoint pieces laid over one axis
+    VAL_scan,        // a recurrence over the steps of one axis; only parts of it are read
+    VAL_part,        // what one carry of a scan was at all times, or one tap
     VAL_grad,        // the derivative of each element by each; replaced by the pass `grad`
     N_VALUE_OP
 } ValueOp;
@@ -232,6 +235,30 @@ typedef struct Grad {
     Value *of, *wrt;  // real; the result has the dimensions of `of`, then those of `wrt`
 } Grad;
 
+// A recurrence. Every value between the carries and what becomes of them has the steps as an
+// axis: element [.., t, ..] belongs to step t, so that what does not depend on a carry is a value
+// like any other, outside. `leaf` at t is what step t finds, `next` at t what it leaves:
+//   leaf[0] = init, leaf[t + 1] = next[t]         forward
+//   leaf[T - 1] = init, leaf[t - 1] = next[t]     reverse
+// A carry's part has T + 1 places on the axis: init, and what every step left (reverse: the last
+// place is init). A tap is a value of the inside; its part is what it was at every step.
+typedef struct Carry {
+    Value *leaf, *init, *next;  // init lacks the axis
+} Carry;
+
+typedef struct Scan {
+    int axis;         // counts the steps; axes before it are steps of scans around this one
+    bool is_reverse;  // from the last step to the first
+    int n_carry, n_tap;
+    const Carry *carry;
+    Value *const *tap;
+} Scan;
+
+typedef struct ScanPart {
+    Value *scan;
+    int number;  // a carry, or n_carry plus that of a tap
+} ScanPart;
+
 typedef struct Leaf {
     Name name;          // unique among the leaves of its kind in its module or function
     Function *fn;       // inputs: whose they are
@@ -253,6 +280,8 @@ struct Value {
         Value *of;  // reshape
         Join join;
         Grad grad;
+        Scan scan;
+        ScanPart part;
     };
 };
 
@@ -288,7 +317,7 @@ struct Module {
     VEC(Function *) fns;
     // Sharing; build.c's own.
     Map *shared_scalars, *shared_values;
-    int n_scalar, n_value;
+    int n_scalar, n_value, n_carry;
 };
 
 // A reduction's neutral element, as a scalar of `elem`.

@@ -105,6 +105,25 @@ static void put_reshape(Printer *p, const Value *v) {
     text_add(p->out, "]");
 }
 
+// scan axis 0 reverse [%4 from %1 to %9] tap [%6]
+static void put_scan(Printer *p, const Scan *x) {
+    text_printf(p->out, " axis %d%s [", x->axis, x->is_reverse ? " reverse" : "");
+    for (int i = 0; i < x->n_carry; i++) {
+        if (i) text_add(p->out, ", ");
+        put_value_ref(p, x->carry[i].leaf);
+        text_add(p->out, " from ");
+        put_value_ref(p, x->carry[i].init);
+        text_add(p->out, " to ");
+        put_value_ref(p, x->carry[i].next);
+    }
+    text_add(p->out, "]");
+    for (int i = 0; i < x->n_tap; i++) {
+        text_add(p->out, i ? ", " : " tap [");
+        put_value_ref(p, x->tap[i]);
+    }
+    if (x->n_tap) text_add(p->out, "]");
+}
+
 static void put_value(Printer *p, const Value *v) {
     Arena *scratch = arena_new();
     put_value_ref(p, v);
@@ -115,6 +134,11 @@ static void put_value(Printer *p, const Value *v) {
         case VAL_accumulate: put_accumulate(p, v, scratch); break;
         case VAL_reshape: put_reshape(p, v); break;
         case VAL_join: put_join(p, v); break;
+        case VAL_scan: put_scan(p, &v->scan); break;
+        case VAL_part:
+            text_printf(p->out, " %d of ", v->part.number);
+            put_value_ref(p, v->part.scan);
+            break;
         case VAL_grad:
             text_add(p->out, " ");
             put_value_ref(p, v->grad.of);

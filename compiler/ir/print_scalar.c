@@ -11,7 +11,7 @@
 // What the reader takes for something else than a name.
 static const char *const reserved[] = {
     "module", "frozen",     "extent",  "param", "state",  "function", "result", "update",
-    "index",  "accumulate", "reshape", "join",  "grad",   "wrt",      "axis",   "fill",
+    "index",  "accumulate", "reshape", "join",  "grad",   "wrt",  "carry", "scan", "reverse", "tap", "part", "of",       "axis",   "fill",
     "at",     "step",       "from",    "to",    "let",    "where",    "if",     "then",
     "else",   "or",         "and",     "not",   "rand",   "true",     "false",  "inf",
     "nan",    "bool",       "u8",      "i32",   "f32",    "f64",      "sum",    "prod",

@@ -381,3 +381,33 @@ Value *reader_grad(Reader *r, Span at, Value *of, Value *wrt) {
     if (!check_count(r, at, dim, n, COUNT_LIMIT)) return NULL;
     return build_grad(r->m, of, wrt, nowhere());
 }
+
+bool reader_carry(Reader *r, Span at, Steps *steps, Value *leaf, Value *init, Value *next) {
+    if (leaf->op != VAL_carry) return reader_error(r, at, "no carry");
+    vec_push(r->arena, &steps->carries, ((Carry){leaf, init, next}));
+    return true;
+}
+
+// What else there is to say against a scan, the verifier says.
+Value *reader_scan(Reader *r, Span at, int64_t axis, bool is_reverse, const Steps *carries,
+                   const Steps *taps) {
+    Scan x = {.axis = (int)axis,
+              .is_reverse = is_reverse,
+              .n_carry = carries->carries.n,
+              .n_tap = taps->taps.n,
+              .carry = carries->carries.at,
+              .tap = taps->taps.at};
+    for (int i = 0; i < x.n_carry; i++) {
+        const Type *t = &x.carry[i].leaf->type;
+        if (axis >= t->rank || t->dim[axis].by || t->dim[axis].n >= LIMIT - 1)
+            return reader_error(r, at, "a carry without the steps' axis"), NULL;
+    }
+    return build_scan(r->m, &x, nowhere());
+}
+
+Value *reader_part(Reader *r, Span at, int64_t number, Value *scan) {
+    if (scan->op != VAL_scan) return reader_error(r, at, "a part of what is no scan"), NULL;
+    if (number >= scan->scan.n_carry + scan->scan.n_tap)
+        return reader_error(r, at, "the scan has no part %lld", (long long)number), NULL;
+    return build_scan_part(r->m, scan, (int)number, nowhere(), NULL);
+}

@@ -53,6 +53,11 @@ typedef struct Pieces {
     VEC(Piece) list;
 } Pieces;
 
+typedef struct Steps {
+    VEC(Carry) carries;
+    VEC(Value *) taps;
+} Steps;
+
 typedef struct Reduction {
     RedKind red;
     Order order;
@@ -100,6 +105,10 @@ Value *reader_accumulate(Reader *r, Span at, const Type *t, const Reduction *red
 Value *reader_reshape(Reader *r, Span at, Value *v, const Dims *dims);
 bool reader_piece(Reader *r, Span at, Pieces *pieces, Value *v, int64_t start, int64_t step);
 Value *reader_join(Reader *r, Span at, int64_t axis, Dim extent, const Pieces *pieces, double fill);
+bool reader_carry(Reader *r, Span at, Steps *steps, Value *leaf, Value *init, Value *next);
+Value *reader_scan(Reader *r, Span at, int64_t axis, bool is_reverse, const Steps *carries,
+                   const Steps *taps);
+Value *reader_part(Reader *r, Span at, int64_t number, Value *scan);
 Value *reader_grad(Reader *r, Span at, Value *of, Value *wrt);
 
 #endif

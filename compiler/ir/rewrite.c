@@ -115,6 +115,12 @@ static void gather_values(void *context, Scalar *s) {
     scalar_each_below(s, gather_values, g);
 }
 
+static void add_scan(Gather *g, const Scan *x) {
+    for (int i = 0; i < x->n_carry; i++) add_value(g, x->carry[i].init);
+    for (int i = 0; i < x->n_carry; i++) add_value(g, x->carry[i].next);
+    for (int i = 0; i < x->n_tap; i++) add_value(g, x->tap[i]);
+}
+
 Values value_operands(const Value *v, Arena *arena) {
     if (v->operand) return (Values){v->operand, v->n_operand, v->n_operand};
     Gather g = {.arena = arena};
@@ -126,6 +132,8 @@ Values value_operands(const Value *v, Arena *arena) {
         add_value(&g, v->grad.wrt);
     }
     for (int i = 0; v->op == VAL_join && i < v->join.n; i++) add_value(&g, v->join.piece[i].v);
+    if (v->op == VAL_scan) add_scan(&g, &v->scan);
+    if (v->op == VAL_part) add_value(&g, v->part.scan);
     arena_free(g.seen.scratch);
     return g.values;
 }
@@ -409,6 +417,19 @@ static Value *join_with(Rewrite *r, Value *v) {
                       v->span);
 }
 
+static Value *scan_with(Rewrite *r, Value *v) {
+    Scan x = v->scan;
+    Carry *carry = NEW_ARRAY(r->scratch, Carry, x.n_carry);
+    Value **tap = NEW_ARRAY(r->scratch, Value *, x.n_tap + 1);
+    for (int i = 0; i < x.n_carry; i++)
+        carry[i] = (Carry){x.carry[i].leaf, replaced(r->values, x.carry[i].init),
+                           replaced(r->values, x.carry[i].next)};
+    for (int i = 0; i < x.n_tap; i++) tap[i] = replaced(r->values, x.tap[i]);
+    x.carry = carry;
+    x.tap = tap;
+    return build_scan(r->m, &x, v->span);
+}
+
 static Value *rebuild(Rewrite *r, Value *v) {
     switch (v->op) {
         case VAL_index: return index_with(r, v);
@@ -417,6 +438,10 @@ static Value *rebuild(Rewrite *r, Value *v) {
         case VAL_reshape:
             return build_reshape(r->m, replaced(r->values, v->of), v->type.rank, v->type.dim,
                                  v->span);
+        case VAL_scan: return scan_with(r, v);
+        case VAL_part:
+            return build_scan_part(r->m, replaced(r->values, v->part.scan), v->part.number, v->span,
+                              v->hint);
         case VAL_grad:
             return build_grad(r->m, replaced(r->values, v->grad.of),
                               replaced(r->values, v->grad.wrt), v->span);

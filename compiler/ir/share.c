@@ -207,6 +207,17 @@ static uint64_t hash_accumulate(uint64_t h, const Type *t, const Accumulate *x) 
     return hash_mix(hash_pointer_id(h, x->body), x->init ? (uint64_t)x->init->id + 1 : 0);
 }
 
+static uint64_t hash_scan(uint64_t h, const Scan *x) {
+    h = hash_mix(hash_mix(h, (uint64_t)x->axis), x->is_reverse);
+    for (int i = 0; i < x->n_carry; i++) {
+        const Carry *c = &x->carry[i];
+        h = hash_mix(hash_mix(h, (uint64_t)c->leaf->id), (uint64_t)c->init->id);
+        h = hash_mix(h, (uint64_t)c->next->id);
+    }
+    for (int i = 0; i < x->n_tap; i++) h = hash_mix(h, (uint64_t)x->tap[i]->id);
+    return h;
+}
+
 static uint64_t hash_value(const Value *v) {
     uint64_t h = hash_mix(hash_mix(2, v->op), v->type.elem);
     h = hash_mix(hash_box(h, v->type.dim, v->type.rank), (uint64_t)v->type.below);
@@ -222,6 +233,9 @@ static uint64_t hash_value(const Value *v) {
                 h = hash_mix(h, (uint64_t)p->step);
             }
             return h;
+        case VAL_scan: return hash_scan(h, &v->scan);
+        case VAL_part:
+            return hash_mix(hash_mix(h, (uint64_t)v->part.scan->id), (uint64_t)v->part.number);
         case VAL_grad:
             return hash_mix(hash_mix(h, (uint64_t)v->grad.of->id), (uint64_t)v->grad.wrt->id);
         default: return hash_mix(h, hash_bytes(v->leaf.name, strlen(v->leaf.name)));
@@ -259,6 +273,18 @@ static bool same_join(const Join *a, const Join *b) {
     return true;
 }
 
+static bool same_scan(const Scan *a, const Scan *b) {
+    if (a->axis != b->axis || a->is_reverse != b->is_reverse) return false;
+    if (a->n_carry != b->n_carry || a->n_tap != b->n_tap) return false;
+    for (int i = 0; i < a->n_carry; i++) {
+        const Carry *x = &a->carry[i], *y = &b->carry[i];
+        if (x->leaf != y->leaf || x->init != y->init || x->next != y->next) return false;
+    }
+    for (int i = 0; i < a->n_tap; i++)
+        if (a->tap[i] != b->tap[i]) return false;
+    return true;
+}
+
 static bool same_value(const Value *a, const Value *b) {
     if (a->op != b->op || !type_equal(&a->type, &b->type)) return false;
     switch (a->op) {
@@ -266,6 +292,8 @@ static bool same_value(const Value *a, const Value *b) {
         case VAL_accumulate: return same_accumulate(&a->type, &a->accumulate, &b->accumulate);
         case VAL_reshape: return a->of == b->of;
         case VAL_join: return same_join(&a->join, &b->join);
+        case VAL_scan: return same_scan(&a->scan, &b->scan);
+        case VAL_part: return a->part.scan == b->part.scan && a->part.number == b->part.number;
         case VAL_grad: return a->grad.of == b->grad.of && a->grad.wrt == b->grad.wrt;
         default: return a->leaf.name == b->leaf.name && a->leaf.fn == b->leaf.fn;
     }
@@ -283,6 +311,10 @@ static void own_arrays(Arena *arena, Value *v) {
         x->where = copy_guards(arena, x->where, x->n_where);
     } else if (v->op == VAL_join) {
         v->join.piece = arena_copy(arena, v->join.piece, sizeof *v->join.piece * (size_t)v->join.n);
+    } else if (v->op == VAL_scan) {
+        Scan *x = &v->scan;
+        x->carry = arena_copy(arena, x->carry, sizeof *x->carry * (size_t)x->n_carry);
+        x->tap = arena_copy(arena, x->tap, sizeof(Value *) * (size_t)x->n_tap);
     }
 }
 

@@ -363,6 +363,149 @@ static bool check_join(Check *c, const Value *v) {
     return true;
 }
 
+// ---- scans
+
+// Is v a read or an operand that depends on a carry of this scan?
+typedef struct Inside {
+    const Scan *scan;
+    Map *open;  // Value * to itself: what depends on its carries
+} Inside;
+
+static bool is_open(Inside *in, const Value *v) {
+    return map_has(in->open, v);
+}
+
+static void find_open(Inside *in, Value *v, Map *seen, Arena *scratch) {
+    if (map_has(seen, v)) return;
+    map_set(seen, v, v);
+    bool depends = false;
+    for (int i = 0; i < in->scan->n_carry; i++) depends |= v == in->scan->carry[i].leaf;
+    Values operands = value_operands(v, scratch);
+    for (int i = 0; i < operands.n; i++) {
+        find_open(in, operands.at[i], seen, scratch);
+        depends |= is_open(in, operands.at[i]);
+    }
+    if (depends) map_set(in->open, v, v);
+}
+
+typedef struct StepReads {
+    Check *c;
+    Inside *in;
+} StepReads;
+
+// What is of a step is read at that step.
+static void check_step(void *context, Scalar *s) {
+    StepReads *r = context;
+    int axis = r->in->scan->axis;
+    if (s->op == OP_read && is_open(r->in, s->read->v)) {
+        const Subscript *sub = &s->read->sub[axis];
+        if (sub->gather || sub->div != 1 || !affine_equal(sub->a, affine_slot((Module *)r->c->m, axis)))
+            fail(r->c, "a scan reads another step than its own");
+    }
+    scalar_each_below(s, check_step, r);
+}
+
+static bool check_member(Check *c, Inside *in, const Value *v) {
+    int axis = in->scan->axis;
+    Dim steps = in->scan->carry[0].leaf->type.dim[axis];
+    const Value *shown = c->v;
+    if (v->op == VAL_scan || v->op == VAL_part) return true;
+    c->v = v;
+    if (v->type.rank <= axis || !dim_equal(v->type.dim[axis], steps))
+        return fail(c, "what depends on a carry lacks the steps' axis");
+    if (v->op == VAL_index || v->op == VAL_accumulate)
+        value_each_scalar(v, check_step, &(StepReads){c, in});
+    if (v->op == VAL_join && v->join.axis <= axis) return fail(c, "a join along the steps");
+    for (int i = 0; v->op == VAL_reshape && i <= axis; i++)
+        if (!dim_equal(v->of->type.dim[i], v->type.dim[i]))
+            return fail(c, "a reshape of the steps");
+    for (int i = 0; v->op == VAL_accumulate && i <= axis; i++) {
+        const Subscript *s = &v->accumulate.target[i];
+        if (s->gather || s->div != 1 || !affine_equal(s->a, affine_slot((Module *)c->m, i)))
+            return fail(c, "a scatter to another step");
+    }
+    c->v = shown;
+    return !c->wrong;
+}
+
+static bool check_carry(Check *c, const Scan *x, const Carry *carry) {
+    const Type *leaf = &carry->leaf->type, *init = &carry->init->type, *next = &carry->next->type;
+    if (carry->leaf->op != VAL_carry) return fail(c, "a carry is no carry");
+    if (x->axis < 0 || x->axis >= leaf->rank || leaf->dim[x->axis].by)
+        return fail(c, "a carry without the steps' axis");
+    if (leaf->dim[x->axis].n != x->carry[0].leaf->type.dim[x->axis].n)
+        return fail(c, "carries of different steps");
+    if (next->elem != leaf->elem || !type_same_shape(next, leaf))
+        return fail(c, "what a step leaves has another type");
+    bool fits = init->elem == leaf->elem && init->rank == leaf->rank - 1;
+    for (int i = 0; fits && i < init->rank; i++)
+        fits = dim_equal(init->dim[i], leaf->dim[i + (i >= x->axis)]);
+    if (!fits) return fail(c, "what a scan starts from has another type");
+    bool is_bounded = !leaf->below || (init->below && init->below <= leaf->below && next->below &&
+                                       next->below <= leaf->below);
+    return is_bounded || fail(c, "a carry may leave its bound");
+}
+
+static bool check_scan(Check *c, Value *v) {
+    const Scan *x = &v->scan;
+    Inside in = {x, map_new(c->scratch)};
+    Map *seen = map_new(c->scratch);
+    if (x->n_carry < 1) return fail(c, "a scan without a carry");
+    for (int i = 0; i < x->n_carry; i++)
+        if (!check_carry(c, x, &x->carry[i])) return false;
+    for (int i = 0; i < x->n_carry; i++) {
+        find_open(&in, x->carry[i].init, seen, c->scratch);
+        if (is_open(&in, x->carry[i].init)) return fail(c, "a scan starts from its own carry");
+    }
+    for (int i = 0; i < x->n_carry; i++) find_open(&in, x->carry[i].next, seen, c->scratch);
+    for (int i = 0; i < x->n_tap; i++) find_open(&in, x->tap[i], seen, c->scratch);
+    for (int i = 0; i < in.open->n; i++)
+        if (!check_member(c, &in, in.open->value[i])) return false;
+    return true;
+}
+
+// No carry is seen from outside its scan.
+static bool check_closed(Check *c, Value *v, Map *seen, Map *known) {
+    if (map_has(seen, v)) return true;
+    map_set(seen, v, v);
+    if (v->op == VAL_carry && !map_has(known, v)) return fail(c, "a carry outside of its scan");
+    Values operands = value_operands(v, c->scratch);
+    Map *inner = known, *visited = seen;
+    if (v->op == VAL_scan) {
+        inner = map_new(c->scratch);
+        visited = map_new(c->scratch);
+        for (int i = 0; i < known->n; i++) map_set_int(inner, known->key[i], known->value[i]);
+        for (int i = 0; i < v->scan.n_carry; i++)
+            map_set(inner, v->scan.carry[i].leaf, v->scan.carry[i].leaf);
+    }
+    for (int i = 0; i < operands.n; i++)
+        if (!check_closed(c, operands.at[i], visited, inner)) return false;
+    return true;
+}
+
+static bool has_scan(Values order) {
+    for (int i = 0; i < order.n; i++)
+        if (order.at[i]->op == VAL_scan || order.at[i]->op == VAL_carry) return true;
+    return false;
+}
+
+static bool check_all_closed(Check *c, const Function *f) {
+    Map *seen = map_new(c->scratch), *known = map_new(c->scratch);
+    for (int i = 0; i < f->results.n; i++)
+        if (!check_closed(c, f->results.at[i].v, seen, known)) return false;
+    for (int i = 0; i < f->updates.n; i++)
+        if (!check_closed(c, f->updates.at[i].v, seen, known)) return false;
+    return true;
+}
+
+static bool check_part(Check *c, const Value *v) {
+    if (v->part.scan->op != VAL_scan) return fail(c, "a part of what is no scan");
+    const Scan *x = &v->part.scan->scan;
+    if (v->part.number < 0 || v->part.number >= x->n_carry + x->n_tap)
+        return fail(c, "there is no part %d", v->part.number);
+    return true;
+}
+
 static bool check_grad(Check *c, const Value *v) {
     if (!(c->level & LEVEL_G)) return fail(c, "a gradient may not stand at this level");
     const Type *of = &v->grad.of->type, *wrt = &v->grad.wrt->type;
@@ -387,6 +530,8 @@ static bool check_value(Check *c, Value *v) {
         case VAL_reshape: return check_reshape(c, v);
         case VAL_join: return check_join(c, v);
         case VAL_grad: return check_grad(c, v);
+        case VAL_scan: return check_scan(c, v);
+        case VAL_part: return check_part(c, v);
         default: return true;
     }
 }
@@ -416,6 +561,7 @@ static bool check_function(Check *c, const Function *f) {
     for (int i = 0; i < order.n; i++)
         if (!check_value(c, order.at[i])) return false;
     c->v = NULL;
+    if (has_scan(order) && !check_all_closed(c, f)) return false;
     for (int i = 0; i < f->results.n; i++)
         for (int k = 0; k < i; k++)
             if (f->results.at[i].name == f->results.at[k].name)

@@ -66,7 +66,7 @@ static void add_ahead(Schedule *s, const Region *region, Nest *nest, Value *v) {
 }
 
 void choose_ahead(Schedule *s, Region *region, Arena *scratch) {
-    if (!region->n_outer) return;
+    if (!region->n_outer || region->scan) return;
     Nest *nest = region->block > 1 ? busiest(region, scratch) : largest_contraction(region);
     for (int i = 0; nest && i < region->nests.n; i++)
         for (int k = 0; k < region->nests.at[i]->members.n; k++) {

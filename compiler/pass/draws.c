@@ -154,7 +154,7 @@ static bool sink(FunctionSchedule *fs, Region *from, Arena *scratch) {
     for (int i = 0; i < fs->regions.n; i++) {
         Region *region = fs->regions.at[i];
         if (region == from || first_reader(region, member->v, scratch) < 0) continue;
-        if (into) return false;
+        if (into || region->scan) return false;
         into = region;
     }
     int depth = into ? depth_with(into, member->v, scratch) : 0;

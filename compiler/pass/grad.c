@@ -10,6 +10,7 @@
 // so that its box stays as it is and no identity matrix is made.
 #include "base/die.h"
 #include "ir/build.h"
+#include "ir/recur.h"
 #include "ir/rewrite.h"
 #include "pass/access.h"
 #include "pass/derive.h"
@@ -21,13 +22,22 @@ typedef struct Readers {
     int n, cap;
 } Readers;
 
+// Adjoints that were found together: those of a scan under way are of no use outside.
+typedef struct Found Found;
+struct Found {
+    Found *up;
+    Map *adjoint;  // Value * to Value *; NULL is zero
+    Map *derived;  // Value * to ReadAdjoints *: what its body sends
+};
+
 typedef struct Sweep {
     Module *m;
     Arena *arena;
     Value *of;
     Map *readers;  // Value * to Readers *, below `of`
-    Map *adjoint;  // Value * to Value *; NULL is zero
-    Map *derived;  // Value * to ReadAdjoints *: what its body sends
+    Map *opened;   // VAL_scan to Opened *
+    Map *stored;   // Value * to Value *: what a scan keeps of what it could be computed from anew
+    Found *found;
 } Sweep;
 
 typedef struct Contributions {
@@ -95,10 +105,67 @@ static Value *identity_of(Sweep *s) {
 
 // ---- the graph below `of`
 
+// A scan, seen from outside: each part is defined by what its carry starts from and what every
+// step leaves of it, or by a tap; all as values over all steps that read parts.
+typedef struct Opened {
+    Recurrence *r;
+    Value **definition;  // by part
+    Value **adjoint;     // by carry: carries of the scan of adjoints, while that is made; else NULL
+} Opened;
+
+static Value *define_part(Recurrence *r, Value *inside) {
+    return inside->op == VAL_carry ? recurrence_image(r, inside)
+                                   : recurrence_definition(r, inside);
+}
+
+static Value *stored_of(const Sweep *s, Value *v) {
+    Value *part = map_get(s->stored, v);
+    return part ? part : v;
+}
+
+// What parts are defined by is there already.
+static void note_stored(Sweep *s, Recurrence *r) {
+    for (int i = 0, n = r->image->n; i < n; i++) {
+        Value *inside = (Value *)(uintptr_t)r->image->key[i], *outside = r->image->value[i];
+        if (inside->op == VAL_carry || inside == outside) continue;
+        Value *definition = recurrence_definition(r, inside);
+        if (definition != outside) map_set(s->stored, definition, outside);
+    }
+    for (int k = 0; k < r->n; k++) {
+        Value *definition = define_part(r, r->carry[k].next);
+        bool is_image = r->carry[k].next->op != VAL_carry && definition->id > r->history[k]->id;
+        if (is_image) map_set(s->stored, definition, recurrence_after(r, k));
+    }
+}
+
+static Opened *open_scan(Sweep *s, Value *scan) {
+    Opened *o = map_get(s->opened, scan);
+    if (o) return o;
+    const Scan *x = &scan->scan;
+    o = NEW(s->arena, Opened);
+    o->r = recurrence_open(s->m, s->arena, scan);
+    o->definition = NEW_ARRAY(s->arena, Value *, x->n_carry + x->n_tap);
+    for (int i = 0; i < x->n_carry; i++) o->definition[i] = define_part(o->r, x->carry[i].next);
+    for (int i = 0; i < x->n_tap; i++)
+        o->definition[x->n_carry + i] = define_part(o->r, x->tap[i]);
+    note_stored(s, o->r);
+    map_set(s->opened, scan, o);
+    return o;
+}
+
+static Values operands_of(Sweep *s, Value *v) {
+    if (v->op != VAL_part) return value_operands(v, s->arena);
+    const Opened *o = open_scan(s, v->part.scan);
+    Values operands = {0};
+    vec_push(s->arena, &operands, o->definition[v->part.number]);
+    if (v->part.number < o->r->n) vec_push(s->arena, &operands, o->r->carry[v->part.number].init);
+    return operands;
+}
+
 static void find_readers(Sweep *s, Value *v, Map *seen) {
     if (map_has(seen, v)) return;
     map_set(seen, v, v);
-    Values operands = value_operands(v, s->arena);
+    Values operands = operands_of(s, v);
     for (int i = 0; i < operands.n; i++) {
         Value *x = operands.at[i];
         Readers *r = map_get(s->readers, x);
@@ -232,11 +299,11 @@ static Scalar *seed_of_reduction(Sweep *s, Value *y, Scalar *dy) {
 
 static const ReadAdjoints *derive_body(Sweep *s, Value *y, Scalar *body, Scalar *seed,
                                        Scalar *result) {
-    ReadAdjoints *r = map_get(s->derived, y);
+    ReadAdjoints *r = map_get(s->found->derived, y);
     if (r) return r;
     r = NEW(s->arena, ReadAdjoints);
     *r = derive_reads(s->m, s->arena, body, seed, result);
-    map_set(s->derived, y, r);
+    map_set(s->found->derived, y, r);
     return r;
 }
 
@@ -305,7 +372,7 @@ static void send_index(Sweep *s, Value *y, Value *dy, Value *x, Contributions *o
     Scalar *seed = seed_of_reduction(s, y, seed_of(s, y, dy));
     if (!seed) return;
     Scalar *result =
-        index->nr ? NULL : move_behind(s, scalar_read_identity(s->m, y), lead);
+        index->nr ? NULL : move_behind(s, scalar_read_identity(s->m, stored_of(s, y)), lead);
     Scalar *body = move_behind(s, index->body, lead);
     send_reads(s, y, &box, derive_body(s, y, body, seed, result), x, out);
 }
@@ -339,7 +406,8 @@ static Scalar *send_init(Sweep *s, Value *y, Value *dy) {
     Scalar *seed = scalar_read_identity(m, dy);
     if (y->accumulate.red == RED_sum) return seed;
     Scalar *is_winner =
-        scalar_binary(m, OP_eq, scalar_read_identity(m, init), scalar_read_identity(m, y));
+        scalar_binary(m, OP_eq, scalar_read_identity(m, init),
+                      scalar_read_identity(m, stored_of(s, y)));
     is_winner = move_behind(s, is_winner, s->of->type.rank);
     return scalar_select(m, is_winner, seed, scalar_real(m, 0));
 }
@@ -359,7 +427,7 @@ static void send_accumulate(Sweep *s, Value *y, Value *dy, Value *x, Contributio
     Scalar *seed = y == s->of ? scalar_real(m, 1) : at_target(s, dy, target, rank, lead, &box);
     if (a->red != RED_sum) {
         Scalar *is_winner =
-            scalar_binary(m, OP_eq, body, at_target(s, y, target, rank, 0, &box));
+            scalar_binary(m, OP_eq, body, at_target(s, stored_of(s, y), target, rank, 0, &box));
         seed = scalar_select(m, is_winner, seed, scalar_real(m, 0));
     }
     send_reads(s, y, &box, derive_body(s, y, body, seed, NULL), x, out);
@@ -379,8 +447,31 @@ static void send_join(Sweep *s, Value *y, Value *dy, Value *x, Contributions *ou
     }
 }
 
+// A tap is what defines it. Of a carry's history, `next` made the places of the steps, but for
+// the one that is the start.
+static void send_part(Sweep *s, Value *y, Value *dy, Value *x, Contributions *out) {
+    const Opened *o = open_scan(s, y->part.scan);
+    int k = y->part.number, axis = o->r->axis + s->of->type.rank;
+    bool is_definition = o->definition[k] == x;
+    if (k >= o->r->n) {
+        vec_push(s->arena, out, ((Contribution){.v = dy}));
+        return;
+    }
+    int64_t steps = o->r->carry[k].leaf->type.dim[o->r->axis].n;
+    if (is_definition) {
+        Value *v = o->adjoint ? o->adjoint[k]
+                              : value_of_steps(s->m, dy, axis, o->r->is_reverse ? 0 : 1, steps);
+        vec_push(s->arena, out, ((Contribution){.v = v}));
+    }
+    if (o->r->carry[k].init == x && !o->adjoint) {
+        Value *v = value_at_step(s->m, dy, axis, o->r->is_reverse ? steps : 0);
+        vec_push(s->arena, out, ((Contribution){.v = v}));
+    }
+}
+
 static void send(Sweep *s, Value *y, Value *dy, Value *x, Contributions *out) {
     switch (y->op) {
+        case VAL_part: send_part(s, y, dy, x, out); break;
         case VAL_index: send_index(s, y, dy, x, out); break;
         case VAL_accumulate: send_accumulate(s, y, dy, x, out); break;
         case VAL_join: send_join(s, y, dy, x, out); break;
@@ -405,7 +496,7 @@ static Name adjoint_name(Sweep *s, const Value *x) {
     return name(s->m->c->names, arena_printf(s->arena, "d_%s", x->hint));
 }
 
-static Value *sum_of(Sweep *s, const Value *x, const Contributions *c) {
+static Scalar *sum_at_slots(Sweep *s, const Contributions *c) {
     Module *m = s->m;
     Scalar *sum = NULL;
     for (int i = 0; i < c->n; i++) {
@@ -413,6 +504,12 @@ static Value *sum_of(Sweep *s, const Value *x, const Contributions *c) {
         if (is_zero(one)) continue;
         sum = sum ? scalar_binary(m, OP_add, sum, one) : one;
     }
+    return sum;
+}
+
+static Value *sum_of(Sweep *s, const Value *x, const Contributions *c) {
+    Module *m = s->m;
+    Scalar *sum = sum_at_slots(s, c);
     if (!sum) return NULL;
     if (c->n == 1 && c->at[0].v) return c->at[0].v;
     Type t;
@@ -420,30 +517,142 @@ static Value *sum_of(Sweep *s, const Value *x, const Contributions *c) {
     return build_map(m, t.rank, t.dim, sum, x->span, adjoint_name(s, x));
 }
 
-static Value *adjoint_of(Sweep *s, Value *x) {
-    if (map_has(s->adjoint, x)) return map_get(s->adjoint, x);
-    Value *dx = NULL;
+static Value *adjoint_of(Sweep *s, Value *x);
+
+static Contributions contributions_to(Sweep *s, Value *x) {
     const Readers *readers = map_get(s->readers, x);
+    Contributions c = {0};
+    for (int i = 0; readers && i < readers->n; i++) {
+        Value *y = readers->at[i], *dy = adjoint_of(s, y);
+        if (dy) send(s, y, dy, x, &c);
+    }
+    return c;
+}
+
+// ---- scans: what a history receives is a recurrence in the other direction
+
+// The sum over a history's places, at those that the steps of the other direction make and at
+// the one where it starts.
+static void carry_adjoint(Sweep *s, const Opened *o, Scalar *sum, const Type *history, Span span,
+                          Carry *out) {
+    Module *m = s->m;
+    Affine step[MAX_SLOTS], first[MAX_SLOTS];
+    int axis = o->r->axis + s->of->type.rank, n = 0;
+    Dim dim[MAX_RANK];
+    int64_t steps = history->dim[axis].n - 1;
+    Type t = *history;
+    t.dim[axis] = dim_const(steps);
+    if (!sum) sum = scalar_real(m, 0);
+    for (int i = 0; i < MAX_SLOTS; i++) {
+        step[i] = affine_slot(m, i);
+        first[i] = i < axis ? affine_slot(m, i) : affine_slot(m, i ? i - 1 : 0);
+    }
+    step[axis] = affine_add_const(step[axis], o->r->is_reverse ? 1 : 0);
+    first[axis] = affine_const(o->r->is_reverse ? 0 : steps);
+    for (int i = 0; i < t.rank; i++)
+        if (i != axis) dim[n++] = t.dim[i];
+    out->next = build_map(m, t.rank, t.dim, scalar_subst(m, sum, step), span, NULL);
+    out->init = build_map(m, n, dim, scalar_subst(m, sum, first), span, NULL);
+}
+
+static Found *found_new(Sweep *s, Found *up) {
+    Found *f = NEW(s->arena, Found);
+    *f = (Found){up, map_new(s->arena), map_new(s->arena)};
+    return f;
+}
+
+// The part of a real carry, wherever it is read.
+static Value *carry_part(Sweep *s, Value *scan, int k) {
+    const Carry *c = &scan->scan.carry[k];
+    return build_scan_part(s->m, scan, k, c->leaf->span, c->leaf->hint);
+}
+
+static bool begin_adjoints(Sweep *s, Value *scan, Opened *o, Recurrence *r, int *which) {
+    for (int k = 0; k < o->r->n; k++) {
+        const Value *leaf = o->r->carry[k].leaf;
+        Type t;
+        if (!elem_is_real(leaf->type.elem)) continue;
+        if (!type_behind(s, &leaf->type, &t)) return too_many_axes(s, scan->span), false;
+        which[r->n] = k;
+        r->carry[r->n].leaf = o->adjoint[k] = build_carry(s->m, t, leaf->span, adjoint_name(s, leaf));
+        r->n++;
+    }
+    return true;
+}
+
+// Adjoints of all histories of a scan at once. What is found on the way reads carries; outside,
+// it is the image of that.
+static void close_adjoints(Sweep *s, Value *scan) {
+    Opened *o = open_scan(s, scan);
+    Found *outside = s->found;
+    int *which = NEW_ARRAY(s->arena, int, o->r->n);
+    Recurrence r = {.m = s->m,
+                    .arena = s->arena,
+                    .axis = o->r->axis + s->of->type.rank,
+                    .is_reverse = !o->r->is_reverse,
+                    .carry = NEW_ARRAY(s->arena, Carry, o->r->n)};
+    o->adjoint = NEW_ARRAY(s->arena, Value *, o->r->n);
+    s->found = found_new(s, outside);
+    bool is_good = begin_adjoints(s, scan, o, &r, which);
+    // Readers of a history that come back to it meet the carry, not this question.
+    for (int i = 0; is_good && i < r.n; i++)
+        map_set(s->found->adjoint, carry_part(s, scan, which[i]), r.carry[i].leaf);
+    for (int i = 0; is_good && i < r.n; i++) {
+        Value *part = carry_part(s, scan, which[i]);
+        Contributions c = contributions_to(s, part);
+        Type t;
+        type_behind(s, &part->type, &t);
+        carry_adjoint(s, o, sum_at_slots(s, &c), &t, part->span, &r.carry[i]);
+    }
+    Found *inside = s->found;
+    s->found = outside;
+    o->adjoint = NULL;
+    if (is_good) recurrence_close(&r, scan->span);
+    if (is_good) note_stored(s, &r);
+    for (int i = 0; is_good && i < inside->adjoint->n; i++) {
+        Value *dx = inside->adjoint->value[i];
+        map_set_int(outside->adjoint, inside->adjoint->key[i], dx ? recurrence_image(&r, dx) : NULL);
+    }
+    for (int k = 0; k < o->r->n; k++) map_set(outside->adjoint, carry_part(s, scan, k), NULL);
+    for (int i = 0; is_good && i < r.n; i++)
+        map_set(outside->adjoint, carry_part(s, scan, which[i]), r.history[i]);
+}
+
+static bool is_history(const Value *x) {
+    return x->op == VAL_part && x->part.number < x->part.scan->scan.n_carry;
+}
+
+static const Found *found_of(const Sweep *s, const Value *x) {
+    for (const Found *f = s->found; f; f = f->up)
+        if (map_has(f->adjoint, x)) return f;
+    return NULL;
+}
+
+static Value *adjoint_of(Sweep *s, Value *x) {
+    const Found *f = found_of(s, x);
+    if (f) return map_get(f->adjoint, x);
+    Value *dx = NULL;
     if (x == s->of) {
         dx = identity_of(s);
-    } else if (elem_is_real(x->type.elem) && readers) {
-        Contributions c = {0};
-        for (int i = 0; i < readers->n; i++) {
-            Value *y = readers->at[i], *dy = adjoint_of(s, y);
-            if (dy) send(s, y, dy, x, &c);
-        }
+    } else if (is_history(x)) {
+        close_adjoints(s, x->part.scan);
+        return map_get(found_of(s, x)->adjoint, x);
+    } else if (elem_is_real(x->type.elem)) {
+        Contributions c = contributions_to(s, x);
         dx = sum_of(s, x, &c);
+        if (dx) dx = stored_of(s, dx);
     }
-    map_set(s->adjoint, x, dx);
+    map_set(s->found->adjoint, x, dx);
     return dx;
 }
 
-static Sweep *sweep_new(Module *m, Arena *arena, Value *of) {
+static Sweep *sweep_new(Module *m, Arena *arena, Value *of, Map *stored) {
     Sweep *s = NEW(arena, Sweep);
     *s = (Sweep){.m = m, .arena = arena, .of = of};
     s->readers = map_new(arena);
-    s->adjoint = map_new(arena);
-    s->derived = map_new(arena);
+    s->opened = map_new(arena);
+    s->stored = stored;
+    s->found = found_new(s, NULL);
     find_readers(s, of, map_new(arena));
     return s;
 }
@@ -452,7 +661,9 @@ static Sweep *sweep_new(Module *m, Arena *arena, Value *of) {
 
 typedef struct Grads {
     Arena *arena;
-    Map *sweep;  // Value * to Sweep *
+    Map *sweep;   // Value * to Sweep *
+    Map *stored;  // of all sweeps
+    Map *now;     // Value * to what it is once what scans keep is read from there
 } Grads;
 
 // Operands come first, so a grad of a grad meets the inner one replaced already.
@@ -462,7 +673,7 @@ static Value *replace_grad(void *context, Module *m, Value *v) {
     Value *of = v->grad.of, *wrt = v->grad.wrt;
     Sweep *s = map_get(g->sweep, of);
     if (!s) {
-        s = sweep_new(m, g->arena, of);
+        s = sweep_new(m, g->arena, of, g->stored);
         map_set(g->sweep, of, s);
     }
     Value *dx = adjoint_of(s, wrt);
@@ -470,9 +681,35 @@ static Value *replace_grad(void *context, Module *m, Value *v) {
     return build_map(m, v->type.rank, v->type.dim, scalar_real(m, 0), v->span, NULL);
 }
 
+// Adjoints compute anew what their scans have stored.
+static Value *read_stored(Grads *g, Module *m, Value *v) {
+    Value *done = map_get(g->now, v);
+    if (done) return done;
+    Value *stored = map_get(g->stored, v);
+    if (stored) {
+        done = read_stored(g, m, stored);
+    } else {
+        Values operands = value_operands(v, g->arena);
+        for (int i = 0; i < operands.n; i++) read_stored(g, m, operands.at[i]);
+        done = value_with_operands(m, v, g->now);
+    }
+    map_set(g->now, v, done);
+    return done;
+}
+
+static void read_all_stored(Grads *g, Function *f) {
+    if (!g->stored->n) return;
+    for (int i = 0; i < f->results.n; i++)
+        f->results.at[i].v = read_stored(g, f->m, f->results.at[i].v);
+    for (int i = 0; i < f->updates.n; i++)
+        f->updates.at[i].v = read_stored(g, f->m, f->updates.at[i].v);
+}
+
 void pass_grad(Pass *p) {
     Arena *arena = arena_new();
-    Grads g = {.arena = arena, .sweep = map_new(arena)};
+    Grads g = {
+        .arena = arena, .sweep = map_new(arena), .stored = map_new(arena), .now = map_new(arena)};
     for (int i = 0; i < p->m->fns.n; i++) function_rewrite(p->m->fns.at[i], replace_grad, &g);
+    for (int i = 0; i < p->m->fns.n; i++) read_all_stored(&g, p->m->fns.at[i]);
     arena_free(arena);
 }

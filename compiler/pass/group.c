@@ -8,6 +8,7 @@
 // come first; that is an edge, too. Otherwise a copy at the end moves the new value in.
 #include <string.h>
 
+#include "ir/recur.h"
 #include "ir/share.h"
 #include "pass/fuse.h"
 #include "pass/reuse.h"
@@ -34,6 +35,7 @@ typedef struct Grouping {
     Map *readers;        // Value * (leaf) to Values *
     Map *users;          // Value * to Values *: what reads it or must come after it
     Map *target_of;      // Value * to Value *: the leaf that it updates in place
+    Map *scan_of;        // Value * to the VAL_scan whose steps compute it
     VEC(Group *) groups;
     VEC(Update) copies;  // updates that can't be in place
     int mark;
@@ -185,13 +187,14 @@ static bool is_updated(const Function *f, const Value *leaf) {
 // function, so it is shared as everything there.
 static Value *kept_value(Grouping *g, Value *v) {
     Value *root = storage_root(v);
-    if (!is_leaf(root) || !is_updated(g->f, root)) return v;
+    bool is_old = is_leaf(root) && is_updated(g->f, root);
+    if (!is_old && root->op != VAL_part) return v;
     Value copy = plain_copy(g, v, v->span);
     return share_value(g->m, &copy);
 }
 
 // An old value that is a result, or the new value of something else (two that change
-// places), needs memory of its own.
+// places), needs memory of its own; so does what lies in a scan's history.
 static void copy_old_values(Grouping *g) {
     for (int i = 0; i < g->f->results.n; i++) {
         Result *r = &g->f->results.at[i];
@@ -528,8 +531,74 @@ static bool join_as_leaf(Grouping *g, Value *v, const Groups *needs) {
     return false;
 }
 
+// ---- scans: all that the steps compute is one region
+
+static Group *group_of_scan(Grouping *g, Value *scan) {
+    Group *group = map_get(g->group_of, scan);
+    if (group) return group;
+    const Scan *x = &scan->scan;
+    group = NEW(g->scratch, Group);
+    group->region = NEW(g->m->arena, Region);
+    group->region->scan = scan;
+    group->region->written = NEW_ARRAY(g->m->arena, Value *, x->n_carry);
+    group->is_closed = true;
+    group->region->n_outer = x->axis + 1;
+    for (int i = 0; i <= x->axis; i++) group->region->outer[i] = x->carry[0].leaf->type.dim[i];
+    vec_push(g->scratch, &g->groups, group);
+    map_set(g->group_of, scan, group);
+    return group;
+}
+
+static void place_step(Grouping *g, Group *group, Value *v) {
+    Groups needs = needs_of(g, v);
+    Region *region = group->region;
+    Nest *nest = NULL;
+    for (int k = region->nests.n - 1; k >= 0 && !nest; k--)
+        if (can_join_nest(g, v, group, region->nests.at[k])) nest = region->nests.at[k];
+    if (!nest) {
+        nest = NEW(g->m->arena, Nest);
+        vec_push(g->m->arena, &region->nests, nest);
+    }
+    add_member(g, group, nest, v);
+    add_needs(g, group, &needs);
+}
+
+// What a step leaves has to be a member that lies in this carry's history alone: where it is not,
+// a copy of it does.
+static void place_scan(Grouping *g, Value *scan) {
+    const Scan *x = &scan->scan;
+    Group *group = group_of_scan(g, scan);
+    for (int k = 0; k < x->n_carry; k++) {
+        Value *next = x->carry[k].next;
+        bool is_own = next->op == VAL_index && map_get(g->group_of, next) == group;
+        for (int i = 0; i < k; i++) is_own &= group->region->written[i] != next;
+        if (!is_own) {
+            next = copy_of(g, next, scan->span);
+            place_step(g, group, next);
+        }
+        group->region->written[k] = next;
+    }
+    Groups needs = needs_of(g, scan);
+    add_needs(g, group, &needs);
+}
+
+static void find_steps(Grouping *g) {
+    g->scan_of = map_new(g->scratch);
+    Values order = function_order(g->f, g->scratch);
+    for (int i = 0; i < order.n; i++) {
+        if (order.at[i]->op != VAL_scan) continue;
+        Members members = scan_members(&order.at[i]->scan, g->scratch);
+        for (int k = 0; k < members.list.n; k++)
+            map_set(g->scan_of, members.list.at[k], order.at[i]);
+    }
+}
+
 static void place_value(Grouping *g, Value *v) {
-    if (v->op == VAL_reshape) return;
+    Value *scan = map_get(g->scan_of, v);
+    if (v->op == VAL_reshape || v->op == VAL_carry) return;
+    if (v->op == VAL_part) return map_set(g->group_of, v, map_get(g->group_of, v->part.scan));
+    if (v->op == VAL_scan) return place_scan(g, v);
+    if (scan) return place_step(g, group_of_scan(g, scan), v);
     Groups needs = needs_of(g, v);
     if (v->op == VAL_index && (join_some_nest(g, v, &needs) || join_some_region(g, v, &needs) ||
                                join_as_leaf(g, v, &needs)))
@@ -552,6 +621,7 @@ static void find_keeps(Grouping *g) {
         Values operands = value_operands(v, g->scratch);
         for (int k = 0; k < operands.n; k++) {
             Value *root = storage_root(operands.at[k]);
+            if (v->op == VAL_scan) map_set(stored, root, root);
             if (map_get(g->group_of, root) != map_get(g->group_of, v) || root->op != VAL_index)
                 map_set(stored, root, root);
             else if (map_get(g->nest_of, root) != map_get(g->nest_of, v) || root != operands.at[k])
@@ -560,6 +630,8 @@ static void find_keeps(Grouping *g) {
     }
     for (int i = 0; i < g->groups.n; i++) {
         Region *region = g->groups.at[i]->region;
+        for (int k = 0; region->scan && k < region->scan->scan.n_carry; k++)
+            map_set(stored, region->written[k], region->scan);
         for (int n = 0; n < region->nests.n; n++)
             for (int k = 0; k < region->nests.at[n]->members.n; k++) {
                 Member *member = &region->nests.at[n]->members.at[k];
@@ -588,6 +660,7 @@ FunctionSchedule *group(Function *f, Arena *scratch) {
     g.users = map_new(scratch);
     g.target_of = map_new(f->m->arena);
     find_order(&g);
+    find_steps(&g);
     for (int i = 0; i < g.order.n; i++) place_value(&g, g.order.at[i]);
     FunctionSchedule *out = NEW(f->m->arena, FunctionSchedule);
     out->fn = f;

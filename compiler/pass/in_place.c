@@ -43,10 +43,11 @@ static void find_last_readers(TakeOver *t) {
     Olds olds = {0};
     for (int r = 0; r < t->fs->regions.n; r++) {
         const Region *region = t->fs->regions.at[r];
+        if (region->scan) note_reads(t, region->scan, r);
         for (int n = 0; n < region->nests.n; n++)
             for (int k = 0; k < region->nests.at[n]->members.n; k++) {
                 const Member *m = &region->nests.at[n]->members.at[k];
-                if (!is_own_memory(t, m)) continue;
+                if (region->scan || !is_own_memory(t, m)) continue;
                 Old *old = NEW(t->scratch, Old);
                 *old = (Old){m->v, -1};
                 map_set(t->old_of, m->v, old);
@@ -103,7 +104,7 @@ static bool may_take(const TakeOver *t, const Region *region, int writer, Value 
 
 static void take_some(TakeOver *t, int at, int writer, const Member *m) {
     const Region *region = t->fs->regions.at[at];
-    if (m->v->op != VAL_index || !is_own_memory(t, m)) return;
+    if (region->scan || m->v->op != VAL_index || !is_own_memory(t, m)) return;
     for (int i = 0; i < t->ending[at].n; i++) {
         Old *old = t->ending[at].at[i];
         if (old->is_taken || !may_take(t, region, writer, m->v, old)) continue;

@@ -10,6 +10,21 @@
 #include "ir/rewrite.h"
 #include "pass/pass.h"
 
+// What a scan's steps compute stays as it is: leaves lie across the steps' axis.
+typedef struct Open {
+    Arena *arena;
+    Map *open;  // Value * to itself: what depends on a carry
+} Open;
+
+static bool is_of_step(Open *o, Value *v) {
+    bool is_open = v->op == VAL_carry;
+    Values operands = value_operands(v, o->arena);
+    for (int i = 0; i < operands.n && v->op != VAL_scan; i++)
+        is_open |= map_has(o->open, operands.at[i]);
+    if (is_open) map_set(o->open, v, v);
+    return is_open;
+}
+
 // The box of the leaves: b, then what v's parallel slots were, then s where leaves have
 // several samples, then the other reduced slots. to[] is what v's slots become.
 static bool leaf_box(Module *m, const Index *x, Index *leaf, Dim *extent, Affine *to) {
@@ -56,7 +71,7 @@ static void leaf_filter(Module *m, const Index *x, const Affine *to, Index *leaf
 }
 
 static Value *split_leaves(void *context, Module *m, Value *v) {
-    (void)context;
+    if (is_of_step(context, v)) return v;
     if (v->op != VAL_index || v->index.order.kind != ORDER_blocks) return v;
     const Index *x = &v->index;
     Index leaf, sum = {.np = x->np, .nr = 1, .red = x->red, .order = {.kind = ORDER_seq}};
@@ -78,5 +93,8 @@ static Value *split_leaves(void *context, Module *m, Value *v) {
 }
 
 void pass_leaves(Pass *p) {
-    for (int i = 0; i < p->m->fns.n; i++) function_rewrite(p->m->fns.at[i], split_leaves, NULL);
+    Arena *arena = arena_new();
+    for (int i = 0; i < p->m->fns.n; i++)
+        function_rewrite(p->m->fns.at[i], split_leaves, &(Open){arena, map_new(arena)});
+    arena_free(arena);
 }

@@ -403,6 +403,8 @@ static void lower_rows(Lower *l, const Region *region, bool is_rest, Affine *out
     Stmt *loop = add_for(l, block, var, low, high, step, l->kernel->span);
     outer[last] = l->block = affine_slot(l->m, var);
     if (!rows.by && !is_rest) outer[last] = affine_scale(l->m, outer[last], region->block);
+    if (region->scan && region->scan->scan.is_reverse)
+        outer[last] = affine_add_const(affine_scale(l->m, outer[last], -1), rows.n - 1);
     l->region = region;
     for (int i = 0; i < region->nests.n;) i = lower_strips(l, region, i, outer, &loop->loop.body);
 }
@@ -411,7 +413,10 @@ static void begin_region(Lower *l, const Region *region) {
     begin_kernel(l, region, region->nests.at[region->nests.n - 1]->members.at[0].v);
 }
 
-static void lower_region(Lower *l, const Region *region) {
+static void lower_starts(Lower *l, const Region *region, Arena *scratch);
+
+static void lower_region(Lower *l, const Region *region, Arena *scratch) {
+    if (region->scan) lower_starts(l, region, scratch);
     if (!region->n_outer) {
         lower_single(l, region);
         return;
@@ -428,7 +433,7 @@ static void lower_region(Lower *l, const Region *region) {
     }
     lower_rows(l, region, false, outer, block);
     if (region->rest && region->n_outer > 1) lower_rows(l, region->rest, true, outer, block);
-    end_kernel(l, true);
+    end_kernel(l, !region->scan);
     if (!region->rest || region->n_outer > 1) return;
     begin_region(l, region->rest);
     lower_rows(l, region->rest, true, outer, &l->kernel->body);
@@ -455,6 +460,26 @@ static void lower_fresh(Lower *l, Index index, Type type, const Storage *storage
 static void lower_fill(Lower *l, const Value *v, Scalar *body, Arena *scratch) {
     Index index = {.np = v->type.rank, .extent = v->type.dim, .body = body};
     lower_fresh(l, index, v->type, storage_of(l->s, (Value *)v), v, scratch);
+}
+
+// What a scan's carries are before the first step, into their history.
+static void lower_starts(Lower *l, const Region *region, Arena *scratch) {
+    Module *m = l->m;
+    const Scan *x = &region->scan->scan;
+    for (int k = 0; k < x->n_carry; k++) {
+        const Carry *c = &x->carry[k];
+        Value *part = build_scan_part(m, region->scan, k, c->leaf->span, c->leaf->hint);
+        const Storage *history = storage_of(l->s, part);
+        Storage *first = NEW(m->arena, Storage);
+        *first = *history;
+        int64_t steps = c->leaf->type.dim[x->axis].n;
+        first->start += (x->is_reverse ? steps : 0) * history->stride[x->axis];
+        for (int i = x->axis; i < c->init->type.rank; i++)
+            first->stride[i] = history->stride[i + 1];
+        Index index = {.np = c->init->type.rank, .extent = c->init->type.dim,
+                       .body = scalar_read_identity(m, c->init)};
+        lower_fresh(l, index, c->init->type, first, part, scratch);
+    }
 }
 
 static void lower_join(Lower *l, Value *v, Arena *scratch) {
@@ -561,7 +586,7 @@ static void lower_function(Lower *l, FunctionSchedule *fs, Arena *scratch) {
         else if (first->op == VAL_accumulate)
             lower_accumulate(l, first, scratch);
         else
-            lower_region(l, region);
+            lower_region(l, region, scratch);
     }
 }
 

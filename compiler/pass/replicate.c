@@ -68,6 +68,9 @@ static void note_all(Replication *r) {
     r->whole = map_new(r->scratch);
     for (int i = 0; i < r->fs->regions.n; i++) {
         Region *region = r->fs->regions.at[i];
+        Values kept = {0};  // what a scan starts from and gives
+        if (region->scan) kept = value_operands(region->scan, r->scratch);
+        for (int k = 0; k < kept.n; k++) map_set(r->whole, storage_root(kept.at[k]), region->scan);
         for (int n = 0; n < region->nests.n; n++)
             for (int k = 0; k < region->nests.at[n]->members.n; k++)
                 note_member(r, region, region->nests.at[n], &region->nests.at[n]->members.at[k]);
@@ -98,7 +101,7 @@ static bool has_stored_sources(const Replication *r, const Value *v) {
 // The reader's region runs over v's leading axes, and reads only what its iteration has made.
 static bool can_stage(const Replication *r, const Value *v, const Site *site) {
     const Region *region = site->region;
-    if (!region->n_outer || region->n_outer > v->type.rank) return false;
+    if (!region->n_outer || region->n_outer > v->type.rank || region->scan) return false;
     for (int i = 0; i < region->n_outer; i++)
         if (!dim_equal(region->outer[i], v->type.dim[i])) return false;
     const Value *reader = site->reader;
@@ -229,6 +232,7 @@ static void drop_member(Replication *r, Region *region, int at, int k) {
 
 // True where one of the region's values is now made in others.
 static bool replicate_one(Replication *r, Region *home, Value **which) {
+    if (home->scan) return false;
     for (int n = 0; n < home->nests.n; n++)
         for (int k = 0; k < home->nests.at[n]->members.n; k++) {
             Member member = home->nests.at[n]->members.at[k];

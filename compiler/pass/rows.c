@@ -68,7 +68,8 @@ static bool pays_by_blocks(const Region *region) {
 void choose_blocks(Schedule *s, FunctionSchedule *fs) {
     for (int i = 0; i < fs->regions.n; i++) {
         Region *region = fs->regions.at[i];
-        if (region->block < LANES) region->block = pays_by_blocks(region) ? LANES : 1;
+        if (region->scan) region->block = 1;
+        else if (region->block < LANES) region->block = pays_by_blocks(region) ? LANES : 1;
         region->strip = strip_of(region);
         if (region->block == 1) continue;
         Dim rows = region->outer[region->n_outer - 1];

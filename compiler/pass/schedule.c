@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/build.h"
 #include "pass/access.h"
 #include "pass/ahead.h"
 #include "pass/fuse.h"
@@ -53,14 +54,39 @@ static void note_replica(Schedule *s, Region *region, Value *v) {
     if (region->rest) region->rest->replicas = region->replicas;
 }
 
+// What the steps of a scan leave is the carries' history: the parts; and what they find is the
+// same memory, a step apart. Parts that are taps are what a member stores.
+static void place_history(Schedule *s, const Region *region) {
+    const Scan *x = &region->scan->scan;
+    for (int k = 0; k < x->n_carry; k++) {
+        Value *leaf = x->carry[k].leaf;
+        Value *part = build_scan_part(s->m, region->scan, k, leaf->span, leaf->hint);
+        place_stored(s, part, NULL, false, false);
+        place_steps_of(s, leaf, part, x->axis, x->is_reverse ? 1 : 0);
+        place_steps_of(s, region->written[k], part, x->axis, x->is_reverse ? 0 : 1);
+    }
+}
+
+static void place_taps(Schedule *s, const Region *region) {
+    const Scan *x = &region->scan->scan;
+    for (int i = 0; i < x->n_tap; i++) {
+        Value *tap = x->tap[i];
+        Value *part = build_scan_part(s->m, region->scan, x->n_carry + i, tap->span, tap->hint);
+        if (storage_of(s, tap)) place_steps_of(s, part, tap, x->axis, 0);
+    }
+}
+
 static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Layouts *layouts) {
+    if (region->scan) place_history(s, region);
     for (int n = 0; n < region->nests.n; n++) {
         Nest *nest = region->nests.at[n];
         for (int k = 0; k < nest->members.n; k++) {
             Member *member = &nest->members.at[k];
             Value *target = map_get(fs->target_of, member->v);
             bool is_kept = is_result(fs->fn, member->v);
-            bool planar = !target && !is_kept && is_planar(layouts, member->v);
+            bool planar = !target && !is_kept && !region->scan && is_planar(layouts, member->v);
+            if (storage_of(s, member->v))
+                continue;  // in a carry's history
             if (member->keep == KEEP_stored)
                 place_stored(s, member->v, target, is_kept, planar);
             else if (member->keep == KEEP_scratch && region->block > 1)
@@ -84,6 +110,8 @@ static void begin_storage(Schedule *s, FunctionSchedule *fs, const Map *leaves) 
 static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
     Layouts *layouts = layouts_new(fs, scratch);
     for (int i = 0; i < fs->regions.n; i++) place_members(s, fs, fs->regions.at[i], layouts);
+    for (int i = 0; i < fs->regions.n; i++)
+        if (fs->regions.at[i]->scan) place_taps(s, fs->regions.at[i]);
     place_in_place(s, fs, scratch);
     // What is read or returned through reshapes.
     for (int i = 0; i < fs->regions.n; i++)
@@ -94,6 +122,11 @@ static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
                 for (int o = 0; o < operands.n; o++) place_reshapes(s, operands.at[o]);
             }
         }
+    for (int i = 0; i < fs->regions.n; i++) {
+        Values operands = {0};
+        if (fs->regions.at[i]->scan) operands = value_operands(fs->regions.at[i]->scan, scratch);
+        for (int o = 0; o < operands.n; o++) place_reshapes(s, operands.at[o]);
+    }
     for (int i = 0; i < fs->fn->results.n; i++) place_reshapes(s, fs->fn->results.at[i].v);
 }
 

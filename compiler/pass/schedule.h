@@ -69,6 +69,10 @@ typedef struct Region {
     struct Region *rest;    // the rows that whole blocks leave, one by one; NULL for none
     bool is_parallel;
     Map *replicas;          // Value * to Storage *, of the members that are; or NULL
+    // A scan: its steps are the outer slot, in order; a step's nests find in the carries' history
+    // what the one before has left.
+    Value *scan;            // or NULL
+    Value **written;        // by carry: the member that is what a step leaves
     VEC(Nest *) nests;
     double cost;            // nanoseconds, estimated
 } Region;

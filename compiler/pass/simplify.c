@@ -10,6 +10,7 @@
 #include "pass/inline.h"
 #include "pass/pass.h"
 #include "pass/structure.h"
+#include "pass/trim.h"
 
 enum { MAX_ROUNDS = 16 };
 
@@ -63,7 +64,10 @@ static bool simplify_round(Function *f) {
 }
 
 void pass_simplify(Pass *p) {
-    for (int i = 0; i < p->m->fns.n; i++)
-        for (int round = 0; round < MAX_ROUNDS && simplify_round(p->m->fns.at[i]); round++) {
+    for (int i = 0; i < p->m->fns.n; i++) {
+        Function *f = p->m->fns.at[i];
+        trim_scans(f);
+        for (int round = 0; round < MAX_ROUNDS && simplify_round(f); round++) {
         }
+    }
 }

@@ -92,6 +92,13 @@ void place_reshape(Schedule *s, Value *v) {
         storage->stride[i] = of->stride[i];
 }
 
+void place_steps_of(Schedule *s, Value *v, Value *of, int axis, int64_t first) {
+    const Storage *whole = storage_of(s, of);
+    Storage *storage = new_storage(s, v);
+    *storage = *whole;
+    storage->start += first * storage->stride[axis];
+}
+
 bool walk_of(Schedule *s, const Read *r, Walk *out) {
     const Storage *storage = storage_of(s, r->v);
     memset(out, 0, sizeof *out);

@@ -15,6 +15,8 @@ void place_scratch(Schedule *s, Value *v, int n_outer, bool is_planar);
 // A block of rows; where rows are the lanes, each column's lie side by side.
 void place_rows(Schedule *s, Value *v, const Region *region, bool rows_are_lanes);
 void place_reshape(Schedule *s, Value *v);   // after its operand
+// v's memory is of's, from a place of the axis on.
+void place_steps_of(Schedule *s, Value *v, Value *of, int axis, int64_t first);
 
 // Elements that a read moves by when a slot of its box moves by one.
 typedef struct Walk {

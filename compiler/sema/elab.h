@@ -18,6 +18,7 @@
 typedef struct Sema Sema;
 typedef struct Frame Frame;
 typedef struct Binding Binding;
+typedef struct Steps Steps;  // scan.c
 
 // Slots in draws that stand for what is known once the definition's indices are: the row-major
 // number of the element drawn; the index of its sample; the number in the sample; how many
@@ -276,6 +277,7 @@ struct Sema {
     const Extent *rows;  // that fields are elaborated over: the batch, or a whole split
     Frame *frame;
     int depth;
+    Steps *steps;  // the innermost scan, or NULL
     Entry *entry;
     Function *init;
     Map *kept;     // path -> Kept *
@@ -383,6 +385,9 @@ Affine *renumbering(Sema *s, const int *slot, int n);
 Dim *extents_of(Sema *s, const int *slot, int n);
 Guard *renumbered_guards(Sema *s, const Guard *guard, int n, const Affine *to);
 
+// A body over exactly these slots; NULL after an error.
+Value *store_over(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint);
+
 typedef struct Reduction {
     RedKind red;
     int nr;
@@ -457,6 +462,13 @@ Map *map_copy(Sema *s, const Map *from);
 bool run_block(Sema *s, const Node *block);  // true where it returned
 Exp *define_indexed(Sema *s, const Node *target, const Node *rhs);
 Exp *scatter(Sema *s, const Node *target, const Node *rhs);  // target[...] += rhs
+
+// ---- scan.c
+
+bool run_scan(Sema *s, const Node *n);                     // false after an error
+bool may_assign(Sema *s, const Node *target);              // else an error: a scan is in the way
+bool is_collected(const Sema *s, const Node *target);      // y[:, t], with t a scan's index
+void collect(Sema *s, const Node *target, const Node *rhs);
 
 // ---- call.c, builtin.c, layer.c
 

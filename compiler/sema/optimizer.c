@@ -38,6 +38,18 @@ static void reach_value(Sema *s, Value *v, Map *reached) {
         case VAL_join:
             for (int i = 0; i < v->join.n; i++) reach_value(s, v->join.piece[i].v, reached);
             return;
+        case VAL_scan:
+            for (int i = 0; i < v->scan.n_carry; i++) {
+                reach_value(s, v->scan.carry[i].init, reached);
+                reach_value(s, v->scan.carry[i].next, reached);
+            }
+            return;
+        case VAL_part: {
+            const Scan *scan = &v->part.scan->scan;
+            int tap = v->part.number - scan->n_carry;
+            reach_value(s, tap < 0 ? v->part.scan : scan->tap[tap], reached);
+            return;
+        }
         case VAL_grad:
             reach_value(s, v->grad.of, reached);
             reach_value(s, v->grad.wrt, reached);

@@ -49,6 +49,7 @@ static void run_pending(Sema *s, const Node *n, const char *what) {
 // ---- assignment
 
 static void assign(Sema *s, const Node *target, Exp *e) {
+    if (!may_assign(s, target)) return;
     Var *v = frame_var(s->frame, target->name);
     if (v && v->kind == VAR_kept) {
         map_set(s->uses, target, v);
@@ -64,6 +65,10 @@ static void check_holdable(Sema *s, Exp **e, Span at) {
 }
 
 static void assign_one(Sema *s, const Node *target, const Node *rhs) {
+    if (is_collected(s, target)) {
+        if (may_assign(s, target->kid[0])) collect(s, target, rhs);
+        return;
+    }
     if (target->kind == NODE_subscript) {
         assign(s, target->kid[0], define_indexed(s, target, rhs));
         return;
@@ -347,7 +352,9 @@ static bool run(Sema *s, const Node *n) {
         case NODE_for_in: return run_for_in(s, n);
         case NODE_for_below: return run_for_below(s, n);
         case NODE_scan:
-        case NODE_scan_over: run_pending(s, n, "`scan` is"); return false;
+        case NODE_scan_over:
+            if (!run_scan(s, n)) lose(s, n);
+            return false;
         case NODE_if: return run_if(s, n);
         case NODE_broken: lose(s, n); return false;
         default: fail(s, n->span, "this is no statement"); return false;

@@ -33,7 +33,7 @@ static void give_hint(Value *v, Name hint) {
     if (v->op == VAL_index && !v->hint) v->hint = hint;  // outside of the sharing key
 }
 
-static Value *store_body(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint) {
+Value *store_over(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint) {
     if (n > MAX_RANK) {
         sema_error(s, at, "a tensor with %d axes: the most is %d", n, MAX_RANK);
         return NULL;
@@ -88,7 +88,7 @@ Exp *exp_store(Sema *s, Exp *e, Span at, Name hint) {
     int n_outer = outer_slots(s, used, own, n, slot);
     memcpy(slot + n_outer, own, sizeof *own * (size_t)n);
     if (!slots_known(s, slot, n_outer + n, at)) return exp_error;
-    Value *v = store_body(s, body, n_outer + n, slot, at, hint);
+    Value *v = store_over(s, body, n_outer + n, slot, at, hint);
     if (!v) return exp_error;
     Exp *stored = exp_stored(s, v);
     stored->stored.n_outer = n_outer;
