@@ -6,6 +6,7 @@ Each case is a model's body over a row x: [12] of rows.csv and its class k, with
 results for a row, and the same in NumPy, one row at a time.
 """
 import csv
+import functools
 import math
 import os
 import numpy as np
@@ -31,6 +32,28 @@ def SQUARE(n):
 
 img = "m[n, i < 3, j < 4] = x[n, (i, j)]"
 cases = [
+    ("scan", 12, "scan t < 12 from s: [batch] = 0 { s = s + x[:, t]; y[:, t] = s }; return y",
+     lambda x, k: np.cumsum(x)),
+    ("scan back", 12, "scan t < 12 from s: [batch] = 1 { y[:, t] = s; s = 0.5 * s + x[:, 11 - t] }; return y",
+     lambda x, k: [0.5**t + sum(0.5**(t - 1 - i) * x[11 - i] for i in range(t)) for t in range(12)]),
+    ("scan of two", 2, "scan t < 12 from a: [batch] = 1, b: [batch] = 0 { c = a + b; a = b; b = c }; "
+     "y[n, j < 2] = if j == 0 then a[n] else b[n]; return y", lambda x, k: [89, 144]),
+    ("scan over", 2, "m[n, i < 3, j < 4] = x[n, (i, j)]; scan r over m from s: [batch, 4] = 0 "
+     "{ s = max(s, r); z[:, r] = s }; y[n, j < 2] = z[n, j + 1, 3]; return y",
+     lambda x, k: [max(0, x[3], x[7]), max(0, x[3], x[7], x[11])]),
+    ("scan of one step", 2, "scan t < 1 from s = x { s = s * 2; y[n, t, j < 1] = s[n, 3] + t }; "
+     "z[n, j < 2] = if j == 0 then y[n, 0, 0] else s[n, 5]; return z", lambda x, k: [2 * x[3], 2 * x[5]]),
+    ("scan that swaps", 2, "a0[n] = x[n, 0]; b0[n] = x[n, 1]; scan t < 5 from a = a0, b = b0 "
+     "{ c = a; a = b; b = c }; y[n, j < 2] = if j == 0 then a[n] else b[n]; return y",
+     lambda x, k: [x[1], x[0]]),
+    ("scan without recurrence", 3, "scan t < 3 from a: [batch] = 7 { y[:, t] = a; a = x[:, t] }; return y",
+     lambda x, k: [7, x[0], x[1]]),
+    ("scan of classes", 1, "scan t < 12 from c: class(8)[batch] = k { c[n] = floor(mod(c[n] * 3 + t, 8)) }; "
+     "y[n, j < 1] = c[n]; return y", lambda x, k: [functools.reduce(lambda c, t: (c * 3 + t) % 8, range(12), k)]),
+    ("scans in a row", 12, "scan t < 12 from s: [batch] = 0 { s = s + x[:, t]; y[:, t] = s }; "
+     "scan t < 12 from p: [batch] = 1 { p = p * 0.9 + y[:, t] * x[:, t]; z[:, t] = p }; return z",
+     lambda x, k: functools.reduce(
+         lambda done, t: done + [(done[-1] if done else 1) * 0.9 + np.cumsum(x)[t] * x[t]], range(12), [])),
     ("identity", 12, "return x", lambda x, k: x),
     ("precedence", 12, "return 2 + 3 * x ^ 2 - -x / 4", lambda x, k: 2 + 3 * x**2 + x / 4),
     ("power", 12, "return 2 ^ x * 2 ^ -1", lambda x, k: 2**x / 2),
