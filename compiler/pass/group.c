@@ -632,6 +632,7 @@ static void find_keeps(Grouping *g) {
         Region *region = g->groups.at[i]->region;
         for (int k = 0; region->scan && k < region->scan->scan.n_carry; k++)
             map_set(stored, region->written[k], region->scan);
+        if (region->scan) split_rows(region, g->scratch);
         for (int n = 0; n < region->nests.n; n++)
             for (int k = 0; k < region->nests.at[n]->members.n; k++) {
                 Member *member = &region->nests.at[n]->members.at[k];

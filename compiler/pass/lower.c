@@ -385,14 +385,31 @@ static int lower_strips(Lower *l, const Region *region, int first, const Affine 
     return first;
 }
 
-// The nests under a loop over whole blocks of rows, or over the rows that are left.
-static void lower_rows(Lower *l, const Region *region, bool is_rest, Affine *outer, Block *block) {
+// Inside a block of rows, the steps of a scan; the block of a step.
+static Block *lower_steps(Lower *l, const Region *region, Affine *outer, Block *block) {
+    const Scan *x = &region->scan->scan;
+    Dim steps = region->outer[x->axis];
+    int var = new_var(l, "t", steps);
+    Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(steps), 1, l->kernel->span);
+    outer[x->axis] = affine_slot(l->m, var);
+    if (x->is_reverse)
+        outer[x->axis] = affine_add_const(affine_scale(l->m, outer[x->axis], -1), steps.n - 1);
+    return &loop->loop.body;
+}
+
+static bool has_rows(const Region *region) {
+    return region->scan && region->n_outer > region->scan->scan.axis + 1;
+}
+
+// The nests under a loop over whole blocks of rows, or over the rows that blocks of `whole` leave.
+static void lower_rows(Lower *l, const Region *region, int64_t whole, Affine *outer, Block *block) {
     int last = region->n_outer - 1;
+    bool is_rest = whole > 1;
     Dim rows = region->outer[last];
     Bound low = bound_const(0), high = {rows, region->block};
     int64_t step = region->block;
     if (is_rest) {
-        low = rows.by ? (Bound){rows, LANES} : bound_const(rows.n / LANES * LANES);
+        low = rows.by ? (Bound){rows, whole} : bound_const(rows.n / whole * whole);
         high = bound_of(rows);
     } else if (!rows.by) {  // by the number of the block
         step = 1;
@@ -403,10 +420,12 @@ static void lower_rows(Lower *l, const Region *region, bool is_rest, Affine *out
     Stmt *loop = add_for(l, block, var, low, high, step, l->kernel->span);
     outer[last] = l->block = affine_slot(l->m, var);
     if (!rows.by && !is_rest) outer[last] = affine_scale(l->m, outer[last], region->block);
-    if (region->scan && region->scan->scan.is_reverse)
+    if (region->scan && !has_rows(region) && region->scan->scan.is_reverse)
         outer[last] = affine_add_const(affine_scale(l->m, outer[last], -1), rows.n - 1);
     l->region = region;
-    for (int i = 0; i < region->nests.n;) i = lower_strips(l, region, i, outer, &loop->loop.body);
+    block = &loop->loop.body;
+    if (has_rows(region)) block = lower_steps(l, region, outer, block);
+    for (int i = 0; i < region->nests.n;) i = lower_strips(l, region, i, outer, block);
 }
 
 static void begin_region(Lower *l, const Region *region) {
@@ -425,19 +444,21 @@ static void lower_region(Lower *l, const Region *region, Arena *scratch) {
     Affine outer[MAX_RANK];
     Block *block = &l->kernel->body;
     for (int i = 0; i < region->n_outer - 1; i++) {
+        if (has_rows(region) && i == region->scan->scan.axis) continue;
         int var = new_var(l, "n", region->outer[i]);
         Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(region->outer[i]), 1,
                              l->kernel->span);
         outer[i] = affine_slot(l->m, var);
         block = &loop->loop.body;
     }
-    lower_rows(l, region, false, outer, block);
-    if (region->rest && region->n_outer > 1) lower_rows(l, region->rest, true, outer, block);
-    end_kernel(l, !region->scan);
-    if (!region->rest || region->n_outer > 1) return;
+    bool are_rows_first = block == &l->kernel->body, may_split = !region->scan || has_rows(region);
+    lower_rows(l, region, 0, outer, block);
+    if (region->rest && !are_rows_first) lower_rows(l, region->rest, region->block, outer, block);
+    end_kernel(l, may_split);
+    if (!region->rest || !are_rows_first) return;
     begin_region(l, region->rest);
-    lower_rows(l, region->rest, true, outer, &l->kernel->body);
-    end_kernel(l, false);
+    lower_rows(l, region->rest, region->block, outer, &l->kernel->body);
+    end_kernel(l, has_rows(region));
 }
 
 // ---- what is no index

@@ -1,5 +1,6 @@
 #include "pass/rows.h"
 
+#include "ir/recur.h"
 #include "pass/access.h"
 
 static double row_bytes(const Region *region, const Value *v) {
@@ -8,7 +9,7 @@ static double row_bytes(const Region *region, const Value *v) {
 }
 
 bool are_rows_lanes(const Region *region, const Value *v) {
-    return row_bytes(region, v) <= LANES * 4;
+    return region->block == LANES && row_bytes(region, v) <= LANES * 4;
 }
 
 static double kept_bytes(const Region *region) {
@@ -60,6 +61,58 @@ static Region *rest_of(Schedule *s, const Region *region) {
     return rest;
 }
 
+// ---- scans
+
+static int step_axis(const Region *region) {
+    return region->scan->scan.axis;
+}
+
+// Does the scalar read what the steps make elsewhere than in its own row?
+typedef struct RowReads {
+    const Members *members;
+    int row;
+    bool is_apart;
+} RowReads;
+
+static void check_row(void *context, Scalar *s) {
+    RowReads *r = context;
+    if (s->op == OP_read && map_has(r->members->open, s->read->v))
+        r->is_apart &= s->read->v->type.rank > r->row && read_is_slot(s->read, r->row, r->row);
+    scalar_each_below(s, check_row, r);
+}
+
+static bool keeps_row(const Value *v, const Value *of, int row) {
+    return v->type.rank > row && of->type.rank > row && dim_equal(v->type.dim[row], of->type.dim[row]);
+}
+
+void split_rows(Region *region, Arena *scratch) {
+    int row = step_axis(region) + 1;
+    const Scan *x = &region->scan->scan;
+    const Value *first = x->carry[0].leaf;
+    Members members = scan_members(x, scratch);
+    RowReads reads = {&members, row, first->type.rank > row};
+    for (int k = 0; k < x->n_carry; k++) reads.is_apart &= keeps_row(x->carry[k].leaf, first, row);
+    for (int i = 0; i < members.list.n && reads.is_apart; i++) {
+        Value *v = members.list.at[i];
+        reads.is_apart = keeps_row(v, first, row);
+        if (v->op == VAL_reshape) reads.is_apart &= keeps_row(v->of, first, row);
+        value_each_scalar(v, check_row, &reads);
+    }
+    if (!reads.is_apart || dim_max(first->type.dim[row]) < 2) return;
+    region->outer[region->n_outer++] = first->type.dim[row];
+}
+
+// An even number of blocks without a rest, where there is one; else as few rows as pay.
+static int64_t block_of_steps(const Region *region) {
+    enum { MOST = 32, LEAST = 6 };
+    if (region->n_outer <= step_axis(region) + 1) return 1;
+    int64_t rows = dim_max(region->outer[region->n_outer - 1]);
+    for (int even = 2; even > 0; even--)
+        for (int64_t block = MOST; block >= LEAST; block--)
+            if (rows % block == 0 && rows / block % even == 0) return block;
+    return rows <= MOST ? rows : LANES;
+}
+
 static bool pays_by_blocks(const Region *region) {
     return region->n_outer && dim_max(region->outer[region->n_outer - 1]) >= LANES &&
            !has_contraction(region) && fits_block(region);
@@ -68,11 +121,12 @@ static bool pays_by_blocks(const Region *region) {
 void choose_blocks(Schedule *s, FunctionSchedule *fs) {
     for (int i = 0; i < fs->regions.n; i++) {
         Region *region = fs->regions.at[i];
-        if (region->scan) region->block = 1;
+        if (region->scan)
+            region->block = block_of_steps(region);
         else if (region->block < LANES) region->block = pays_by_blocks(region) ? LANES : 1;
         region->strip = strip_of(region);
         if (region->block == 1) continue;
         Dim rows = region->outer[region->n_outer - 1];
-        if (rows.by || rows.n % LANES) region->rest = rest_of(s, region);
+        if (rows.by || rows.n % region->block) region->rest = rest_of(s, region);
     }
 }

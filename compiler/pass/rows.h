@@ -7,6 +7,10 @@
 // Fills block and rest of every region of a grouped function.
 void choose_blocks(Schedule *s, FunctionSchedule *fs);
 
+// May each row of a scan go through all steps by itself? Then rows are the last outer slot, too,
+// and their blocks are split over threads, each of which walks the steps.
+void split_rows(Region *region, Arena *scratch);
+
 // A block pays where the rows are short beside the cache: then what one nest leaves is still
 // there for the next, and operands of a whole row are used for all of them.
 bool fits_block(const Region *region);

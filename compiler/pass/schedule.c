@@ -85,7 +85,7 @@ static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Lay
             Value *target = map_get(fs->target_of, member->v);
             bool is_kept = is_result(fs->fn, member->v);
             bool planar = !target && !is_kept && !region->scan && is_planar(layouts, member->v);
-            if (storage_of(s, member->v))
+            if (region->scan && storage_of(s, member->v))
                 continue;  // in a carry's history
             if (member->keep == KEEP_stored)
                 place_stored(s, member->v, target, is_kept, planar);
