@@ -37,7 +37,7 @@ cases = [
     ("scan back", 12, "scan t < 12 from s: [batch] = 1 { y[:, t] = s; s = 0.5 * s + x[:, 11 - t] }; return y",
      lambda x, k: [0.5**t + sum(0.5**(t - 1 - i) * x[11 - i] for i in range(t)) for t in range(12)]),
     ("scan of two", 2, "scan t < 12 from a: [batch] = 1, b: [batch] = 0 { c = a + b; a = b; b = c }; "
-     "y[n, j < 2] = if j == 0 then a[n] else b[n]; return y", lambda x, k: [89, 144]),
+     "y[n, j < 2] = if j == 0 then a[n] else b[n] + x[n, 0]; return y", lambda x, k: [89, 144 + x[0]]),
     ("scan over", 2, "m[n, i < 3, j < 4] = x[n, (i, j)]; scan r over m from s: [batch, 4] = 0 "
      "{ s = max(s, r); z[:, r] = s }; y[n, j < 2] = z[n, j + 1, 3]; return y",
      lambda x, k: [max(0, x[3], x[7]), max(0, x[3], x[7], x[11])]),
