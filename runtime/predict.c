@@ -36,16 +36,6 @@ static const Field *field_of_classes(const Manifest *m, const Tensor *t) {
     return NULL;
 }
 
-// Where a result is classes itself: the field whose words they are, or null.
-static const Field *field_of_words(const Run *run, const Tensor *t) {
-    const Manifest *m = run->manifest;
-    for (int i = 0; i < m->data.n_field && t->below > 0; i++) {
-        const Field *f = &m->data.field[i];
-        if (f->below == t->below && f->is_words && run->data.words[f->words_of].n) return f;
-    }
-    return NULL;
-}
-
 // By its name where it has one, behind what is there.
 static void print_class(Buffer *b, const Run *run, const Field *f, int64_t class) {
     const Words *w = &run->data.words[f->words_of];
@@ -74,7 +64,8 @@ static void print_header(Buffer *b, const Manifest *m, const Entry *entry) {
 static void print_tensor_row(Buffer *b, const Run *run, const Tensor *t, const char *data,
                              int64_t row, bool is_first) {
     int64_t n = tensor_row_count(t), best = 0;
-    const Field *words = field_of_words(run, t), *classes = field_of_classes(run->manifest, t);
+    const Field *words = nn_words_shown ? nn_words_shown(run, t) : NULL,
+                *classes = field_of_classes(run->manifest, t);
     for (int64_t k = 0; k < n; k++) {
         double x = elem_load(t->elem, data, row * n + k);
         if (x > elem_load(t->elem, data, row * n + best)) best = k;

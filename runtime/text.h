@@ -13,6 +13,9 @@
 // own; windows that begin anywhere get their places. Linked where the data are `text`.
 void text_order(Data *d, int64_t *order, int64_t rows, uint64_t seed, uint64_t epoch) NN_WEAK_TEXT;
 
+// The first field that reads text, perhaps of pairs; null where there is none.
+const Field *text_field(const Manifest *m) NN_WEAK_TEXT;
+
 #pragma GCC visibility pop
 
 #endif

@@ -426,6 +426,8 @@ int run_train(Run *run) {
         fail_usage("this program was compiled with --small: it has no %s",
                    o->folds ? "--folds" : "--ensemble");
     if (o->bagging && !o->ensemble) fail_usage("--bagging goes with --ensemble N");
+    // Weights of one text know its classes alone.
+    if (o->load && text_field) run_load_words(run);
     data_load(&run->data, &run->mem, &run->machine, o->data);
     return o->folds || o->ensemble ? train_many(run) : train_model(run);
 }

@@ -8,6 +8,7 @@
 #define NN_RUNTIME_VOCABULARY_H
 
 #include "runtime/run.h"
+#include "runtime/text.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -73,8 +74,6 @@ const char *text_show(Mem *mem, Piece p);
 
 // ---- for what generates, once the words are loaded
 
-// The first field that reads text, on either side of pairs; null where there is none.
-const Field *text_field(const Manifest *m);
 // The classes of a prompt; fails with the unit that the vocabulary lacks.
 int64_t text_encode(Run *run, const Field *f, const char *prompt, Mem *mem, int32_t **classes);
 // Adds a class's text; words stand apart from `before` (-1: at the beginning) by a space.

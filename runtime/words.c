@@ -72,6 +72,15 @@ void nn_words_print(Buffer *b, const Words *w, int64_t class) {
     buffer_format(b, "%s", quote);
 }
 
+const Field *nn_words_shown(const Run *run, const Tensor *t) {
+    const Manifest *m = run->manifest;
+    for (int i = 0; i < m->data.n_field && t->below > 0; i++) {
+        const Field *f = &m->data.field[i];
+        if (f->below == t->below && f->is_words && run->data.words[f->words_of].n) return f;
+    }
+    return NULL;
+}
+
 // ---- in checkpoints: a list in JSON
 
 static const Field *field_with_words(const Run *run, int i, Mem *mem, const char **key) {

@@ -30,6 +30,8 @@ const char *nn_words_list(const Words *w, Mem *mem);
 #define NN_WEAK __attribute__((weak, visibility("hidden")))
 
 struct Column;
+struct Field;
+struct Tensor;
 struct Run;
 struct Safetensors;
 
@@ -38,6 +40,9 @@ struct Safetensors;
 const char *nn_words_store(struct Column *c, int64_t row, const char *word, Mem *mem) NN_WEAK;
 // As a cell of a CSV file.
 void nn_words_print(Buffer *b, const Words *w, int64_t class) NN_WEAK;
+
+// Where a result is classes itself: the field whose words they are, or null.
+const struct Field *nn_words_shown(const struct Run *run, const struct Tensor *t) NN_WEAK;
 
 // Of a field by its place, as text for a checkpoint, with their key; null where it has none.
 const char *nn_words_of(const struct Run *run, int field, Mem *mem, const char **key) NN_WEAK;

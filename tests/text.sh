@@ -115,6 +115,21 @@ for threads in 1 3; do
     check text/carried-threads-$threads "other bits" cmp -s cut.ckpt/last.safetensors carried.ckpt/last.safetensors
 done
 
+./carried train --quiet --ensemble 2 --ckpt two.ckpt > out 2> err || fail text/carried-ensemble "$(first err)"
+./carried eval --split valid --ckpt two.ckpt > out 2> err
+check text/carried-ensemble "$(first out) $(first err), not $(want valid)" \
+    near "$(sed -n 's/.*output_mean \([-+0-9.e]*\).*/\1/p' out)" "$(want valid)" 1e-3
+sed 's/bytes/characters/; s/256/60/g' carried.nn > spoken.nn
+compile spoken.nn spoken
+./spoken train --quiet --ckpt spoken.ckpt --epochs 1 > out 2> err
+printf 'The quick brown dog is what the or and so, and the dog is the fox, and then the end of it, the end of the lazy dog.' > next.txt
+./spoken train --quiet --data next.txt --load spoken.ckpt/last.safetensors --ckpt loaded.ckpt > out 2> err
+./spoken train --quiet --data next.txt --ckpt own.ckpt > out.own 2> err.own
+for of in spoken loaded own; do grep -ao '"words.a":"[^]]*' $of.ckpt/last.safetensors > $of.words; done
+check text/load-keeps-the-vocabulary "$(first err)" cmp -s spoken.words loaded.words
+check text/without-load-it-is-its-own "$(first err.own)" [ "$(cat own.words)" != "$(cat spoken.words)" ]
+check text/words-are-there "none" [ -s spoken.words ]
+
 # ---- where texts are found
 
 mkdir -p folder/b.d
