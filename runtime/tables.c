@@ -14,7 +14,7 @@ static const Words *words_for(const Run *run, int64_t classes) {
     const Words *words = NULL;
     int n = 0;
     for (int i = 0; i < d->n_field; i++) {
-        if (d->field[i].below != classes) continue;
+        if (d->field[i].below != classes || d->field[i].words_of != i) continue;
         n++;
         if (d->field[i].is_words) words = &run->data.words[i];
     }
