@@ -284,6 +284,7 @@ static const char *stored_name(const Loading *l, const Tensor *t) {
 static void load_tensor(Loading *l, const Tensor *t) {
     bool is_param = t->kind == TENSOR_param;
     if (l->wanted == WANT_weights && !is_param && !t->of_layer) return;
+    if (l->wanted != WANT_all && !is_param && t->by_batch) return;  // where a stream stood
     const char *name = stored_name(l, t);
     const StoredTensor *s = name ? safetensors_find(l->st, name) : NULL;
     bool is_optional = !is_param && l->wanted != WANT_all && !(l->run->is_blank && t->of_layer);

@@ -130,6 +130,50 @@ check text/load-keeps-the-vocabulary "$(first err)" cmp -s spoken.words loaded.w
 check text/without-load-it-is-its-own "$(first err.own)" [ "$(cat own.words)" != "$(cat spoken.words)" ]
 check text/words-are-there "none" [ -s spoken.words ]
 
+# A recurrent network gives a stream of short windows what it gives one long window.
+cat > rnn.nn <<'END'
+hyper places = 5
+data some {
+    from text("some.txt")
+    vocabulary 60
+    token: class(60)[places] = characters
+    next:  class(60)[places] = characters(shift = 1)
+    stream places
+    split train 100, valid 61
+}
+layer rnn(units)(x: [batch, time, n]) -> [batch, time, units] {
+    param wx: [n, units] = glorot
+    param wh: [units, units] = orthogonal
+    state first: [batch, units] = 0.25
+    scan t < time from h = first {
+        h = tanh(x[:, t] @ wx + h @ wh)
+        y[:, t] = h
+    }
+    first = h
+    return y
+}
+model reads(token: class(60)[batch, places]) -> [batch, places, 60] {
+    return token |> embedding(60, 8) |> rnn(16) |> dense(60)
+}
+train reads on some {
+    loss      cross_entropy(output, next)
+    optimizer adam(lr = 0.01)
+    batch     BATCH
+    epochs    4
+}
+END
+sed 's/BATCH/2/' rnn.nn > pair-rnn.nn
+sed 's/BATCH/1/' rnn.nn > one-rnn.nn
+compile pair-rnn.nn pair-rnn
+./pair-rnn train --quiet --ckpt rnn.ckpt > out 2> err || fail text/rnn-trains "$(first err)"
+for places in 5 15 60; do
+    compile one-rnn.nn rnn-$places -D places=$places
+    ./rnn-$places eval --split valid --load rnn.ckpt/last.safetensors --log rnn.jsonl > out 2> err
+    loss=$(json rnn.jsonl '$' loss)
+    [ $places != 5 ] || short=$loss
+    check text/stream-of-$places "loss $loss, not $short: $(first err)" near "$loss" "$short" 1e-5
+done
+
 # ---- where texts are found
 
 mkdir -p folder/b.d
