@@ -39,6 +39,7 @@ static void ir_error(Span *span, Reader *r, void *scanner, const char *message);
     Arguments *arguments;
     Pieces *pieces;
     Steps *steps;
+    Owning *owning;
     Reduction reduction;
     Scalar *scalar;
     Value *value;
@@ -47,6 +48,7 @@ static void ir_error(Span *span, Reader *r, void *scanner, const char *message);
 %token T_MODULE "module" T_FROZEN "frozen" T_EXTENT "extent" T_PARAM "param" T_STATE "state"
 %token T_FUNCTION "function" T_RESULT "result" T_UPDATE "update" T_INDEX "index"
 %token T_ACCUMULATE "accumulate" T_RESHAPE "reshape" T_JOIN "join" T_GRAD "grad" T_WRT "wrt"
+%token T_OWN "own" T_COTANGENT "cotangent"
 %token T_AXIS "axis" T_FILL "fill" T_AT "at" T_STEP "step" T_FROM "from" T_TO "to" T_LET "let"
 %token T_WHERE "where" T_IF "if" T_THEN "then" T_ELSE "else" T_OR "or" T_AND "and" T_NOT "not"
 %token T_CARRY "carry" T_SCAN "scan" T_REVERSE "reverse" T_TAP "tap" T_PART "part" T_OF "of"
@@ -72,6 +74,7 @@ static void ir_error(Span *span, Reader *r, void *scanner, const char *message);
 %type <arguments> arguments
 %type <pieces> pieces
 %type <steps> carries taps tap_list
+%type <owning> cotangents own_gradients
 %type <reduction> reduction any_reduction
 %type <scalar> scalar disjunction conjunction negation comparison sum product signed primary braced
 %type <value> ref value from read_value
@@ -158,6 +161,9 @@ value  : "index" box lets scalar         { CHECK($$ = reader_index(r, @$, NULL, 
        | "join" "axis" T_INT "extent" dim '[' pieces ']' "fill" signed_real
                                          { CHECK($$ = reader_join(r, @$, $3, $5, $7, $10)); }
        | "grad" ref "wrt" ref            { CHECK($$ = reader_grad(r, @$, $2, $4)); }
+       | "cotangent" T_INT type          { CHECK($$ = reader_cotangent(r, @$, $2, $3)); }
+       | "own" ref "at" T_INT "from" '[' cotangents ']' "to" '[' own_gradients ']'
+                                         { CHECK($$ = reader_own(r, @$, $2, $4, $7, $11)); }
        | "carry" type                    { $$ = build_carry(r->m, *$2, (Span){0}, NULL); }
        | "scan" "axis" T_INT reverse '[' carries ']' taps
                                          { CHECK($$ = reader_scan(r, @$, $3, $4, $6, $8)); }
@@ -216,6 +222,15 @@ pieces : ref "at" T_INT                  { $$ = NEW(r->arena, Pieces);
        | pieces ',' ref "at" T_INT       { $$ = $1; CHECK(reader_piece(r, @3, $$, $3, $5, 1)); }
        | pieces ',' ref "at" T_INT "step" T_INT
                                          { $$ = $1; CHECK(reader_piece(r, @3, $$, $3, $5, $7)); }
+
+cotangents : ref                         { $$ = NEW(r->arena, Owning);
+                                           CHECK(reader_owning(r, @$, $$, $1, NULL)); }
+           | cotangents ',' ref          { $$ = $1; CHECK(reader_owning(r, @3, $$, $3, NULL)); }
+
+own_gradients : ref '=' ref              { $$ = NEW(r->arena, Owning);
+                                           CHECK(reader_owning(r, @$, $$, $1, $3)); }
+              | own_gradients ',' ref '=' ref
+                                         { $$ = $1; CHECK(reader_owning(r, @3, $$, $3, $5)); }
 
 signed_real : T_REAL
             | '-' T_REAL                 { $$ = -$2; }

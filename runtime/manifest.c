@@ -70,6 +70,7 @@ static void read_tensor(Tensor *t, const Json *json, const Manifest *m, int64_t 
     t->elem = (Elem)elem;
     t->offset = need_integer(json, "offset");
     t->of_layer = strcmp(json_text_in(json, "of", ""), "layer") == 0;
+    t->has_own_gradient = strcmp(json_text_in(json, "gradient", ""), "own") == 0;
     json_integer_in(json, "below", &t->below);
     t->count = 1;
     for (const Json *d = json_first(dims); d; d = d->next) {

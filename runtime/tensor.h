@@ -33,6 +33,7 @@ typedef struct Tensor {
     bool by_batch;          // the first axis is the batch
     int by;                 // place of the extent that it is otherwise; 0 for none
     bool of_layer;          // a state that belongs to the weights, not to the optimizer
+    bool has_own_gradient;  // of a function that says what its arguments receive
     int64_t below;          // integers: every element is in [0, below); 0 where nothing is known
     int64_t offset, count;  // bytes from the arena's start; elements at the largest extents
 } Tensor;

@@ -49,6 +49,27 @@ while IFS= read -r line; do
 done < "$root/tests/grad/definitions"
 "$build/agree" --suite=grad/agree *.nn
 
+# ---- gradients of functions' own: shown where they are no derivatives, and not judged
+own() {  # NAME BODY LOSS, with the functions of own.nn
+    { cat "$root/tests/grad/own.nn"; program row "$2" "$3"; } > "own-$1.nn"
+    "$nnc" --dtype=f64 "own-$1.nn" -o "own-$1" > "own-$1.out" 2>&1 &&
+        "./own-$1" gradcheck > "own-$1.out" 2>&1
+    check "grad/own-$1" "$(tail -n 1 "own-$1.out")" [ $? = 0 ]
+}
+derived() {  # NAME BODY LOSS: as the differences say
+    own "$@"
+    check "grad/own-$1-is-derived" "$(grep '  own$' "own-$1.out")" [ "$(grep -c '  own$' "own-$1.out")" = 0 ]
+}
+derived logsumexp 'return x |> dense(3)' 'mean[n] (log_sum(output)[n] - output[n, label[n]])'
+derived polar 'h = x |> dense(3); r, p = polar(h + 2, tanh(h)); y[n, i] = sum_of(r[n, i], p[n, i]) + p[n, i]; return y' \
+    'squared_error(output, t)'
+derived layer 'l = slope(6); h = x |> l |> l; g = grad(mean[...] h[...]^2, x); return (h + g) |> slope(3)' \
+    'squared_error(output, t)'
+derived penalty 'l = slope(6); return x |> l |> l |> dense(3)' \
+    'squared_error(output, t) + (sum[...] grad(squared_error(output, t), l.w)[...]^2)'
+own reversed 'return x |> dense(5) |> reversed |> tanh |> dense(3)' 'squared_error(output, t)'
+check grad/own-is-said "$(first own-reversed.out)" [ "$(grep -c '  own$' own-reversed.out)" = 2 ]
+
 # ---- kinks: rows of zeros under biases of zero stand at the kink of every relu
 awk 'BEGIN { print "a,b,c"
              for (i = 0; i < 128; i++) print (i % 2 ? "0,0" : i / 40 "," 1 - i / 50) "," i % 3 }' > kinks.csv

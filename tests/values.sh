@@ -8,6 +8,8 @@ tab=$(printf '\t')
 grep -v '^#' "$reference/values.tsv" > cases
 while IFS="$tab" read -r name count body values; do
     id=$(echo "$name" | tr ' ' -)
+    defined=
+    case $body in *own_*) defined=$(cat "$reference/own.nn") ;; esac
     # A bias that stays 0 is there so that there is something to train and to load.
     cat > "$id.nn" <<END
 data rows {
@@ -16,6 +18,7 @@ data rows {
     k: class(8) = column(k)
     split train 5
 }
+$defined
 layer case()(x: [batch, 12], k: class(8)[batch]) -> [batch, $count] {
     $body
 }

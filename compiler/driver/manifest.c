@@ -155,6 +155,12 @@ static int64_t classes_of_result(const Manifest *m, const Entry *e) {
     return 0;
 }
 
+static bool has_own_gradient(const Manifest *m, const Value *v) {
+    for (int i = 0; m->spec && i < m->spec->own.n; i++)
+        if (m->spec->own.at[i] == v) return true;
+    return false;
+}
+
 static void print_tensors(Manifest *m) {
     Text *out = m->out;
     text_add(out, "  \"tensors\": [");
@@ -174,6 +180,7 @@ static void print_tensors(Manifest *m) {
         }
         text_printf(out, ", \"offset\": %lld", (long long)e->buffer->offset);
         if (e->is_of_layer) text_add(out, ", \"of\": \"layer\"");
+        if (has_own_gradient(m, e->v)) text_add(out, ", \"gradient\": \"own\"");
         int64_t below = e->v->op == VAL_input ? e->v->type.below : classes_of_result(m, e);
         if (below)
             text_printf(out, ", \"below\": %lld", (long long)below);

@@ -273,3 +273,15 @@ Value *build_grad(Module *m, Value *of, Value *wrt, Span span) {
     Value like = {.op = VAL_grad, .type = t, .span = span, .grad = {of, wrt}};
     return share_value(m, &like);
 }
+
+Value *build_own(Module *m, const Own *own, Span span) {
+    if (own->place < 0 || own->place >= own->n_cot) BUG("an own gradient of no result");
+    Value like = {.op = VAL_own, .type = own->of->type, .span = span, .own = *own};
+    return share_value(m, &like);
+}
+
+Value *build_cotangent(Module *m, int number, const Type *t, Span span) {
+    Value like = {.op = VAL_cotangent, .type = *t, .span = span, .cotangent = number};
+    if (number >= m->n_cotangent) m->n_cotangent = number + 1;
+    return share_value(m, &like);
+}

@@ -74,6 +74,8 @@ Value *build_grad(Module *m, Value *of, Value *wrt, Span span);
 Value *build_carry(Module *m, Type t, Span span, Name hint);
 Value *build_scan(Module *m, const Scan *scan, Span span);
 Value *build_scan_part(Module *m, Value *scan, int number, Span span, Name hint);
+Value *build_own(Module *m, const Own *own, Span span);
+Value *build_cotangent(Module *m, int number, const Type *t, Span span);
 // A pointwise index of type t (its dimensions are the slots) with the given body.
 Value *build_map(Module *m, int rank, const Dim *dim, Scalar *body, Span span, Name hint);
 

@@ -368,12 +368,14 @@ static void compute(Eval *e, Value *v, Tensor *out) {
         case VAL_join: eval_join(e, v, out); break;
         case VAL_scan: eval_scan(e, v); break;
         case VAL_part: eval_part(e, v, out); break;
+        case VAL_own:
         case VAL_reshape: {
-            Slice from = slice_of(e, eval_value(e, v->of)), to = slice_of(e, out);
+            Value *of = v->op == VAL_own ? v->own.of : v->of;
+            Slice from = slice_of(e, eval_value(e, of)), to = slice_of(e, out);
             memcpy(to.at, from.at, sizeof *to.at * (size_t)to.count);
             break;
         }
-        default: BUG("eval: a gradient is not formed yet");
+        default: BUG("eval: a %s is not formed yet", value_op_name[v->op]);
     }
 }
 

@@ -167,6 +167,8 @@ typedef enum ValueOp {
     VAL_scan,        // a recurrence over the steps of one axis; only parts of it are read
     VAL_part,        // what one carry of a scan was at all times, or one tap
     VAL_grad,        // the derivative of each element by each; replaced by the pass `grad`
+    VAL_own,         // what a function with a gradient of its own gives; the same
+    VAL_cotangent,   // what such a gradient is a function of
     N_VALUE_OP
 } ValueOp;
 
@@ -259,6 +261,17 @@ typedef struct ScanPart {
     int number;  // a carry, or n_carry plus that of a tap
 } ScanPart;
 
+// Result `place` of a function of `wrt` with a gradient of its own: it is `of`. Where the results
+// receive cot[0], cot[1], ..., wrt[i] receives gives[i], and through `of` it receives nothing; what
+// else `of` reads receives what follows from `of`. A cotangent is free in `gives` alone.
+typedef struct Own {
+    Value *of;
+    int place;
+    int n_cot, n;
+    Value *const *cot;           // VAL_cotangent, one for each result
+    Value *const *wrt, *const *gives;  // n of both, of the same shapes
+} Own;
+
 typedef struct Leaf {
     Name name;          // unique among the leaves of its kind in its module or function
     Function *fn;       // inputs: whose they are
@@ -282,6 +295,8 @@ struct Value {
         Grad grad;
         Scan scan;
         ScanPart part;
+        Own own;
+        int cotangent;  // its number in the module
     };
 };
 
@@ -317,7 +332,7 @@ struct Module {
     VEC(Function *) fns;
     // Sharing; build.c's own.
     Map *shared_scalars, *shared_values;
-    int n_scalar, n_value, n_carry;
+    int n_scalar, n_value, n_carry, n_cotangent;
 };
 
 // A reduction's neutral element, as a scalar of `elem`.

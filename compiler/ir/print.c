@@ -124,6 +124,24 @@ static void put_scan(Printer *p, const Scan *x) {
     if (x->n_tap) text_add(p->out, "]");
 }
 
+static void put_own(Printer *p, const Own *o) {
+    text_add(p->out, " ");
+    put_value_ref(p, o->of);
+    text_printf(p->out, " at %d from [", o->place);
+    for (int i = 0; i < o->n_cot; i++) {
+        if (i) text_add(p->out, ", ");
+        put_value_ref(p, o->cot[i]);
+    }
+    text_add(p->out, "] to [");
+    for (int i = 0; i < o->n; i++) {
+        if (i) text_add(p->out, ", ");
+        put_value_ref(p, o->wrt[i]);
+        text_add(p->out, " = ");
+        put_value_ref(p, o->gives[i]);
+    }
+    text_add(p->out, "]");
+}
+
 static void put_value(Printer *p, const Value *v) {
     Arena *scratch = arena_new();
     put_value_ref(p, v);
@@ -145,6 +163,8 @@ static void put_value(Printer *p, const Value *v) {
             text_add(p->out, " wrt ");
             put_value_ref(p, v->grad.wrt);
             break;
+        case VAL_own: put_own(p, &v->own); break;
+        case VAL_cotangent: text_printf(p->out, " %d", v->cotangent);  // fallthrough
         default: text_add(p->out, " "); put_type(p, &v->type);
     }
     p->let = NULL;

@@ -15,7 +15,8 @@ static const char *const reserved[] = {
     "at",     "step",       "from",    "to",    "let",    "where",    "if",     "then",
     "else",   "or",         "and",     "not",   "rand",   "true",     "false",  "inf",
     "nan",    "bool",       "u8",      "i32",   "f32",    "f64",      "sum",    "prod",
-    "max",    "min",        "any",     "all",   "argmax", "argmin"};
+    "max",    "min",        "any",     "all",   "argmax", "argmin",
+    "own",    "cotangent"};
 
 static bool is_reserved(const char *s) {
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)

@@ -411,3 +411,29 @@ Value *reader_part(Reader *r, Span at, int64_t number, Value *scan) {
         return reader_error(r, at, "the scan has no part %lld", (long long)number), NULL;
     return build_scan_part(r->m, scan, (int)number, nowhere(), NULL);
 }
+
+// Numbers stay small, so that new ones can follow them.
+Value *reader_cotangent(Reader *r, Span at, int64_t number, const Type *t) {
+    if (number > READ_COTANGENT) return reader_error(r, at, "an integer out of range"), NULL;
+    return build_cotangent(r->m, (int)number, t, nowhere());
+}
+
+bool reader_owning(Reader *r, Span at, Owning *list, Value *v, Value *gives) {
+    if (list->n == READ_OWN) return reader_error(r, at, "more than %d of them", READ_OWN);
+    list->at[list->n] = v;
+    list->gives[list->n++] = gives;
+    return true;
+}
+
+Value *reader_own(Reader *r, Span at, Value *of, int64_t place, const Owning *cotangents,
+                  const Owning *gradients) {
+    if (place >= cotangents->n) return reader_error(r, at, "no result %lld", (long long)place), NULL;
+    Own own = {.of = of,
+               .place = (int)place,
+               .n_cot = cotangents->n,
+               .n = gradients->n,
+               .cot = cotangents->at,
+               .wrt = gradients->at,
+               .gives = gradients->gives};
+    return build_own(r->m, &own, nowhere());
+}

@@ -7,7 +7,7 @@
 
 #include "ir/ir.h"
 
-enum { READ_GUARDS = 32, READ_DEPTH = 1000 };
+enum { READ_GUARDS = 32, READ_OWN = 64, READ_DEPTH = 1000, READ_COTANGENT = 1 << 20 };
 
 typedef struct Reader {
     Compiler *c;
@@ -57,6 +57,11 @@ typedef struct Steps {
     VEC(Carry) carries;
     VEC(Value *) taps;
 } Steps;
+
+typedef struct Owning {  // cotangents, or arguments with what they receive
+    int n;
+    Value *at[READ_OWN], *gives[READ_OWN];
+} Owning;
 
 typedef struct Reduction {
     RedKind red;
@@ -110,5 +115,9 @@ Value *reader_scan(Reader *r, Span at, int64_t axis, bool is_reverse, const Step
                    const Steps *taps);
 Value *reader_part(Reader *r, Span at, int64_t number, Value *scan);
 Value *reader_grad(Reader *r, Span at, Value *of, Value *wrt);
+Value *reader_cotangent(Reader *r, Span at, int64_t number, const Type *t);
+bool reader_owning(Reader *r, Span at, Owning *list, Value *v, Value *gives);
+Value *reader_own(Reader *r, Span at, Value *of, int64_t place, const Owning *cotangents,
+                  const Owning *gradients);
 
 #endif

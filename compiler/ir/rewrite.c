@@ -131,6 +131,13 @@ Values value_operands(const Value *v, Arena *arena) {
         add_value(&g, v->grad.of);
         add_value(&g, v->grad.wrt);
     }
+    if (v->op == VAL_own) {
+        const Own *o = &v->own;
+        add_value(&g, o->of);
+        for (int i = 0; i < o->n; i++) add_value(&g, o->wrt[i]);
+        for (int i = 0; i < o->n_cot; i++) add_value(&g, o->cot[i]);
+        for (int i = 0; i < o->n; i++) add_value(&g, o->gives[i]);
+    }
     for (int i = 0; v->op == VAL_join && i < v->join.n; i++) add_value(&g, v->join.piece[i].v);
     if (v->op == VAL_scan) add_scan(&g, &v->scan);
     if (v->op == VAL_part) add_value(&g, v->part.scan);
@@ -430,6 +437,20 @@ static Value *scan_with(Rewrite *r, Value *v) {
     return build_scan(r->m, &x, v->span);
 }
 
+static Value *own_with(Rewrite *r, Value *v) {
+    Own o = v->own;
+    Value **wrt = NEW_ARRAY(r->scratch, Value *, o.n + 1);
+    Value **gives = NEW_ARRAY(r->scratch, Value *, o.n + 1);
+    for (int i = 0; i < o.n; i++) {
+        wrt[i] = replaced(r->values, o.wrt[i]);
+        gives[i] = replaced(r->values, o.gives[i]);
+    }
+    o.of = replaced(r->values, o.of);
+    o.wrt = wrt;
+    o.gives = gives;
+    return build_own(r->m, &o, v->span);
+}
+
 static Value *rebuild(Rewrite *r, Value *v) {
     switch (v->op) {
         case VAL_index: return index_with(r, v);
@@ -445,6 +466,7 @@ static Value *rebuild(Rewrite *r, Value *v) {
         case VAL_grad:
             return build_grad(r->m, replaced(r->values, v->grad.of),
                               replaced(r->values, v->grad.wrt), v->span);
+        case VAL_own: return own_with(r, v);
         default: return v;
     }
 }

@@ -4,6 +4,7 @@
 
 #include "ir/build.h"
 #include "ir/loops.h"
+#include "ir/own.h"
 #include "ir/rewrite.h"
 
 typedef struct Chain Chain;
@@ -218,6 +219,14 @@ static uint64_t hash_scan(uint64_t h, const Scan *x) {
     return h;
 }
 
+static uint64_t hash_own(uint64_t h, const Own *o) {
+    h = hash_mix(hash_mix(h, (uint64_t)o->of->id), (uint64_t)o->place);
+    for (int i = 0; i < o->n_cot; i++) h = hash_mix(h, (uint64_t)o->cot[i]->id);
+    for (int i = 0; i < o->n; i++)
+        h = hash_mix(hash_mix(h, (uint64_t)o->wrt[i]->id), (uint64_t)o->gives[i]->id);
+    return h;
+}
+
 static uint64_t hash_value(const Value *v) {
     uint64_t h = hash_mix(hash_mix(2, v->op), v->type.elem);
     h = hash_mix(hash_box(h, v->type.dim, v->type.rank), (uint64_t)v->type.below);
@@ -238,6 +247,8 @@ static uint64_t hash_value(const Value *v) {
             return hash_mix(hash_mix(h, (uint64_t)v->part.scan->id), (uint64_t)v->part.number);
         case VAL_grad:
             return hash_mix(hash_mix(h, (uint64_t)v->grad.of->id), (uint64_t)v->grad.wrt->id);
+        case VAL_own: return hash_own(h, &v->own);
+        case VAL_cotangent: return hash_mix(h, (uint64_t)v->cotangent);
         default: return hash_mix(h, hash_bytes(v->leaf.name, strlen(v->leaf.name)));
     }
 }
@@ -285,6 +296,17 @@ static bool same_scan(const Scan *a, const Scan *b) {
     return true;
 }
 
+static bool same_values(Value *const *a, Value *const *b, int n) {
+    for (int i = 0; i < n; i++)
+        if (a[i] != b[i]) return false;
+    return true;
+}
+
+bool own_is_sibling(const Own *a, const Own *b) {
+    return a->n_cot == b->n_cot && a->n == b->n && same_values(a->cot, b->cot, a->n_cot) &&
+           same_values(a->wrt, b->wrt, a->n) && same_values(a->gives, b->gives, a->n);
+}
+
 static bool same_value(const Value *a, const Value *b) {
     if (a->op != b->op || !type_equal(&a->type, &b->type)) return false;
     switch (a->op) {
@@ -295,6 +317,10 @@ static bool same_value(const Value *a, const Value *b) {
         case VAL_scan: return same_scan(&a->scan, &b->scan);
         case VAL_part: return a->part.scan == b->part.scan && a->part.number == b->part.number;
         case VAL_grad: return a->grad.of == b->grad.of && a->grad.wrt == b->grad.wrt;
+        case VAL_own:
+            return a->own.of == b->own.of && a->own.place == b->own.place &&
+                   own_is_sibling(&a->own, &b->own);
+        case VAL_cotangent: return a->cotangent == b->cotangent;
         default: return a->leaf.name == b->leaf.name && a->leaf.fn == b->leaf.fn;
     }
 }
@@ -315,6 +341,11 @@ static void own_arrays(Arena *arena, Value *v) {
         Scan *x = &v->scan;
         x->carry = arena_copy(arena, x->carry, sizeof *x->carry * (size_t)x->n_carry);
         x->tap = arena_copy(arena, x->tap, sizeof(Value *) * (size_t)x->n_tap);
+    } else if (v->op == VAL_own) {
+        Own *o = &v->own;
+        o->cot = arena_copy(arena, o->cot, sizeof *o->cot * (size_t)o->n_cot);
+        o->wrt = arena_copy(arena, o->wrt, sizeof *o->wrt * (size_t)o->n);
+        o->gives = arena_copy(arena, o->gives, sizeof *o->gives * (size_t)o->n);
     }
 }
 

@@ -6,8 +6,9 @@
 const char *const elem_name[N_ELEM] = {"bool", "u8", "i32", "f32", "f64"};
 const int elem_size[N_ELEM] = {1, 1, 4, 4, 8};
 
-const char *const value_op_name[N_VALUE_OP] = {"input",   "param", "state", "carry", "index", "accumulate",
-                                               "reshape", "join",  "scan",  "part",  "grad"};
+const char *const value_op_name[N_VALUE_OP] = {
+    "input", "param", "state", "carry", "index", "accumulate", "reshape",
+    "join",  "scan",  "part",  "grad",  "own",   "cotangent"};
 const char *const red_name[N_RED] = {"none", "sum", "prod",   "max",   "min",
                                      "any",  "all", "argmax", "argmin"};
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "ir/build.h"
 #include "ir/fold.h"
+#include "ir/own.h"
 #include "ir/print.h"
 #include "ir/prove.h"
 #include "ir/rewrite.h"
@@ -517,6 +518,31 @@ static bool check_grad(Check *c, const Value *v) {
     return fits || fail(c, "a gradient of another shape");
 }
 
+static bool check_own(Check *c, const Value *v) {
+    const Own *o = &v->own;
+    if (!elem_is_real(o->of->type.elem)) return fail(c, "an own gradient of what is not real");
+    if (!check_operand(c, o->of)) return false;
+    for (int i = 0; i < o->n_cot; i++) {
+        if (o->cot[i]->op != VAL_cotangent) return fail(c, "cotangent %d is none", i);
+        for (int k = 0; k < i; k++)
+            if (o->cot[i] == o->cot[k]) return fail(c, "cotangents %d and %d are one", k, i);
+    }
+    if (!type_equal(&o->cot[o->place]->type, &o->of->type))
+        return fail(c, "a cotangent of another type than its result");
+    for (int i = 0; i < o->n; i++) {
+        if (!check_operand(c, o->wrt[i]) || !check_operand(c, o->gives[i])) return false;
+        if (!elem_is_real(o->wrt[i]->type.elem)) return fail(c, "argument %d is not real", i);
+        if (!type_equal(&o->wrt[i]->type, &o->gives[i]->type))
+            return fail(c, "what argument %d receives has another type", i);
+    }
+    return true;
+}
+
+static bool check_cotangent(Check *c, const Value *v) {
+    if (!(c->level & LEVEL_G)) return fail(c, "a cotangent may not stand at this level");
+    return elem_is_real(v->type.elem) || fail(c, "a cotangent that is not real");
+}
+
 static bool check_value(Check *c, Value *v) {
     if (v->op <= VAL_state && !check_operand(c, v)) return false;
     if (map_has(c->checked, v)) return true;
@@ -532,6 +558,8 @@ static bool check_value(Check *c, Value *v) {
         case VAL_grad: return check_grad(c, v);
         case VAL_scan: return check_scan(c, v);
         case VAL_part: return check_part(c, v);
+        case VAL_own: return check_own(c, v);
+        case VAL_cotangent: return check_cotangent(c, v);
         default: return true;
     }
 }
@@ -560,6 +588,8 @@ static bool check_function(Check *c, const Function *f) {
     Values order = function_order(f, c->scratch);
     for (int i = 0; i < order.n; i++)
         if (!check_value(c, order.at[i])) return false;
+    c->v = free_cotangent(f, c->scratch);
+    if (c->v) return fail(c, "a cotangent outside of what it is given to");
     c->v = NULL;
     if (has_scan(order) && !check_all_closed(c, f)) return false;
     for (int i = 0; i < f->results.n; i++)

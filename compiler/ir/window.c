@@ -496,6 +496,7 @@ static void pass_on(Walk *w, const Value *v) {
     else if (v->op == VAL_accumulate) through_accumulate(w, v, wanted);
     else if (v->op == VAL_reshape) through_reshape(w, v, wanted);
     else if (v->op == VAL_join) through_join(w, v, wanted);
+    else if (v->op == VAL_own) want(w, v->own.of, wanted->axis);
     else through_all(w, v);
 }
 

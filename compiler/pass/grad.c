@@ -1,6 +1,6 @@
 // grad: replaces every VAL_grad by the graph that computes it.
 //
-// Needs a verified module. Leaves no VAL_grad. Reverse mode: the adjoint of a value is the
+// Needs a verified module. Leaves no VAL_grad and no VAL_own. Reverse mode: the adjoint of a value is the
 // sum of what each of its readers sends it; it is asked for lazily, from the wanted leaves
 // upwards, so that only paths that reach them are differentiated, and all gradients of one
 // value share one sweep.
@@ -8,8 +8,12 @@
 // Where that value has axes, every adjoint has them in front: dx[o, q] is what x[q] does to
 // element o. A reader's box gets them in front, too; but `of` itself is read at its own places,
 // so that its box stays as it is and no identity matrix is made.
+//
+// A function with a gradient of its own is one reader of its arguments, which it sends what that
+// gradient gives, and of what else it reads (ir/own.h), to which a sweep of its own leads.
 #include "base/die.h"
 #include "ir/build.h"
+#include "ir/own.h"
 #include "ir/recur.h"
 #include "ir/rewrite.h"
 #include "pass/access.h"
@@ -37,6 +41,7 @@ typedef struct Sweep {
     Map *readers;  // Value * to Readers *, below `of`
     Map *opened;   // VAL_scan to Opened *
     Map *stored;   // Value * to Value *: what a scan keeps of what it could be computed from anew
+    Map *inside;   // VAL_own to Sweep *, from its `of` to what it reads
     Found *found;
 } Sweep;
 
@@ -154,6 +159,7 @@ static Opened *open_scan(Sweep *s, Value *scan) {
 }
 
 static Values operands_of(Sweep *s, Value *v) {
+    if (v->op == VAL_own) return own_inputs(v, s->arena);
     if (v->op != VAL_part) return value_operands(v, s->arena);
     const Opened *o = open_scan(s, v->part.scan);
     Values operands = {0};
@@ -469,6 +475,85 @@ static void send_part(Sweep *s, Value *y, Value *dy, Value *x, Contributions *ou
     }
 }
 
+// ---- functions with gradients of their own
+
+static Found *found_new(Sweep *s, Found *up) {
+    Found *f = NEW(s->arena, Found);
+    *f = (Found){up, map_new(s->arena), map_new(s->arena)};
+    return f;
+}
+
+static Sweep *sweep_new(Module *m, Arena *arena, Value *of, Map *stored) {
+    Sweep *s = NEW(arena, Sweep);
+    *s = (Sweep){.m = m, .arena = arena, .of = of};
+    s->readers = map_new(arena);
+    s->opened = map_new(arena);
+    s->inside = map_new(arena);
+    s->stored = stored;
+    s->found = found_new(s, NULL);
+    return s;
+}
+
+static Value *adjoint_of(Sweep *s, Value *x);
+
+// From y's `of`, which receives dy, down to what it reads.
+static Sweep *sweep_inside(Sweep *s, Value *y, Value *dy) {
+    Sweep *inside = map_get(s->inside, y);
+    if (inside && map_get(inside->found->adjoint, y->own.of) == dy) return inside;
+    inside = sweep_new(s->m, s->arena, s->of, s->stored);
+    Map *seen = map_new(s->arena);
+    Values inputs = own_inputs(y, s->arena);
+    for (int i = 0; i < inputs.n; i++) map_set(seen, inputs.at[i], y);
+    find_readers(inside, y->own.of, seen);
+    map_set(inside->found->adjoint, y->own.of, dy);
+    map_set(s->inside, y, inside);
+    return inside;
+}
+
+static Value *zeros_behind(Sweep *s, const Value *like) {
+    Type t;
+    if (!type_behind(s, &like->type, &t)) return too_many_axes(s, like->span), NULL;
+    return build_map(s->m, t.rank, t.dim, scalar_real(s->m, 0), like->span, NULL);
+}
+
+// What the results of y's call receive; NULL where another one of them sends it on.
+static Value **cotangents_of(Sweep *s, Value *y, const Value *x) {
+    const Readers *readers = map_get(s->readers, x);
+    Value **cot = NEW_ARRAY(s->arena, Value *, y->own.n_cot);
+    bool is_first = true;
+    for (int i = 0; i < readers->n; i++) {
+        Value *other = readers->at[i];
+        if (other->op != VAL_own || !own_is_sibling(&y->own, &other->own)) continue;
+        Value *d = adjoint_of(s, other);
+        if (!d) continue;
+        if (is_first && other != y) return NULL;
+        is_first = false;
+        cot[other->own.place] = d;
+    }
+    for (int i = 0; i < y->own.n_cot; i++)
+        if (!cot[i]) cot[i] = zeros_behind(s, y->own.cot[i]);
+    return cot;
+}
+
+static void send_own(Sweep *s, Value *y, Value *dy, Value *x, Contributions *out) {
+    const Own *o = &y->own;
+    const Type *of = &s->of->type;
+    Value **cot = NULL;
+    bool is_argument = false;
+    for (int i = 0; i < o->n; i++) {
+        if (o->wrt[i] != x) continue;
+        if (!is_argument) cot = cotangents_of(s, y, x);
+        is_argument = true;
+        if (!cot || diag_errors(s->m->c->diags)) return;
+        Value *v = own_gives(s->m, o, i, cot, of->dim, of->rank, s->arena);
+        if (!v) return too_many_axes(s, y->span);
+        vec_push(s->arena, out, ((Contribution){.v = v}));
+    }
+    if (is_argument) return;
+    Value *v = adjoint_of(sweep_inside(s, y, dy), x);
+    if (v) vec_push(s->arena, out, ((Contribution){.v = v}));
+}
+
 static void send(Sweep *s, Value *y, Value *dy, Value *x, Contributions *out) {
     switch (y->op) {
         case VAL_part: send_part(s, y, dy, x, out); break;
@@ -485,6 +570,7 @@ static void send(Sweep *s, Value *y, Value *dy, Value *x, Contributions *out) {
             vec_push(s->arena, out, ((Contribution){.v = v}));
             break;
         }
+        case VAL_own: send_own(s, y, dy, x, out); break;
         default: BUG("grad: %s has operands", value_op_name[y->op]);
     }
 }
@@ -516,8 +602,6 @@ static Value *sum_of(Sweep *s, const Value *x, const Contributions *c) {
     if (!type_behind(s, &x->type, &t)) return too_many_axes(s, x->span), NULL;
     return build_map(m, t.rank, t.dim, sum, x->span, adjoint_name(s, x));
 }
-
-static Value *adjoint_of(Sweep *s, Value *x);
 
 static Contributions contributions_to(Sweep *s, Value *x) {
     const Readers *readers = map_get(s->readers, x);
@@ -553,12 +637,6 @@ static void carry_adjoint(Sweep *s, const Opened *o, Scalar *sum, const Type *hi
         if (i != axis) dim[n++] = t.dim[i];
     out->next = build_map(m, t.rank, t.dim, scalar_subst(m, sum, step), span, NULL);
     out->init = build_map(m, n, dim, scalar_subst(m, sum, first), span, NULL);
-}
-
-static Found *found_new(Sweep *s, Found *up) {
-    Found *f = NEW(s->arena, Found);
-    *f = (Found){up, map_new(s->arena), map_new(s->arena)};
-    return f;
 }
 
 // The part of a real carry, wherever it is read.
@@ -646,17 +724,6 @@ static Value *adjoint_of(Sweep *s, Value *x) {
     return dx;
 }
 
-static Sweep *sweep_new(Module *m, Arena *arena, Value *of, Map *stored) {
-    Sweep *s = NEW(arena, Sweep);
-    *s = (Sweep){.m = m, .arena = arena, .of = of};
-    s->readers = map_new(arena);
-    s->opened = map_new(arena);
-    s->stored = stored;
-    s->found = found_new(s, NULL);
-    find_readers(s, of, map_new(arena));
-    return s;
-}
-
 // ---- the pass
 
 typedef struct Grads {
@@ -674,6 +741,7 @@ static Value *replace_grad(void *context, Module *m, Value *v) {
     Sweep *s = map_get(g->sweep, of);
     if (!s) {
         s = sweep_new(m, g->arena, of, g->stored);
+        find_readers(s, of, map_new(g->arena));
         map_set(g->sweep, of, s);
     }
     Value *dx = adjoint_of(s, wrt);
@@ -705,11 +773,18 @@ static void read_all_stored(Grads *g, Function *f) {
         f->updates.at[i].v = read_stored(g, f->m, f->updates.at[i].v);
 }
 
+static Value *drop_own(void *context, Module *m, Value *v) {
+    (void)context;
+    (void)m;
+    return v->op == VAL_own ? v->own.of : v;
+}
+
 void pass_grad(Pass *p) {
     Arena *arena = arena_new();
     Grads g = {
         .arena = arena, .sweep = map_new(arena), .stored = map_new(arena), .now = map_new(arena)};
     for (int i = 0; i < p->m->fns.n; i++) function_rewrite(p->m->fns.at[i], replace_grad, &g);
     for (int i = 0; i < p->m->fns.n; i++) read_all_stored(&g, p->m->fns.at[i]);
+    for (int i = 0; i < p->m->fns.n; i++) function_rewrite(p->m->fns.at[i], drop_own, NULL);
     arena_free(arena);
 }

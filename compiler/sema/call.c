@@ -150,7 +150,7 @@ static Exp *declared_results(Sema *s, const Node *returns) {
     return named_results(s, exp_list(s, EXP_tuple, returns->n, at), returns);
 }
 
-static Exp *run_body(Sema *s, const Node *body, const Node *returns) {
+Exp *run_body(Sema *s, const Node *body, const Node *returns) {
     Frame *f = s->frame;
     f->result = exp_error;
     f->result_span = body->span;
@@ -181,10 +181,7 @@ Exp *run_def(Sema *s, const Node *def, Args config, Args args, Span at, LayerSco
     bool is_model = def->kind == NODE_model;
     const Node *tensors = is_model ? NULL : def->kid[1];
     const Node *returns = def->kid[is_model ? 1 : 2], *body = def->kid[is_model ? 2 : 3];
-    if (!is_model && def->kid[4]) {
-        not_compiled(s, def->kid[4]->span, "a function's own gradient is");
-        return exp_error;
-    }
+    bool is_own = !is_model && def->kid[4];
     map_set(s->uses, def, (void *)def);
     const char *site = site_below(s, def->name, at);
     const char *what = arena_printf(s->arena, "`%s`", def->name);
@@ -197,7 +194,9 @@ Exp *run_def(Sema *s, const Node *def, Args config, Args args, Span at, LayerSco
     if (tensors) bind_params(s, tensors, args, at, what);
     bool is_bad = diag_errors(s->c->diags) != n_errors && f->is_library;
     s->calls_lost |= is_bad;
+    OwnCall *own = is_own && !is_bad ? begin_own(s, def) : NULL;
     Exp *e = is_bad ? exp_error : run_body(s, body, returns);
+    if (is_own) e = end_own(s, own, e);
     frame_pop(s);
     s->depth--;
     return e;

@@ -16,6 +16,7 @@
 #include "sema/sema.h"
 
 typedef struct Sema Sema;
+typedef struct OwnCall OwnCall;
 typedef struct Frame Frame;
 typedef struct Binding Binding;
 typedef struct Steps Steps;  // scan.c
@@ -303,6 +304,7 @@ struct Sema {
     bool names_lost;    // to a declaration that is broken: an unknown name says nothing
     bool calls_lost;    // to an error: parameters are missing
     FieldBeing being;   // the field of the data block whose expression is elaborated
+    const Node *gradient;  // the one of a function's own that is run, or NULL
     Totals totals;
     Map *totalled;              // train entries of metrics that have totals
     VEC(const Node *) missing;  // dimensions without a size
@@ -376,6 +378,8 @@ bool broadcast(Sema *s, Span at, Exp **e, const Span *span, int n, Shape *out);
 
 // The tensor as a Value over its outer slots and its own axes.
 Exp *exp_store(Sema *s, Exp *e, Span at, Name hint);
+// The same over outer slots that are given, among them all that it uses.
+Exp *exp_store_over(Sema *s, Exp *e, int n_outer, const int *outer, Span at, Name hint);
 Exp *exp_bind(Sema *s, Exp *e, Span at, Name hint);  // what a name may hold
 void set_origin(Sema *s, Value *v, int axis, Span from);
 Span origin_of(Sema *s, const Value *v, int axis);
@@ -479,6 +483,7 @@ Exp *call(Sema *s, const Node *n);
 Exp *apply(Sema *s, Exp *f, Args args, Span at, Span callee);
 Exp *apply_pipe(Sema *s, Exp *f, Exp *x, Span x_span, Span at, Span callee);
 Exp *run_def(Sema *s, const Node *def, Args config, Args args, Span at, LayerScope *layers);
+Exp *run_body(Sema *s, const Node *body, const Node *returns);  // of the frame's definition
 void bind_params(Sema *s, const Node *params, Args args, Span at, const char *what);
 // Are these arguments what the definition takes first?
 bool check_config(Sema *s, const Node *def, Args config, Span at);
@@ -487,6 +492,11 @@ const Builtin *find_builtin(Name id);
 const char *builtin_name(int i);  // NULL after the last
 Exp *call_builtin(Sema *s, const Builtin *b, const Node *call);
 Exp *apply_builtin(Sema *s, const Builtin *b, Args args, Span span);
+
+// ---- own.c: the call of a function with a gradient of its own
+
+OwnCall *begin_own(Sema *s, const Node *def);  // once its arguments are bound; NULL after an error
+Exp *end_own(Sema *s, OwnCall *c, Exp *e);     // e: what its body gives
 
 // ---- draw.c
 

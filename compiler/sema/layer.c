@@ -91,6 +91,10 @@ void kept_update(Sema *s, Kept *k, Exp *e, Span at) {
         fail(s, at, "a parameter is changed by its optimizer alone");
         return;
     }
+    if (s->gradient) {
+        fail(s, at, "a gradient moves no state");
+        return;
+    }
     e = fit_type(s, e, &k->leaf->type, NULL, at, NULL);
     if (is_error(e)) return;
     if (e->stored.n_outer) {
@@ -234,7 +238,13 @@ void define_param(Sema *s, const Node *n) {
             declare(s, id, exp_error, NULL);
             continue;
         }
-        Kept *k = make_kept(s, kept_path(s, id->name), &t, from, id, n->kid[2], false);
+        const char *path = kept_path(s, id->name);
+        if (s->gradient && !map_has(s->kept, sema_name(s, path))) {
+            fail(s, id->span, "a gradient has no parameters of its own");
+            declare(s, id, exp_error, NULL);
+            continue;
+        }
+        Kept *k = make_kept(s, path, &t, from, id, n->kid[2], false);
         declare(s, id, NULL, k);
         add_param(s, k);
     }

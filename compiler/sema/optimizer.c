@@ -2,6 +2,7 @@
 // ones, updates by the optimizers.
 #include <string.h>
 
+#include "ir/own.h"
 #include "sema/elab.h"
 
 // ---- what the loss depends on, by way of reals that gradients pass through
@@ -19,6 +20,23 @@ static void reach_scalar(Sema *s, Scalar *x, Map *reached, Map *seen) {
     if (x->op != OP_read) return;
     reach_value(s, x->read->v, reached);
     if (x->read->otherwise) reach_scalar(s, x->read->otherwise, reached, seen);
+}
+
+static bool is_zero(const Value *v) {
+    if (v->op != VAL_index || v->index.nr) return false;
+    const Scalar *body = v->index.body;
+    return body->op == OP_const && elem_is_real(body->elem) && body->real == 0;
+}
+
+static void reach_own(Sema *s, Value *v, Map *reached) {
+    const Own *o = &v->own;
+    Values inputs = own_inputs(v, s->arena);
+    for (int i = 0; i < inputs.n; i++) {
+        bool is_reached = true;
+        for (int k = 0; k < o->n; k++)
+            if (o->wrt[k] == inputs.at[i]) is_reached = !is_zero(o->gives[k]);
+        if (is_reached) reach_value(s, inputs.at[i], reached);
+    }
 }
 
 static void reach_value(Sema *s, Value *v, Map *reached) {
@@ -54,6 +72,7 @@ static void reach_value(Sema *s, Value *v, Map *reached) {
             reach_value(s, v->grad.of, reached);
             reach_value(s, v->grad.wrt, reached);
             return;
+        case VAL_own: reach_own(s, v, reached); return;
         default: return;
     }
 }

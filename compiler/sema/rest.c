@@ -23,21 +23,26 @@ static void run_optimizer(Sema *s, const Node *def) {
     run_block(s, def->kid[4]);
 }
 
+static void run_lost(Sema *s, const Node *body) {
+    if (body->kind == NODE_block)
+        run_block(s, body);
+    else
+        expr_plain(s, body);
+}
+
 static void run_alone(Sema *s, const Node *def) {
     Frame *f = frame_push(s, def, def->name_span);
     f->site = arena_printf(s->arena, "alone.%s", def->name);
     f->has_fan = true;
     f->fan_in = f->fan_out = number_int(1);
-    f->names_lost = def->kind != NODE_optimizer && def->kid[4];  // a gradient of its own
     bind_lost(s, def->kid[0]);
     if (def->kind == NODE_optimizer) {
         run_optimizer(s, def);
     } else {
         bind_lost(s, def->kid[1]);
-        if (def->kid[3]->kind == NODE_block)
-            run_block(s, def->kid[3]);
-        else
-            expr_plain(s, def->kid[3]);
+        run_lost(s, def->kid[3]);
+        if (def->kid[4]) bind_lost(s, def->kid[4]->kid[0]);
+        if (def->kid[4]) run_lost(s, def->kid[4]->kid[1]);
     }
     frame_pop(s);
 }

@@ -423,6 +423,8 @@ static int64_t count_steps(Sema *s, const Node *n, Exp **over, int *axis) {
 bool run_scan(Sema *s, const Node *n) {
     if (s->steps && s->steps->slot >= 0)
         return not_compiled(s, n->span, "a scan inside another is"), false;
+    if (s->gradient)
+        return not_compiled(s, n->span, "a scan in a gradient of one's own is"), false;
     const Node *carries = n->kid[1];
     Closing c = closing_new(s, carries->n);
     Exp **first = NEW_ARRAY(s->arena, Exp *, carries->n), *over = NULL;

@@ -112,6 +112,7 @@ typedef struct ModelSpec {
     VEC(HyperSpec) hypers;    // flags of the program; those that fix a shape are not among them
     VEC(Name) metrics;
     VEC(ResultSpec) results;
+    VEC(Value *) own;         // parameters whose gradients pass a function that gives its own
     VEC(LayerSpec) layers;    // the last row is the total
 } ModelSpec;
 

@@ -96,6 +96,19 @@ Exp *exp_store(Sema *s, Exp *e, Span at, Name hint) {
     return stored;
 }
 
+Exp *exp_store_over(Sema *s, Exp *e, int n_outer, const int *outer, Span at, Name hint) {
+    Shape shape = exp_axes(s, e);
+    int *slot = NEW_ARRAY(s->arena, int, n_outer + shape.rank + 1);
+    memcpy(slot, outer, sizeof *outer * (size_t)n_outer);
+    for (int i = 0; i < shape.rank; i++) slot[n_outer + i] = shape.axis[i].slot;
+    Value *v = store_over(s, exp_at(s, e, &shape), n_outer + shape.rank, slot, at, hint);
+    if (!v) return exp_error;
+    Exp *stored = exp_stored(s, v);
+    stored->stored.n_outer = n_outer;
+    stored->stored.outer = slot;
+    return stored;
+}
+
 static bool uses_place(Sema *s, Scalar *body) {
     bool *used = NEW_ARRAY(s->arena, bool, slot_room(s));
     slots_used(s, body, used);

@@ -308,10 +308,25 @@ static void build_eval_step(Sema *s) {
     }
 }
 
+// Parameters below an argument of a function with a gradient of its own: differences of the loss
+// need not be their gradients.
+static void find_own_gradients(Sema *s, Value *loss) {
+    Function all = {.m = s->m}, below = {.m = s->m};
+    vec_push(s->arena, &all.results, ((Result){loss->hint, loss}));
+    Values order = function_order(&all, s->arena);
+    for (int i = 0; i < order.n; i++)
+        for (int k = 0; order.at[i]->op == VAL_own && k < order.at[i]->own.n; k++)
+            vec_push(s->arena, &below.results, ((Result){NULL, order.at[i]->own.wrt[k]}));
+    order = function_order(&below, s->arena);
+    for (int i = 0; i < order.n; i++)
+        if (order.at[i]->op == VAL_param) vec_push(s->c->arena, &s->spec->own, order.at[i]);
+}
+
 // With metrics, as in train_step, so that both share their kernels.
 static void build_gradients(Sema *s) {
     begin_entry(s, "gradients", true, false);
     Value *loss = run_forward(s);
+    if (loss) find_own_gradients(s, loss);
     for (int i = 0; loss && i < s->entry->params.n; i++) {
         Value *w = s->entry->params.at[i]->leaf;
         const char *id = arena_printf(s->arena, "grad.%s", w->leaf.name);

@@ -34,6 +34,9 @@ static const char everything[] =
     "      let t0 = exp(%x[i] * 2.0);\n"
     "      let t1 = (t0 + 1.0) / (t0 - 1.0);\n"
     "      t1 * t1 / (t0 * t1)\n"
+    "  %19 = cotangent 3 f32[8]\n"
+    "  %20 = index [i<8] -%19[i]\n"
+    "  %21 = own %7 at 0 from [%19] to [%2 = %20]\n"
     "  result loss = %8\n"
     "  result \"all\" = %17\n"
     "  result a = %1\n"
@@ -45,6 +48,7 @@ static const char everything[] =
     "  result g = %12\n"
     "  result h = %14\n"
     "  result i = %18\n"
+    "  result j = %21\n"
     "  update %param:x = %13\n"
     "  update %state:x = %8\n"
     "}\n";

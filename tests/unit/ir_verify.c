@@ -109,6 +109,31 @@ START_TEST(elements_and_levels) {
     rejected("%0 = index [i<8] i %1 = grad %0 wrt %x result y = %1", "of what is not real");
     rejected("%0 = index [i<8] i %1 = grad %x wrt %0 result y = %1", "by what is not real");
     accepted("%1 = grad %x wrt %x result y = %1");
+    const char *own = "%0 = index [i<8] -%x[i] %1 = cotangent 0 f32[8] %2 = index [i<8] -%1[i] "
+                      "%3 = own %0 at 0 from [%1] to [%x = %2] result y = %3";
+    accepted(own);
+    rejected_at("module m f32", LEVEL_F, own, "a cotangent may not");
+    rejected("%0 = cotangent 0 f32[8] result y = %0", "a cotangent outside of what it is given to");
+    rejected("%0 = index [i<8] -%x[i] %1 = cotangent 0 f32[8] %2 = index [i<8] -%1[i] "
+             "%3 = own %0 at 0 from [%1] to [%x = %2] result y = %3 result z = %2",
+             "a cotangent outside");
+    rejected("%1 = cotangent 0 f32[8] %0 = index [i<8] -%1[i] %2 = index [i<8] -%1[i] "
+             "%3 = own %0 at 0 from [%1] to [%x = %2] result y = %3",
+             "a cotangent outside");
+    rejected("%0 = index [i<8] -%x[i] %1 = cotangent 0 f32[8] %2 = index [i<7] -%1[i] "
+             "%3 = own %0 at 0 from [%1] to [%x = %2] result y = %3",
+             "receives has another type");
+    rejected("%0 = index [i<8] -%x[i] %1 = cotangent 0 f32[7] %2 = index [i<8] -%x[i] "
+             "%3 = own %0 at 0 from [%1] to [%x = %2] result y = %3",
+             "a cotangent of another type");
+    rejected("%0 = index [i<8] -%x[i] %3 = own %0 at 0 from [%x] to [%x = %x] result y = %3",
+             "cotangent 0 is none");
+    rejected("%0 = index [i<8] -%x[i] %1 = cotangent 0 f32[8] "
+             "%3 = own %0 at 0 from [%1, %1] to [%x = %x] result y = %3",
+             "cotangents 0 and 1 are one");
+    rejected("%0 = index [i<8] -%x[i] %1 = cotangent 0 i32[8] "
+             "%3 = own %0 at 0 from [%1] to [%x = %x] result y = %3",
+             "a cotangent that is not real");
     rejected_at("module m f32 frozen", LEVEL_F, "%0 = index [| a<8] sum %x[a] result y = %0",
                 "without an order");
     rejected("%0 = index [| a<3] sum.seq %s[a] result y = %0", "an order where nothing rounds");

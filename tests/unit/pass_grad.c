@@ -440,6 +440,79 @@ START_TEST(second_derivatives) {
 }
 END_TEST
 
+// ---- functions with gradients of their own: the right ones
+
+START_TEST(own_gradients) {
+    vector_grads("param x f64[4]", "",
+                 "%0 = index [i<4] sin(%x[i]) %1 = cotangent 0 f64[4]\n"
+                 "%2 = index [i<4] cos(%x[i]) * %1[i]\n"
+                 "%3 = own %0 at 0 from [%1] to [%x = %2]\n"
+                 "%9 = index [i<4] %3[i] * %x[3 - i]",
+                 4);
+    // As what is differentiated, and of the whole of x by way of every kind of value.
+    vector_grads("param x f64[6]", "k i32<6>[6]",
+                 "%0 = index [i<6] %x[{%k[i]}] * %x[i] %1 = cotangent 7 f64[6]\n"
+                 "%2 = index [i<6] %1[i] * %x[{%k[i]}]\n"
+                 "%3 = accumulate f64[6] [i<6] sum at [{%k[i]}] from %2: %1[i] * %x[i]\n"
+                 "%4 = reshape %3 to [2, 3] %5 = index [i<3] %4[0, i] %6 = index [i<3] %4[1, i]\n"
+                 "%7 = join axis 0 extent 6 [%5 at 0, %6 at 3] fill 0.0\n"
+                 "%9 = own %0 at 0 from [%1] to [%x = %7]",
+                 6);
+    // Two results, and parameters beside the arguments.
+    matrix_grads("param x f64[3, 2] param z f64[3, 2] param w f64[2, 2]", "",
+                 "%0 = index [i<3, j<2 | a<2] sum %x[i, a] * %w[a, j]\n"
+                 "%1 = index [i<3, j<2] %0[i, j] * %z[i, j]\n"
+                 "%2 = cotangent 1 f64[3, 2] %3 = cotangent 2 f64[3, 2]\n"
+                 "%4 = index [i<3, j<2] %2[i, j] + %3[i, j] * %z[i, j]\n"
+                 "%5 = index [i<3, j<2 | a<2] sum %4[i, a] * %w[j, a]\n"
+                 "%6 = index [i<3, j<2] %3[i, j] * %0[i, j]\n"
+                 "%7 = own %0 at 0 from [%2, %3] to [%x = %5, %z = %6]\n"
+                 "%8 = own %1 at 1 from [%2, %3] to [%x = %5, %z = %6]\n"
+                 "%9 = index [i<3, j<2] tanh(%7[i, j]) + %8[i, j] * %x[i, j]",
+                 "3", "2");
+}
+END_TEST
+
+START_TEST(own_gradients_inside_others) {
+    // The gradient of the outer one calls the inner one with what depends on its cotangent.
+    static const char *const body[] = {"%9 = index [i<4] %13[i] * %13[i] + %x[i]",
+                                       "%14 = index [| a<4] sum %13[a] * to_real(a + 1)\n"
+                                       "%9 = grad %14 wrt %x",
+                                       "%14 = index [| a<4] sum %13[a] * %13[a]\n"
+                                       "%15 = grad %14 wrt %x %16 = index [| a<4] sum %15[a] * %x[a]\n"
+                                       "%9 = grad %16 wrt %w"};
+    for (size_t i = 0; i < sizeof body / sizeof *body; i++) {
+        char line[2048];
+        snprintf(line, sizeof line,
+                 "%%0 = index [i<4] %%x[i] * %%x[i] * %%x[i] * %%w[i] %%1 = cotangent 0 f64[4]\n"
+                 "%%2 = index [i<4] %%1[i] * %%x[i]\n"  // times x, by a product of its own
+                 "%%3 = index [i<4] %%2[i] * %%x[i] %%4 = cotangent 1 f64[4]\n"
+                 "%%5 = index [i<4] %%4[i] * %%x[i] %%6 = index [i<4] %%4[i] * %%2[i]\n"
+                 "%%7 = own %%3 at 0 from [%%4] to [%%2 = %%5, %%x = %%6]\n"
+                 "%%8 = index [i<4] 3.0 * %%7[i] * %%w[i]\n"
+                 "%%13 = own %%0 at 0 from [%%1] to [%%x = %%8]\n%s",
+                 body[i]);
+        vector_grads("param x f64[4] param w f64[4]", "", line, 4);
+    }
+}
+END_TEST
+
+// What was made of a result with a cotangent can be differentiated with the same one again.
+START_TEST(own_gradients_of_their_own_results) {
+    vector_grads("param x f64[3]", "",
+                 "%0 = index [i<3] %x[i] * %x[i] * %x[i] %1 = cotangent 0 f64[3]\n"
+                 "%2 = index [i<3] %1[i] * %x[i] %3 = index [i<3] %2[i] * %x[i]\n"
+                 "%4 = cotangent 1 f64[3] %5 = index [i<3] %4[i] * %x[i]\n"
+                 "%6 = index [i<3] %4[i] * %2[i]\n"
+                 "%7 = own %3 at 0 from [%4] to [%2 = %5, %x = %6]\n"
+                 "%8 = index [i<3] 3.0 * %7[i] %10 = own %0 at 0 from [%1] to [%x = %8]\n"
+                 "%11 = index [| a<3] sum %10[a] %12 = grad %11 wrt %x\n"
+                 "%13 = index [| a<3] sum %10[a] * %12[a] %14 = grad %13 wrt %x\n"
+                 "%15 = index [| a<3] sum %14[a] * %12[a] * %10[a]\n%9 = grad %15 wrt %x",
+                 3);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("grad");
     TCase *t = tcase_create("differences");
@@ -458,6 +531,9 @@ int main(void) {
     tcase_add_test(t, pooling);
     tcase_add_test(t, structure);
     tcase_add_test(t, accumulates);
+    tcase_add_test(t, own_gradients);
+    tcase_add_test(t, own_gradients_inside_others);
+    tcase_add_test(t, own_gradients_of_their_own_results);
     tcase_add_test(t, stop_blocks);
     tcase_add_test(t, shared_parameters_and_networks);
     tcase_add_test(t, losses);

@@ -134,6 +134,37 @@ cases = [
     ("hessian times a vector", 12, "s = sum[n] (sum[i] x[n, i] ^ 2) ^ 1.5; g = grad(s, x); "
      "v[i < 12] = i - 4; p = sum[n, i] g[n, i] * v[i]; return grad(p, x)",
      lambda x, k: 3 * np.sqrt(x @ x) * (np.arange(12) - 4) + 3 * (x @ (np.arange(12) - 4)) * x / np.sqrt(x @ x)),
+    ("own gradient reversed", 12, "s = sum[n, i] own_reverse(x)[n, i] ^ 2; return grad(s, x)", lambda x, k: -2 * x),
+    ("own gradient clipped", 12, "s = sum[n, i] own_clip(0.5)(x)[n, i] ^ 2; return grad(s, x)",
+     lambda x, k: np.clip(2 * x, -0.5, 0.5)),
+    ("own gradient straight through", 12, "y = own_sign(x); s = sum[n, i] y[n, i] ^ 2; z = grad(s, x); return z + y",
+     lambda x, k: 2 * np.where(x > 0, 1, -1) * (abs(x) < 1) + np.where(x > 0, 1, -1)),
+    ("own gradient of zero", 12, "s = sum[n, i] (own_zero(x)[n, i] + x[n, i]) ^ 2; return grad(s, x)", lambda x, k: 4 * x),
+    ("own gradient twice", 12, "s = sum[n, i] own_square(x)[n, i] ^ 2; g = grad(s, x); return grad(sum[n, i] g[n, i], x)",
+     lambda x, k: 24 * x ** 2),
+    ("own gradient of several", 24,
+     "p, q = own_pair(x, x + 1); s = sum[n, i] (3 * p[n, i] + q[n, i] ^ 2); g = grad(s, x); "
+     "a, b = own_pair(x, x); h = grad(sum[n, i] 3 * a[n, i], x); "
+     "z[n, (m < 2, i)] = if m == 0 then g[n, i] else h[n, i]; return z",
+     lambda x, k: [3 * (1 + 2 * (2 * x + 1)) + 3 - 2 * (2 * x + 1), 6 + 0 * x]),
+    ("own gradient with classes", 12, "z[n, i < 8] = x[n, i] ^ 2; s = sum[n] own_pick(z, k)[n]; return grad(s, x)",
+     lambda x, k: 2 * x * (np.arange(12) < 8) * np.where(np.arange(12) == k, 10, 1)),
+    ("own gradient at indices", 12, "y[n, i, j] = if i < j then own_product(x[n, i], x[n, j]) else 0; "
+     "s = sum[n, i, j] y[n, i, j]; return grad(s, x)",
+     lambda x, k: [2 * x[i + 1:].sum() + 3 * x[:i].sum() for i in range(12)]),
+    ("own gradient by element", 36, "w: [12] = 0.5; v[i] = w[i] * (i + 1); y = own_slope(v); "
+     "j[a, i] = grad(y[a], v)[i]; z[n, (a < 3, i)] = j[4 * a, i] * x[n, i]; return z",
+     lambda x, k: [[(i == 4 * a) * (0.5 * (i + 1)) ** 2 * x[i] for i in range(12)] for a in range(3)]),
+    ("own gradient by element twice", 36, "w: [12] = 0.5; v[i] = w[i] * (i + 1); y = own_slope(v); g = grad(sum[i] y[i] * i, v); "
+     "j[a, i] = grad(g[a], v)[i]; z[n, (a < 3, i)] = j[4 * a, i] * x[n, i]; return z",
+     lambda x, k: [[-(i == 4 * a) * i * 3 * 0.5 * (i + 1) * x[i] for i in range(12)] for a in range(3)]),
+    ("own gradient of a draw", 12, "y[n, i < 12] = own_drop(x[n, 2 * floor(i / 2)]) * i; s = sum[n, i] y[n, i]; return grad(s, x)",
+     lambda x, k: [2 * (2 * i + 1) if i % 2 == 0 else 0 for i in range(12)]),
+    ("own gradient of a layer", 15, "l = own_scale(2); y = l(x); s = sum[n, i] y[n, i] * i; g = grad(s, x); "
+     "h = grad(s, l.w); m = grad(sum[n, i] g[n, i] * i, l.w); "
+     "z[n, i < 15] = if i < 12 then (g[n, i] else 0) else (h[i - 12] else 0) + (m[i - 12] else 0); return z",
+     lambda x, k: list(1.5 * np.arange(12)) +
+                  [2 * (np.tanh(X) * np.arange(12)).sum() + 2 * 5 * (np.arange(12) ** 2).sum()] * 3),
     ("derivative of a part", 12, "y = x ^ 2; j[n, a < 5] = grad(y[n, 2 * a + 1], x)[n, 2 * a + 1]; z[n, i] = x[n, i] + j[n, 3]; return z",
      lambda x, k: x + 2 * x[7]),
     ("stopped", 12, "s = sum[n, i] x[n, i] * stop(x[n, i]); return grad(s, x)", lambda x, k: x),
