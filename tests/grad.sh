@@ -67,6 +67,10 @@ derived layer 'l = slope(6); h = x |> l |> l; g = grad(mean[...] h[...]^2, x); r
     'squared_error(output, t)'
 derived penalty 'l = slope(6); return x |> l |> l |> dense(3)' \
     'squared_error(output, t) + (sum[...] grad(squared_error(output, t), l.w)[...]^2)'
+derived in-a-scan 'l = slope(3); k = dense(3); h0 = dense(3)(x); scan t < 4 from h = h0 { z = k(h); r, p = polar(h + 2, z); h = l(r * 0.3) + p * 0.1 }; return h' \
+    'squared_error(output, t)'
+own of-a-scan 'return x |> recurrent(4) |> dense(3)' 'squared_error(output, t)'
+check grad/own-of-a-scan-by-its-parameters "$(first own-of-a-scan.out)" [ "$(grep -c '  own$' own-of-a-scan.out)" = 0 ]
 own reversed 'return x |> dense(5) |> reversed |> tanh |> dense(3)' 'squared_error(output, t)'
 check grad/own-is-said "$(first own-reversed.out)" [ "$(grep -c '  own$' own-reversed.out)" = 2 ]
 

@@ -137,10 +137,19 @@ static void want(Taps *t, Value *v) {
     if (may_tap(t, v)) map_set(t->wanted, v, v);
 }
 
+static void find_taps(Taps *t, Value *v);
+
+// What depends on a cotangent has no value here.
+static void find_taps_of_own(Taps *t, Value *v) {
+    find_taps(t, v->own.of);
+    for (int i = 0; i < v->own.n; i++) find_taps(t, v->own.wrt[i]);
+}
+
 // Results of reductions, and what they read.
 static void find_taps(Taps *t, Value *v) {
     if (map_has(t->seen, v) || !is_open(t->d, v)) return;
     map_set(t->seen, v, v);
+    if (v->op == VAL_own) return find_taps_of_own(t, v);
     Values operands = value_operands(v, t->d->r->arena);
     for (int i = 0; i < operands.n; i++) find_taps(t, operands.at[i]);
     if (v->op == VAL_carry || v->op == VAL_scan || is_pointwise(v)) return;
