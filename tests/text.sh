@@ -280,6 +280,20 @@ sed 's/    split/    where (sum[t] src[:, t]) > 2\n    split/' pair-characters.n
 compile seen-kept.nn seen-kept
 refuses pair-where-classes '`where` may use lengths of pairs, not src' ./seen-kept train --quiet --ckpt bad.ckpt
 
+# ---- the data of translations are what their script makes
+
+text=$data/tinyshakespeare/input.txt
+if [ ! -e "$text" ]; then skip text/pig-latin "no $text"
+else
+    "$python" "$root/examples/data/pig_latin.py" "$text" > pig_latin.tsv
+    check text/pig-latin "another file" cmp -s pig_latin.tsv "$root/examples/data/pig_latin.tsv"
+fi
+sed 's/\[7\]/[15]/; s/\[9\]/[18]/g; s/class(8)/class(16)/g; s/class(10)/class(19)/g; s/pairs.tsv/pig_latin.tsv/;
+     s/, 7\]/, 15]/; s/, 9\]/, 18]/g; s/\[5\]/[14]/; s/, 5\]/, 14]/' pair-characters.nn > latin.nn
+compile latin.nn latin
+./latin train --quiet --dry-run --data "$root/examples/data/pig_latin.tsv" > out 2> err
+check text/pig-latin-reads "$(first out) $(first err)" grep -q ': 6640 rows to train on, 4426 to validate' out
+
 # ---- the examples that count: n-grams against dictionaries, GloVe against NumPy
 
 for text in /usr/share/common-licenses/GPL-3 "$data/tinyshakespeare/input.txt"; do
