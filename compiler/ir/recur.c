@@ -66,6 +66,15 @@ Members scan_members(const Scan *scan, Arena *arena) {
     return x;
 }
 
+bool is_of_step(OpenValues *o, Value *v) {
+    bool is_open = v->op == VAL_carry;
+    Values operands = value_operands(v, o->arena);
+    for (int i = 0; i < operands.n && v->op != VAL_scan; i++)
+        is_open |= map_has(o->open, operands.at[i]);
+    if (is_open) map_set(o->open, v, v);
+    return is_open;
+}
+
 // ---- what depends on what
 
 // The carries that each value depends on, as lists of truth values by carry.

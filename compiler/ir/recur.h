@@ -20,6 +20,14 @@ typedef struct Members {
 
 Members scan_members(const Scan *scan, Arena *arena);
 
+// While a function is rewritten, operands first: what depends on a carry.
+typedef struct OpenValues {
+    Arena *arena;
+    Map *open;  // Value * to itself
+} OpenValues;
+
+bool is_of_step(OpenValues *o, Value *v);  // once of each value, in that order
+
 // A scan under construction, or opened again.
 typedef struct Recurrence {
     Module *m;

@@ -12,7 +12,7 @@ void halo(Function *f, Arena *scratch);
 void substitute(Function *f, Arena *scratch);
 
 // Small operands of samples' contractions that lie across the lanes are read from turned copies.
-void turn(Function *f);
+void turn(Function *f, Arena *scratch);
 
 // Conditions on draws become values of their own (draws.c).
 void draws(Function *f, Arena *scratch);

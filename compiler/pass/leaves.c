@@ -7,23 +7,8 @@
 // sample in the regions that make them, and by all threads; their sum is small. Leaves of
 // several samples need an extent that is known when compiled.
 #include "ir/build.h"
-#include "ir/rewrite.h"
+#include "ir/recur.h"
 #include "pass/pass.h"
-
-// What a scan's steps compute stays as it is: leaves lie across the steps' axis.
-typedef struct Open {
-    Arena *arena;
-    Map *open;  // Value * to itself: what depends on a carry
-} Open;
-
-static bool is_of_step(Open *o, Value *v) {
-    bool is_open = v->op == VAL_carry;
-    Values operands = value_operands(v, o->arena);
-    for (int i = 0; i < operands.n && v->op != VAL_scan; i++)
-        is_open |= map_has(o->open, operands.at[i]);
-    if (is_open) map_set(o->open, v, v);
-    return is_open;
-}
 
 // The box of the leaves: b, then what v's parallel slots were, then s where leaves have
 // several samples, then the other reduced slots. to[] is what v's slots become.
@@ -70,6 +55,7 @@ static void leaf_filter(Module *m, const Index *x, const Affine *to, Index *leaf
     where[leaf->n_where++] = (Guard){left, NULL, 0};
 }
 
+// What a scan's steps compute stays as it is: leaves would lie across the steps.
 static Value *split_leaves(void *context, Module *m, Value *v) {
     if (is_of_step(context, v)) return v;
     if (v->op != VAL_index || v->index.order.kind != ORDER_blocks) return v;
@@ -95,6 +81,6 @@ static Value *split_leaves(void *context, Module *m, Value *v) {
 void pass_leaves(Pass *p) {
     Arena *arena = arena_new();
     for (int i = 0; i < p->m->fns.n; i++)
-        function_rewrite(p->m->fns.at[i], split_leaves, &(Open){arena, map_new(arena)});
+        function_rewrite(p->m->fns.at[i], split_leaves, &(OpenValues){arena, map_new(arena)});
     arena_free(arena);
 }

@@ -5,6 +5,8 @@
 // the program's structure alone, never from the batch's extent, a tile or the number of
 // threads (docs/inside.md):
 //
+// Samples come first among the reduced slots.
+//
 //   seq      contractions (products whose factors walk different parallel slots), short
 //            reductions (at most 16 points), and whatever the other rows don't name
 //   lanes16  longer reductions that walk one contiguous axis of what they read
@@ -120,9 +122,33 @@ static Order order_of(const Value *v, Arena *arena) {
     return is_over_samples(x, arena) ? blocks : seq;
 }
 
+// Samples are the outermost of what is reduced, wherever the sum was written.
+static Value *samples_first(Module *m, Value *v) {
+    Index x = v->index;
+    int at = x.np;
+    while (at < x.np + x.nr && !is_batch(x.extent[at])) at++;
+    if (at == x.np || at == x.np + x.nr) return v;
+    Dim extent[MAX_SLOTS];
+    Affine to[MAX_SLOTS];
+    for (int i = 0; i < MAX_SLOTS; i++) {
+        int moved = i == at ? x.np : i >= x.np && i < at ? i + 1 : i;
+        to[i] = affine_slot(m, moved);
+        if (i < x.np + x.nr) extent[moved] = x.extent[i];
+    }
+    Guard *where = NEW_ARRAY(m->arena, Guard, x.n_where + 1);
+    for (int i = 0; i < x.n_where; i++) {
+        Scalar *s = x.where[i].s ? scalar_subst(m, x.where[i].s, to) : NULL;
+        where[i] = (Guard){affine_subst(m, x.where[i].e, to), s, x.where[i].mod};
+    }
+    x.extent = extent;
+    x.where = where;
+    x.body = scalar_subst(m, x.body, to);
+    return build_index(m, &x, v->span, v->hint);
+}
+
 static Value *order_value(void *context, Module *m, Value *v) {
     if (v->op != VAL_index || !is_rounded(&v->index)) return v;
-    v = skip_padding(m, v);
+    v = samples_first(m, skip_padding(m, v));
     Index x = v->index;
     x.order = order_of(v, context);
     return shorten_chain(m, build_index(m, &x, v->span, v->hint));

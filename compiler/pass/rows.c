@@ -31,7 +31,7 @@ bool fits_block(const Region *region) {
 // What a block of wide rows leaves would not stay in the first cache from nest to nest.
 static int64_t strip_of(const Region *region) {
     enum { STRIP = 4, WIDE_BLOCK = 24 << 10 };
-    if (region->block == 1) return 1;
+    if (region->block == 1 || region->scan) return region->block;
     return kept_bytes(region) * (double)region->block > WIDE_BLOCK ? STRIP : region->block;
 }
 

@@ -56,28 +56,47 @@ static void note_replica(Schedule *s, Region *region, Value *v) {
 
 // What the steps of a scan leave is the carries' history: the parts; and what they find is the
 // same memory, a step apart. Parts that are taps are what a member stores.
-static void place_history(Schedule *s, const Region *region) {
+static void place_history(Schedule *s, const Region *region, Layouts *layouts) {
     const Scan *x = &region->scan->scan;
     for (int k = 0; k < x->n_carry; k++) {
         Value *leaf = x->carry[k].leaf;
         Value *part = build_scan_part(s->m, region->scan, k, leaf->span, leaf->hint);
-        place_stored(s, part, NULL, false, false);
+        bool is_free = !is_seen_as_rows(layouts, part) && !is_seen_as_rows(layouts, leaf) &&
+                       !is_seen_as_rows(layouts, region->written[k]);
+        place_stored(s, part, NULL, false, is_free ? LAYOUT_rows_outermost : LAYOUT_row_major);
         place_steps_of(s, leaf, part, x->axis, x->is_reverse ? 1 : 0);
         place_steps_of(s, region->written[k], part, x->axis, x->is_reverse ? 0 : 1);
     }
 }
 
+static Value *tap_part(Schedule *s, const Region *region, int i) {
+    const Scan *x = &region->scan->scan;
+    return build_scan_part(s->m, region->scan, x->n_carry + i, x->tap[i]->span, x->tap[i]->hint);
+}
+
 static void place_taps(Schedule *s, const Region *region) {
     const Scan *x = &region->scan->scan;
-    for (int i = 0; i < x->n_tap; i++) {
-        Value *tap = x->tap[i];
-        Value *part = build_scan_part(s->m, region->scan, x->n_carry + i, tap->span, tap->hint);
-        if (storage_of(s, tap)) place_steps_of(s, part, tap, x->axis, 0);
-    }
+    for (int i = 0; i < x->n_tap; i++)
+        if (storage_of(s, x->tap[i]))
+            place_steps_of(s, tap_part(s, region, i), x->tap[i], x->axis, 0);
+}
+
+// A tap's part is the same memory.
+static bool is_tap_seen_as_rows(Schedule *s, Layouts *layouts, const Region *region, const Value *v) {
+    const Scan *x = &region->scan->scan;
+    for (int i = 0; i < x->n_tap; i++)
+        if (x->tap[i] == v && is_seen_as_rows(layouts, tap_part(s, region, i))) return true;
+    return false;
+}
+
+static Layout layout_of(Schedule *s, Layouts *layouts, const Region *region, Value *v, bool is_kept) {
+    bool is_free = v->op == VAL_index && !is_kept && !is_seen_as_rows(layouts, v);
+    if (is_free && region->scan) is_free = !is_tap_seen_as_rows(s, layouts, region, v);
+    return is_free ? LAYOUT_rows_outermost : LAYOUT_row_major;
 }
 
 static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Layouts *layouts) {
-    if (region->scan) place_history(s, region);
+    if (region->scan) place_history(s, region, layouts);
     for (int n = 0; n < region->nests.n; n++) {
         Nest *nest = region->nests.at[n];
         for (int k = 0; k < nest->members.n; k++) {
@@ -88,7 +107,9 @@ static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Lay
             if (region->scan && storage_of(s, member->v))
                 continue;  // in a carry's history
             if (member->keep == KEEP_stored)
-                place_stored(s, member->v, target, is_kept, planar);
+                place_stored(s, member->v, target, is_kept,
+                             planar ? LAYOUT_planar
+                                    : layout_of(s, layouts, region, member->v, target || is_kept));
             else if (member->keep == KEEP_scratch && region->block > 1)
                 place_rows(s, member->v, region,
                            are_rows_lanes(region, member->v) && !is_seen_as_rows(layouts, member->v));
@@ -167,7 +188,7 @@ void pass_fuse(Pass *p) {
         Function *f = p->m->fns.at[i];
         halo(f, scratch);
         substitute(f, scratch);
-        turn(f);
+        turn(f, scratch);
         draws(f, scratch);
     }
     // Grouping looks at what all functions give.

@@ -50,9 +50,24 @@ void place_leaf(Schedule *s, Value *v) {
     row_major(v->type.dim, v->type.rank, storage->stride);
 }
 
-void place_stored(Schedule *s, Value *v, Value *target, bool is_kept, bool is_planar) {
+// The steps of a scan come before the rows of the batch; in memory a row's steps lie together.
+static void rows_outermost(Storage *storage, const Type *t) {
+    int row = 0;
+    while (row < t->rank && !t->dim[row].by) row++;
+    if (!row || row == t->rank) return;
+    int64_t inner = 1;
+    for (int i = row + 1; i < t->rank; i++) inner *= dim_max(t->dim[i]);
+    for (int i = row - 1; i >= 0; i--) {
+        storage->stride[i] = inner;
+        inner *= dim_max(t->dim[i]);
+    }
+    storage->stride[row] = inner;
+}
+
+void place_stored(Schedule *s, Value *v, Value *target, bool is_kept, Layout layout) {
     Storage *storage = new_storage(s, v);
-    set_strides(storage, &v->type, 0, is_planar);
+    set_strides(storage, &v->type, 0, layout == LAYOUT_planar);
+    if (layout == LAYOUT_rows_outermost) rows_outermost(storage, &v->type);
     if (target) storage->buffer = storage_of(s, target)->buffer;
     else if (is_kept) storage->buffer = map_get(s->kept, v);
     if (!storage->buffer)

@@ -9,8 +9,11 @@
 Storage *storage_of(Schedule *s, Value *v);
 
 void place_leaf(Schedule *s, Value *v);      // once
-// Planar: channels outside the two spatial axes before them (see layout.h).
-void place_stored(Schedule *s, Value *v, Value *target, bool is_kept, bool is_planar);
+// Planar: channels outside the two spatial axes before them (see layout.h). Rows outermost: the
+// axis of a run-time extent outside of those before it.
+typedef enum Layout { LAYOUT_row_major, LAYOUT_planar, LAYOUT_rows_outermost } Layout;
+
+void place_stored(Schedule *s, Value *v, Value *target, bool is_kept, Layout layout);
 void place_scratch(Schedule *s, Value *v, int n_outer, bool is_planar);
 // A block of rows; where rows are the lanes, each column's lie side by side.
 void place_rows(Schedule *s, Value *v, const Region *region, bool rows_are_lanes);

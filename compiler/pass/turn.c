@@ -3,6 +3,7 @@
 // The input gradient of a convolution is the case: its lanes are input channels, along which
 // the filters lie apart. The copy is made once for all samples and is an ordinary value; its
 // axes are in the order in which the loops walk them, the lanes' last.
+#include "ir/recur.h"
 #include "pass/fuse.h"
 
 enum { ENOUGH_USES = 64 };  // of each element, by one sample
@@ -24,9 +25,10 @@ static bool crosses_rows(const Value *v, const Read *r) {
            read_is_slot(r, across, lanes);
 }
 
-static bool is_worth_it(const Value *v, const Scalar *read) {
+// The steps of a scan come one after another, and each walks the operand: they are uses, too.
+static bool is_worth_it(const Value *v, const Scalar *read, bool is_step) {
     double uses = 1;
-    for (int i = 1; i < v->index.np - 1; i++)
+    for (int i = is_step ? 0 : 1; i < v->index.np - 1; i++)
         if (!scalar_uses_slot(read, i)) uses *= (double)dim_max(v->index.extent[i]);
     return uses >= ENOUGH_USES;
 }
@@ -50,20 +52,28 @@ static Scalar *turned_read(Module *m, const Value *v, const Read *r) {
     return scalar_read_at(m, turned, at);
 }
 
+typedef struct Turn {
+    const Value *v;
+    bool is_step;
+} Turn;
+
 static Scalar *turn_scalar(void *context, Module *m, Scalar *s) {
-    const Value *v = context;
-    if (s->op != OP_read || !crosses_rows(v, s->read) || !is_worth_it(v, s)) return s;
-    return turned_read(m, v, s->read);
+    const Turn *t = context;
+    if (s->op != OP_read || !crosses_rows(t->v, s->read)) return s;
+    return is_worth_it(t->v, s, t->is_step) ? turned_read(m, t->v, s->read) : s;
 }
 
 static Value *turn_value(void *context, Module *m, Value *v) {
-    (void)context;
+    bool is_step = is_of_step(context, v);
     if (!is_contraction(v)) return v;
     Index index = v->index;
-    index.body = scalar_rewrite(m, index.body, turn_scalar, v);
-    return index.body == v->index.body ? v : build_index(m, &index, v->span, v->hint);
+    index.body = scalar_rewrite(m, index.body, turn_scalar, &(Turn){v, is_step});
+    if (index.body == v->index.body) return v;
+    v = build_index(m, &index, v->span, v->hint);
+    is_of_step(context, v);
+    return v;
 }
 
-void turn(Function *f) {
-    function_rewrite(f, turn_value, NULL);
+void turn(Function *f, Arena *scratch) {
+    function_rewrite(f, turn_value, &(OpenValues){scratch, map_new(scratch)});
 }
