@@ -3,7 +3,7 @@
 // An address is the buffer's start, plus one term per loop, each added in that loop's own
 // head (so that nothing invariant is computed twice), plus what is known at the point: so
 // accesses of different points of a tile differ by constant displacements from one pointer.
-// In an innermost loop that pointer is a phi that is advanced at the latch.
+// Where no loop is left inside, that pointer becomes a phi that is advanced at the latch.
 #include <string.h>
 
 #include "base/die.h"
@@ -109,18 +109,6 @@ static void copy_terms(Gen *k, Pointer *p, const Affine *a, int n_loop) {
     }
 }
 
-// A phi in the head, which starts from what the outer loops give; finish_pointers closes it.
-static V start_phi(Gen *k, LoopLevel *l, V outer, int64_t bytes) {
-    Code *g = k->g;
-    BB saved = insert_before_end(k, l->pre);
-    V start = advance(g, outer, l->low, bytes);
-    LLVMPositionBuilderBefore(g->b, LLVMGetFirstInstruction(l->head));
-    V phi = LLVMBuildPhi(g->b, g->t_ptr, "p");
-    LLVMAddIncoming(phi, &start, &l->pre, 1);
-    insert_again(k, saved);
-    return phi;
-}
-
 // buffer + the terms of the outermost n_loop loops.
 static V loop_pointer(Gen *k, const Buffer *b, const Affine *a, int n_loop) {
     if (n_loop == 0) return frame_buffer(k, b);
@@ -130,31 +118,62 @@ static V loop_pointer(Gen *k, const Buffer *b, const Affine *a, int n_loop) {
     for (int i = 0; i < l->pointers.n; i++)
         if (l->pointers.at[i].buffer == b && same_terms(k, &l->pointers.at[i], a, n_loop))
             return l->pointers.at[i].ptr;
-    V outer = loop_pointer(k, b, a, n_loop - 1);
     int64_t bytes = c * elem_size[b->elem];
-    Pointer p = {b};
+    Pointer p = {.buffer = b, .outer = loop_pointer(k, b, a, n_loop - 1), .bytes = bytes};
     copy_terms(k, &p, a, n_loop);
-    if (l->is_innermost) {
-        p.ptr = start_phi(k, l, outer, bytes);
-        p.bump = bytes * l->step;
-    } else {
-        BB saved = insert_before_end(k, l->head);
-        p.ptr = advance(k->g, outer, l->iv, bytes);
-        insert_again(k, saved);
-    }
+    BB saved = insert_before_end(k, l->head);
+    p.ptr = advance(k->g, p.outer, l->iv, bytes);
+    insert_again(k, saved);
     vec_push(k->arena, &l->pointers, p);
     return p.ptr;
 }
 
-void finish_pointers(Gen *k, LoopLevel *l, BB latch) {
+V along_loop(Gen *k, V base, int var, int64_t bytes) {
     Code *g = k->g;
-    for (int i = 0; i < l->pointers.n; i++) {
-        Pointer *p = &l->pointers.at[i];
-        if (!p->bump) continue;
-        V bump = const_i64(g, p->bump);
-        V next = LLVMBuildGEP2(g->b, g->t_i8, p->ptr, &bump, 1, "");
-        LLVMAddIncoming(p->ptr, &next, &latch, 1);
+    const Var *v = var_of(k, var);
+    V p = base;
+    if (v->kind == VAR_loop) {
+        LoopLevel *l = &k->loop[v->level];
+        int i = 0;
+        while (i < l->pointers.n && (l->pointers.at[i].buffer || l->pointers.at[i].outer != base)) i++;
+        if (i == l->pointers.n) {
+            BB saved = insert_before_end(k, l->head);
+            Pointer new = {.outer = base, .bytes = bytes, .ptr = advance(g, base, l->iv, bytes)};
+            insert_again(k, saved);
+            vec_push(k->arena, &l->pointers, new);
+        }
+        p = l->pointers.at[i].ptr;
     }
+    return advance(g, p, const_i64(g, v->k), bytes);
+}
+
+// An instruction that nothing reads any more, and what it alone read.
+static void erase_unused(V v) {
+    if (!LLVMIsAInstruction(v) || LLVMIsAPHINode(v) || LLVMGetFirstUse(v)) return;
+    V index = LLVMIsAGetElementPtrInst(v) ? LLVMGetOperand(v, 1) : NULL;
+    LLVMInstructionEraseFromParent(v);
+    if (index) erase_unused(index);
+}
+
+// From what the outer loops give on, by a constant at each iteration.
+static void walk(Gen *k, LoopLevel *l, Pointer *p, BB latch) {
+    Code *g = k->g;
+    BB saved = insert_before_end(k, l->pre);
+    V start = advance(g, p->outer, l->low, p->bytes);
+    LLVMPositionBuilderBefore(g->b, LLVMGetFirstInstruction(l->head));
+    V phi = LLVMBuildPhi(g->b, g->t_ptr, "p");
+    insert_again(k, saved);
+    V bump = const_i64(g, p->bytes * l->step);
+    V next = LLVMBuildGEP2(g->b, g->t_i8, phi, &bump, 1, "");
+    LLVMAddIncoming(phi, &start, &l->pre, 1);
+    LLVMAddIncoming(phi, &next, &latch, 1);
+    LLVMReplaceAllUsesWith(p->ptr, phi);
+    erase_unused(p->ptr);
+    p->ptr = phi;
+}
+
+void finish_pointers(Gen *k, LoopLevel *l, BB latch) {
+    for (int i = 0; i < l->pointers.n && !l->has_loop; i++) walk(k, l, &l->pointers.at[i], latch);
 }
 
 // Where an access lies at the current point: of lane 0 where it varies along the lanes.

@@ -116,7 +116,8 @@ typedef struct Pointer {  // a buffer's start plus the terms of the loops down t
     int n;
     Term *t;
     V ptr;
-    int64_t bump;  // innermost loops: bytes that the phi is advanced by; 0 elsewhere
+    V outer;       // the same without the term of this level
+    int64_t bytes; // that one step of the variable makes
 } Pointer;
 
 typedef struct LoopLevel {
@@ -127,7 +128,7 @@ typedef struct LoopLevel {
     int64_t grain; // iv is always a multiple of it
     int64_t trips; // iterations to expect
     BB pre, head;
-    bool is_innermost;
+    bool has_loop; // inside, that is not unrolled
     VEC(Pointer) pointers;
 } LoopLevel;
 
@@ -289,6 +290,8 @@ Place emit_place(Gen *k, const Access *a, const Guard *guard, int n_guard);
 void emit_store(Gen *k, const Buffer *b, const Place *p, V value);
 void finish_pointers(Gen *k, LoopLevel *l, BB latch);
 V access_pointer(Gen *k, const Access *a);           // without dyn; of lane 0
+// base, and the loop's variable times bytes.
+V along_loop(Gen *k, V base, int var, int64_t bytes);
 V tag_access(Gen *k, V access, const Buffer *b);     // what it can't alias
 
 // stage.c

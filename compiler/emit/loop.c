@@ -129,7 +129,7 @@ static LoopLevel *open_loop(Gen *k, const Stmt *s, V low, V high, int copies,
     if (k->n_loop == MAX_LOOPS) BUG("emit: kernel %s nests too many loops", k->k->name);
     LoopLevel *l = &k->loop[k->n_loop++];
     *l = (LoopLevel){.var = s->loop.var, .low = low, .step = copies * s->loop.step};
-    l->is_innermost = !has_loop(&s->loop.body);
+    if (k->n_loop > 1) l[-1].has_loop = true;
     l->grain = grain_of(s, low);
     l->trips = expected_trips(s, low, high, l->step);
     l->pre = LLVMGetInsertBlock(g->b);
@@ -154,16 +154,33 @@ static LoopLevel *open_loop(Gen *k, const Stmt *s, V low, V high, int copies,
     return l;
 }
 
+// Whether there is one more iteration. Where only pointers walk, and nothing reads the variable, what
+// is left counts up to zero in its place: the addition tells the branch.
+static V goes_on(Gen *k, LoopLevel *l, V high, BB latch) {
+    Code *g = k->g;
+    V phi = l->iv, end = high, start = l->low;
+    if (!LLVMGetFirstUse(l->iv)) {
+        BB saved = insert_before_end(k, l->pre);
+        start = LLVMBuildNSWSub(g->b, l->low, high, "");
+        end = const_i64(g, 0);
+        LLVMPositionBuilderBefore(g->b, LLVMGetFirstInstruction(l->head));
+        phi = LLVMBuildPhi(g->b, g->t_i64, "left");
+        LLVMAddIncoming(phi, &start, &l->pre, 1);
+        insert_again(k, saved);
+        LLVMInstructionEraseFromParent(l->iv);
+    }
+    V next = LLVMBuildNSWAdd(g->b, phi, const_i64(g, l->step), "");
+    LLVMAddIncoming(phi, &next, &latch, 1);
+    return LLVMBuildICmp(g->b, LLVMIntSLT, next, end, "");
+}
+
 static BB close_loop(Gen *k, LoopLevel *l, V high, CarriedTemps *carried, BB done) {
     Code *g = k->g;
-    V next = LLVMBuildNSWAdd(g->b, l->iv, const_i64(g, l->step), "");
     BB latch = LLVMGetInsertBlock(g->b);
     finish_pointers(k, l, latch);
-    V goes_on = LLVMBuildICmp(g->b, LLVMIntSLT, next, high, "");
-    V branch = LLVMBuildCondBr(g->b, goes_on, l->head, done);
+    V branch = LLVMBuildCondBr(g->b, goes_on(k, l, high, latch), l->head, done);
     forbid_unrolling(g, branch);
     say_trips(g, branch, l->trips);
-    LLVMAddIncoming(l->iv, &next, &latch, 1);
     for (int i = 0; i < carried->n; i++) {
         Carried *c = &carried->at[i];
         for (int p = 0; p < c->t->n_point; p++)
@@ -354,7 +371,6 @@ static void emit_whole_blocks(Gen *k, const Stmt *s, Stage *stage, V low, V high
     LLVMPositionBuilderAtEnd(g->b, pre);
     CarriedTemps carried = {0};
     LoopLevel *l = open_loop(k, s, low, high, LANES, &carried);
-    l->is_innermost = false;
     k->var[s->loop.var] = (Var){VAR_loop, 0, k->n_loop - 1};
     touch(k, s->loop.var);
     scope_open(k);

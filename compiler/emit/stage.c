@@ -436,14 +436,10 @@ void fill_stage(Gen *k, Stage *stage, int n) {
 // Row of a square that belongs to the current iteration.
 static V row_of_iteration(Gen *k, const Stage *stage, int number) {
     Code *g = k->g;
-    V iteration = affine_i64(k, &(Affine){1, &(Term){stage->var, 1}, 0});
-    iteration = LLVMBuildNSWSub(g->b, iteration, stage->start, "");
-    if (stage->outer >= 0) {
-        V before = affine_i64(k, &(Affine){1, &(Term){stage->outer, stage->n_inner}, 0});
-        iteration = LLVMBuildNSWAdd(g->b, iteration, before, "");
-    }
-    V offset = LLVMBuildNSWMul(g->b, iteration, const_i64(g, ROW_BYTES), "");
-    return byte_offset(g, square(k, number), offset);
+    V p = square(k, number);
+    if (stage->outer >= 0) p = along_loop(k, p, stage->outer, stage->n_inner * ROW_BYTES);
+    p = along_loop(k, p, stage->var, ROW_BYTES);
+    return byte_offset(g, p, LLVMBuildNSWMul(g->b, stage->start, const_i64(g, -ROW_BYTES), ""));
 }
 
 // The load at the current point and iteration, or NULL where it is not staged.

@@ -1,17 +1,29 @@
 // The processor that code is made for, LLVM's passes, and machine code in memory.
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
+#include <llvm-c/Support.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 
 #include "base/die.h"
 #include "emit/gen.h"
 
+// Pointers walk along loops as they are made (access.c). LLVM's own reduction of addresses finds
+// nothing more in them and takes a quarter of the time. It is no choice of a machine, but one of
+// the process, and LLVM takes it once.
+static void without_strength_reduction(void) {
+    const char *const words[] = {"nnc", "-disable-lsr"};
+    LLVMParseCommandLineOptions(2, words, NULL);
+}
+
 void target_start(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, without_strength_reduction);
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
