@@ -338,10 +338,12 @@ static Exp *number(Sema *s, const Node *n) {
     return exp_number(s, x);
 }
 
+// Of several results the first goes on.
 static Exp *pipe(Sema *s, const Node *n) {
     Exp *x = s->frame->is_indexed ? expr(s, n->kid[0]) : expr_plain(s, n->kid[0]);
     Exp *f = expr(s, n->kid[1]);
     if (is_error(x) || is_error(f)) return s->calls_lost = true, exp_error;
+    if (x->kind == EXP_tuple && x->list.n) x = x->list.at[0];
     x = exp_bind(s, x, n->kid[0]->span, NULL);
     return apply_pipe(s, f, x, n->kid[0]->span, n->span, n->kid[1]->span);
 }
