@@ -267,6 +267,14 @@ static bool state_type(Sema *s, const Node *n, Type *t, Span *from) {
     return true;
 }
 
+// By name: in a call on rows of a number that is known, `batch` is that number.
+static bool mentions_batch(const Node *n) {
+    const Node *dims = n->kid[1] ? n->kid[1]->kid[1] : NULL;
+    for (int i = 0; dims && i < dims->n; i++)
+        if (dims->kid[i]->kind == NODE_name && is_word(dims->kid[i]->name, "batch")) return true;
+    return false;
+}
+
 void define_state(Sema *s, const Node *n) {
     const Node *names = n->kid[0];
     Type t;
@@ -284,7 +292,7 @@ void define_state(Sema *s, const Node *n) {
         } else if (is_stream_state(s, &t) && t.dim[0].by != s->batch) {
             fail(s, n->kid[1]->span, "what a stream carries on has the batch as its first axis");
             declare(s, id, exp_error, NULL);
-        } else if (!is_constant_type(&t) && !is_stream_state(s, &t)) {
+        } else if ((mentions_batch(n) || !is_constant_type(&t)) && !is_stream_state(s, &t)) {
             // Of the batch: reset at every batch, so that it is no more than a local.
             Exp *e = fit_type(s, expr_plain(s, n->kid[2]), &t, from, n->kid[2]->span, id->name);
             declare(s, id, e, NULL);
