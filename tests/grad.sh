@@ -99,7 +99,7 @@ check grad/kinks "$(tail -n 1 kinks.out)" grep -q passed kinks.out
 # No definition with a gradient is left out.
 cd "$root/compiler/std" || exit 1
 cat activations.nn dense.nn convolution.nn pooling.nn normalization.nn noise.nn embedding.nn \
-    attention.nn positions.nn transformer.nn shape.nn augmentation.nn linear_algebra.nn losses.nn \
+    attention.nn positions.nn transformer.nn recurrent.nn shape.nn augmentation.nn linear_algebra.nn losses.nn \
     penalties.nn |
     sed -n 's/^\(fn\|layer\|loss\) \([a-z_0-9]*\).*/\2/p' | while read -r name; do
     check "grad/has-$name" "no line in tests/grad/definitions" \

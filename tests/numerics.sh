@@ -57,6 +57,15 @@ if predict sequences "$programs/extremes.csv"; then
     check numerics/padded "a loss of $got" awk -v x="$got" 'BEGIN { exit !(x > 0.5 && x < 10) }'
 fi
 
+if predict recurrent "$programs/extremes.csv"; then
+    for name in padded_states padded_loss padded_gradients empty; do
+        got=$(column recurrent.csv "$name" | cut -d ' ' -f 1)
+        check "numerics/recurrent-$name" "apart by $got" near "$got" 0 2e-6
+    done
+    got=$(column recurrent.csv loss | cut -d ' ' -f 1)
+    check numerics/recurrent-padded "a loss of $got" awk -v x="$got" 'BEGIN { exit !(x > 0.5 && x < 10) }'
+fi
+
 if predict equal "$root/tests/train/reference/library.csv"; then
     got=$(column equal.csv spread | cut -d ' ' -f 1)
     check numerics/equal_stay_equal "apart by $got" [ "$got" = 0 ]

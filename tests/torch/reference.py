@@ -451,6 +451,107 @@ f.case('softmax_of_seen', 'z[n < 3, i < 5] = if x[n, i] > n - 1 then x[n, i] els
        lambda x: torch.where(x > torch.arange(3)[:, None] - 1, x.exp(), torch.zeros(())) /
        torch.where(x > torch.arange(3)[:, None] - 1, x.exp(), torch.zeros(())).sum(-1, keepdim=True))
 
+# ---- recurrent
+
+f = Family('recurrent', scale=0.5)
+MODULES = {'rnn': (torch.nn.RNN, 1), 'gru': (torch.nn.GRU, 3), 'lstm': (torch.nn.LSTM, 4)}
+
+
+def of_cell(kind, at, n, units, bias):
+    gates = MODULES[kind][1]
+    middle = () if gates == 1 else (gates,)
+    shapes = {at + 'wx': (n, *middle, units), at + 'wh': (units, *middle, units)}
+    if bias:
+        shapes[at + 'b'] = (*middle, units)
+        if kind == 'gru':
+            shapes[at + 'bh'] = (units,)
+    return shapes
+
+
+def module_weights(kind, p, end):
+    """One cell's parameters as the module has them: gates side by side, turned, two biases."""
+    gates = MODULES[kind][1]
+    wx, wh, *b = p
+    given = {'weight_ih_' + end: wx.flatten(1).T, 'weight_hh_' + end: wh.flatten(1).T}
+    if b:
+        units = wh.shape[0]
+        more = torch.zeros(gates * units)
+        if kind == 'gru':
+            more = torch.cat([torch.zeros(2 * units), b[1]])
+        given.update({'bias_ih_' + end: b[0].flatten(), 'bias_hh_' + end: more})
+    return given
+
+
+def module_walk(kind, x, states, cells, units, layers, ways, bias, act, lengths):
+    """y and the last states, [batch, layers * ways * units], by the module."""
+    more = {'nonlinearity': act} if kind == 'rnn' else {}
+    rows, time, _ = x.shape
+    module = MODULES[kind][0](x.shape[-1], units, layers, bias=bias, bidirectional=ways == 2,
+                              batch_first=True, **more)
+    given = {}
+    for i, p in enumerate(cells):
+        given.update(module_weights(kind, p, f'l{i // ways}' + ('_reverse' if i % ways else '')))
+
+    def in_front(h):
+        return h.reshape(rows, layers * ways, units).transpose(0, 1).contiguous()
+    first = [in_front(h) for h in states]
+    first = None if not first else tuple(first) if kind == 'lstm' else first[0]
+    if lengths is not None:
+        x = torch.nn.utils.rnn.pack_padded_sequence(x, lengths, True, enforce_sorted=False)
+    module._flat_weights = [given[name] for name in module._flat_weights_names]
+    y, last = module(x, first)
+    if lengths is not None:
+        y, _ = torch.nn.utils.rnn.pad_packed_sequence(y, True, total_length=time)
+    last = last if kind == 'lstm' else (last,)
+    return [y] + [h.transpose(0, 1).flatten(1) for h in last]
+
+
+def recurrent_case(name, kind, shape, units, layers=1, ways=1, bias=True, act='tanh', given=False,
+                   start=None):
+    """`given`: first states are parameters; `start`: row n has 1 + (2 n + start) % time steps."""
+    rows, time, n = shape
+    cells = [of_cell(kind, f'{kind}#1.{kind}_cell#{i + 1}.', n if i < ways else units * ways, units,
+                     bias) for i in range(layers * ways)]
+    states = ['h', 'c'][:2 if kind == 'lstm' else 1] if given else []
+    shapes = {'x': shape, **{h: (rows, layers * ways * units) for h in states}}
+    for cell in cells:
+        shapes.update(cell)
+    lengths = None if start is None else 1 + lengths_of(rows, start, time - 1)
+    config = ''.join([f', layers = {layers}'] * (layers > 1) + [', bidirectional = true'] * (ways > 1) +
+                     [', bias = false'] * (not bias) + [f', act = {act}'] * (act != 'tanh'))
+    args = ''.join(f', {h}' for h in states) + (', lengths = len' if start is not None else '')
+    body = '' if start is None else f'len[n < {rows}] = 1 + mod(2 * n + {start}, {time})\n'
+    names = ['y', 'a', 'e'][:3 if kind == 'lstm' else 2]
+    # All results in one tensor.
+    body += f'{", ".join(names)} = {kind}({units}{config})(x{args})\n'
+    body += 'v[n, (...)] = y[n, ...]\n'
+    both = 'v'
+    for end in names[1:]:
+        both = f'concat({both}, {end})'
+    body += both
+    sizes = [len(cell) for cell in cells]
+
+    def value(x, *p):
+        first, p = p[:len(states)], list(p[len(states):])
+        of = [[p.pop(0) for _ in range(k)] for k in sizes]
+        all = module_walk(kind, x, first, of, units, layers, ways, bias, act, lengths)
+        return torch.cat([all[0].flatten(1), *all[1:]], 1)
+    f.case(f'{kind}_{name}', body, shapes, value)
+
+
+for kind in MODULES:
+    recurrent_case('one', kind, (1, 1, 1), 1)
+    recurrent_case('step', kind, (3, 1, 5), 16)
+    recurrent_case('steps', kind, (1, 17, 3), 5, given=True)
+    recurrent_case('rows', kind, (17, 3, 1), 16)
+    recurrent_case('bare', kind, (3, 3, 2), 5, bias=False)
+    recurrent_case('layers', kind, (3, 3, 5), 16, layers=2, given=True)
+    recurrent_case('both', kind, (3, 17, 2), 5, ways=2)
+    recurrent_case('layers_both', kind, (2, 3, 5), 5, layers=2, ways=2, given=True)
+    recurrent_case('lengths', kind, (5, 4, 3), 5, start=1)
+    recurrent_case('layers_both_lengths', kind, (3, 5, 2), 3, layers=2, ways=2, given=True, start=3)
+recurrent_case('relu', 'rnn', (3, 4, 5), 5, act='relu')
+
 # ---- positions
 
 f = Family('positions')
