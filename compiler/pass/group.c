@@ -553,7 +553,7 @@ static void place_step(Grouping *g, Group *group, Value *v) {
     Groups needs = needs_of(g, v);
     Region *region = group->region;
     Nest *nest = NULL;
-    for (int k = region->nests.n - 1; k >= 0 && !nest; k--)
+    for (int k = region->nests.n - 1; k >= 0 && !nest && v->op == VAL_index; k--)
         if (can_join_nest(g, v, group, region->nests.at[k])) nest = region->nests.at[k];
     if (!nest) {
         nest = NEW(g->m->arena, Nest);

@@ -287,7 +287,11 @@ void lower_slots(NestLower *n, int place, Block *block) {
     if (e.n % t) lower_part(n, place, block, (Bound){0}, (Bound){0}, e.n % t, false, whole * t);
 }
 
+static void lower_step(Lower *l, Value *v, const Affine *outer, Block *block);
+
 void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block) {
+    Value *leader = nest->members.at[0].v;
+    if (leader->op != VAL_index) return lower_step(l, leader, outer, block);
     NestLower n = {.l = l, .nest = nest, .temp = map_new(l->m->arena)};
     n.row = l->region->n_outer - 1;
     for (int i = 0; i < n.row; i++) {
@@ -538,22 +542,26 @@ static bool can_take_lanes(const Value *v) {
     return true;
 }
 
-static void lower_scatter(Lower *l, Value *v) {
+// Loops that are no nest of the plan, around one value.
+static NestLower plain_loops(Lower *l, Value *v) {
+    Nest *nest = NEW(l->m->arena, Nest);
+    vec_push(l->m->arena, &nest->members, ((Member){v, KEEP_stored}));
+    return (NestLower){.l = l, .nest = nest, .row = -1, .temp = map_new(l->m->arena)};
+}
+
+// The loops of a scatter behind the slots in `outer`.
+static void lower_scatter_loops(Lower *l, Value *v, const Affine *outer, int n_outer, Block *block) {
     Module *m = l->m;
     const Accumulate *a = &v->accumulate;
-    Region *region = NEW(m->arena, Region);
-    Nest *nest = NEW(m->arena, Nest);
-    vec_push(m->arena, &nest->members, ((Member){v, KEEP_stored}));
-    begin_kernel(l, region, v);
-    l->kernel->name = name(m->c->names, "scatter");
-    NestLower n = {.l = l, .nest = nest, .row = -1, .temp = map_new(m->arena)};
-    Block *block = &l->kernel->body;
+    NestLower n = plain_loops(l, v);
     for (int i = 0; i < a->n; i++) {
         n.is_walked[i] = true;
+        if (i < n_outer) {
+            n.value[i] = outer[i];
+            continue;
+        }
         if (i == a->n - 1 && can_take_lanes(v)) {
-            Stmt *tile = NEW(m->arena, Stmt);
-            tile->kind = STMT_tile;
-            tile->span = v->span;
+            Stmt *tile = new_tile(l, v->span);
             int var = new_var(l, "q", a->extent[i]);
             tile->tile.n = 1;
             tile->tile.var[0] = (TileVar){var, a->extent[i].n, true};
@@ -582,7 +590,72 @@ static void lower_scatter(Lower *l, Value *v) {
     else
         next = reduce_step(m, a->red, scalar_temp(m, old), lower_scalar(&n, a->body));
     add_store(l, block, &at, where, a->n_where, next);
+}
+
+static void lower_scatter(Lower *l, Value *v) {
+    Region *region = NEW(l->m->arena, Region);
+    begin_kernel(l, region, v);
+    l->kernel->name = name(l->m->c->names, "scatter");
+    lower_scatter_loops(l, v, NULL, 0, &l->kernel->body);
     end_kernel(l, false);
+}
+
+// ---- the same at one step of a scan
+
+// v[target] = body for all points of `dim` behind the slots in `outer`.
+static void lower_plain_loops(Lower *l, Value *v, const Dim *dim, const Subscript *target,
+                              Scalar *body, const Affine *outer, int n_outer, Block *block) {
+    Module *m = l->m;
+    NestLower n = plain_loops(l, v);
+    for (int i = 0; i < v->type.rank; i++) {
+        n.is_walked[i] = true;
+        if (i < n_outer) {
+            n.value[i] = outer[i];
+            continue;
+        }
+        int var = new_var(l, "i", dim[i]);
+        Stmt *loop = add_for(l, block, var, bound_const(0), bound_of(dim[i]), 1, v->span);
+        n.value[i] = affine_slot(m, var);
+        block = &loop->loop.body;
+    }
+    Temp *t = new_temp(l, v->type.elem, "t");
+    add_let(l, block, t, lower_scalar(&n, body));
+    Access at = lower_access(&n, v, target);
+    add_store(l, block, &at, NULL, 0, scalar_temp(m, t));
+}
+
+static void lower_step_join(Lower *l, Value *v, const Affine *outer, int n_outer, Block *block) {
+    Module *m = l->m;
+    Subscript at[MAX_RANK];
+    for (int i = 0; i < v->type.rank; i++) at[i] = (Subscript){affine_slot(m, i), 1, NULL};
+    lower_plain_loops(l, v, v->type.dim, at, scalar_const(m, v->type.elem, v->join.fill), outer,
+                      n_outer, block);
+    for (int i = 0; i < v->join.n; i++) {
+        const Piece *p = &v->join.piece[i];
+        Affine place = affine_scale(m, affine_slot(m, v->join.axis), p->step);
+        at[v->join.axis].a = affine_add_const(place, p->start);
+        lower_plain_loops(l, v, p->v->type.dim, at, scalar_read_identity(m, p->v), outer, n_outer,
+                          block);
+    }
+}
+
+static void lower_step_scatter(Lower *l, Value *v, const Affine *outer, int n_outer, Block *block) {
+    Module *m = l->m;
+    const Accumulate *a = &v->accumulate;
+    Subscript at[MAX_RANK];
+    for (int i = 0; i < v->type.rank; i++) at[i] = (Subscript){affine_slot(m, i), 1, NULL};
+    Scalar *first = a->init ? scalar_read_identity(m, a->init)
+                            : red_identity(m, a->red, v->type.elem);
+    lower_plain_loops(l, v, v->type.dim, at, first, outer, n_outer, block);
+    lower_scatter_loops(l, v, outer, n_outer, block);
+}
+
+static void lower_step(Lower *l, Value *v, const Affine *outer, Block *block) {
+    int n_outer = l->region->n_outer;
+    if (v->op == VAL_join)
+        lower_step_join(l, v, outer, n_outer, block);
+    else
+        lower_step_scatter(l, v, outer, n_outer, block);
 }
 
 static void lower_accumulate(Lower *l, Value *v, Arena *scratch) {

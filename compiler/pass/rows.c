@@ -94,7 +94,7 @@ void split_rows(Region *region, Arena *scratch) {
     for (int k = 0; k < x->n_carry; k++) reads.is_apart &= keeps_row(x->carry[k].leaf, first, row);
     for (int i = 0; i < members.list.n && reads.is_apart; i++) {
         Value *v = members.list.at[i];
-        reads.is_apart = keeps_row(v, first, row);
+        reads.is_apart = keeps_row(v, first, row) && (v->op == VAL_index || v->op == VAL_reshape);
         if (v->op == VAL_reshape) reads.is_apart &= keeps_row(v->of, first, row);
         value_each_scalar(v, check_row, &reads);
     }
