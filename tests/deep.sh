@@ -59,6 +59,40 @@ while read -r name step loss _; do
 done < "$here/deep.tsv"
 check deep/gpt-f32-as-torch "$wrong" [ -z "$wrong" ]
 
+# ---- truncated back-propagation: an epoch of twenty steps, states going on from each to the next
+text=$root/examples/data/pig_latin.tsv
+mkdir -p char_lstm.data
+"$build/tests/make_inputs" char_lstm char_lstm.data < "$here/deep.tsv"
+for real in f64 f32; do
+    run=char_lstm.$real bound=1e-7
+    [ $real = f64 ] || bound=1e-5
+    "$nnc" --dtype=$real "$here/char_lstm.nn" -o $run > $run.nnc 2>&1 ||
+        fail "deep/$run-compiles" "$(first $run.nnc)"
+    ./$run train --data "$text" --load char_lstm.data/weights.safetensors --log $run.jsonl --log-every 1 \
+        --threads 1 --ckpt $run.1 --quiet > $run.out 2>&1 ||
+        fail "deep/$run-runs" "$(tail -n 1 $run.out)"
+    grep '"split": *"step"' $run.jsonl > $run.steps
+    check "deep/$run-steps" "$(wc -l < $run.steps) of 20 steps" [ "$(wc -l < $run.steps)" = 20 ]
+    wrong=
+    while read -r name step loss _; do
+        [ "$name" = char_lstm ] || continue
+        got=$(json $run.steps "$step" loss)
+        near "$got" "$loss" $bound || wrong="$wrong step $step: $got, not $loss;"
+    done < "$here/deep.tsv"
+    size=$(awk '$1 == "char_lstm" { s += $4; n++ } END { printf "%.10g", s / n }' "$here/deep.tsv")
+    grep '"split": *"train"' $run.jsonl > $run.train
+    got=$(json $run.train 1 l2)
+    near "$got" "$size" $bound || wrong="$wrong mean size $got, not $size"
+    check "deep/$run-as-torch" "$wrong" [ -z "$wrong" ]
+done
+for threads in 2 3; do
+    ./char_lstm.f32 train --data "$text" --load char_lstm.data/weights.safetensors --threads $threads \
+        --ckpt char_lstm.f32.$threads --quiet > char_lstm.out 2>&1 ||
+        fail "deep/char_lstm-threads-$threads" "$(tail -n 1 char_lstm.out)"
+    check "deep/char_lstm-threads-$threads-as-1" "checkpoints differ" \
+        cmp "$(last char_lstm.f32.1)" "$(last char_lstm.f32.$threads)"
+done
+
 # ---- twice as many layers, as many functions but for one or the other
 functions() { "$nnc" -D blocks=$1 "$here/resnet20.nn" --emit=llvm | grep -c '^define'; }
 few=$(functions 4) many=$(functions 8)

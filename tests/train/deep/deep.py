@@ -147,6 +147,55 @@ def gpt(n, x, y):
     return F.cross_entropy(z.reshape(-1, 65), behind.reshape(-1))
 
 
+TEXT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../examples/data/pig_latin.tsv")
+
+
+def text_batches(rows=50, time=50):
+    """The first 50,001 characters as a stream of 50 rows; classes by how often they stand there,
+    then by code point."""
+    text = open(TEXT).read()[:rows * time * STEPS + 1]
+    classes = sorted(set(text), key=lambda c: (-text.count(c), c))
+    words = torch.tensor([classes.index(c) for c in text])
+
+    def rows_of(shift):
+        return words[shift:shift + rows * time * STEPS].reshape(rows, STEPS, time).transpose(0, 1)
+    return rows_of(0), rows_of(1)
+
+
+def char_lstm(n, x, y):
+    """Of no images: two layers over a text, whose states go on from step to step."""
+    if not hasattr(n, "text"):
+        n.text, n.states, n.step = text_batches(), [None, None], 0
+    x = F.one_hot(n.text[0][n.step], 65).to(n.dtype)
+    states = []
+    for i in range(2):
+        at = "lstm#1.lstm_cell#%d." % (i + 1)
+        wx = n.param(at + "wx", (x.shape[-1], 4, 128), 0, 0.1)
+        wh = n.param(at + "wh", (128, 4, 128), 0, 0.1)
+        b = n.param(at + "b", (4, 128), 0, 0.1)
+        module = torch.nn.LSTM(x.shape[-1], 128, batch_first=True)
+        module._flat_weights = [wx.flatten(1).T, wh.flatten(1).T, b.flatten(), 0 * b.flatten()]
+        x, last = module(x, n.states[i])
+        states.append([h.detach() for h in last])
+    z = x @ n.param("dense#1.w", (128, 65), 0, 0.1) + n.param("dense#1.b", (65,), 0, 0.1)
+    loss = F.cross_entropy(z.reshape(-1, 65), n.text[1][n.step].reshape(-1))
+    if torch.is_grad_enabled():  # else it only asks for the parameters
+        n.states, n.step = states, n.step + 1
+    return loss
+
+
+def clamped_rmsprop(params):
+    """RMSprop of gradients that are held in [-5, 5]."""
+    optimizer = torch.optim.RMSprop(params, lr=2e-3, alpha=0.95)
+    plain = optimizer.step
+
+    def clamped_step():
+        torch.nn.utils.clip_grad_value_(params, 5.0)
+        plain()
+    optimizer.step = clamped_step
+    return optimizer
+
+
 def clipped_adamw(params):
     """AdamW that shrinks matrices only, its rate rising for 5 steps and falling along a cosine,
     the gradients' norm at most 1."""
@@ -172,6 +221,7 @@ networks = {
     "unet": (unet, 4, lambda p: torch.optim.Adam(p, lr=1e-3)),
     "xception": (xception, 8, lambda p: torch.optim.RMSprop(p, lr=1e-3, alpha=0.99)),
     "gpt": (gpt, 1, clipped_adamw),
+    "char_lstm": (char_lstm, 1, clamped_rmsprop),
 }
 
 
