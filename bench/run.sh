@@ -11,7 +11,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build} rounds=${ROUNDS:-5} time=${TIME:-0.3} python=${PYTHON:-/usr/bin/python3}
-workloads=${WORKLOADS:-w1 w2 w3 w8 w10 w10n block w9} threads=${THREADS:-1 2}
+workloads=${WORKLOADS:-w1 w2 w3 w6 w8 w10 w10n block w9} threads=${THREADS:-1 2}
 out=${OUT:-bench/results.md} work=${WORK:-$build/bench}
 tab=$(printf '\t')
 rm -rf "$work"
@@ -62,6 +62,7 @@ source_of() {
         case $1 in *TN) suffix=tn ;; *NT) suffix=nt ;; esac
         echo "-D m=$(dimension "$1" 2) -D k=$(dimension "$1" 3) -D n=$(dimension "$1" 4) bench/w9$suffix.nn"
         ;;
+    w6b) echo "-D layers=6 -D heads=6 -D width=384 -D block=256 -D rows=8 bench/w6.nn" ;;
     *) echo "bench/$1.nn" ;;
     esac
 }
@@ -159,7 +160,7 @@ python_settings() {  # WORKLOAD: servers and flags
         torch,asis) echo "$s" ;;
         *)
             echo "$s"
-            case $1 in w1 | w2 | w3 | w8) echo "$s foreach" ;; esac
+            case $1 in w1 | w2 | w3 | w6 | w6b | w8) echo "$s foreach" ;; esac
             case $1 in w3 | block) echo "$s channels-last" ;; esac
             case $1 in w3) echo "$s foreach channels-last" ;; esac
             ;;

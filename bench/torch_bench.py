@@ -84,7 +84,75 @@ def block(_, layout):
     return both_ways(forward, [x] + [p for m in conv + norm for p in m.parameters()], g)
 
 
-WORKLOADS = {"w1": w1, "w2": w2, "w3": w3, "w8": w8, "block": block,
+class Attention(nn.Module):  # causal, as nanoGPT without biases
+    def __init__(self, width, heads, block):
+        super().__init__()
+        self.heads, self.width = heads, width
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.register_buffer("unseen", torch.ones(block, block, dtype=torch.bool).triu(1))
+
+    def forward(self, x):
+        b, t, c = x.shape
+        q, k, v = (z.view(b, t, self.heads, c // self.heads).transpose(1, 2)
+                   for z in self.qkv(x).split(c, 2))
+        if hasattr(F, "scaled_dot_product_attention"):
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            z = q @ k.transpose(2, 3) / (c // self.heads) ** 0.5
+            y = F.softmax(z.masked_fill(self.unseen, float("-inf")), -1) @ v
+        return self.out(y.transpose(1, 2).reshape(b, t, c))
+
+
+class Norm(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return F.layer_norm(x, self.weight.shape, self.weight)
+
+
+class GPT(nn.Module):
+    def __init__(self, layers, heads, width, block):
+        super().__init__()
+        self.table, self.places = nn.Embedding(65, width), nn.Embedding(block, width)
+        self.layers = nn.ModuleList(nn.ModuleList([
+            Norm(width), Attention(width, heads, block), Norm(width), nn.Sequential(
+                nn.Linear(width, 4 * width, bias=False), nn.GELU(),
+                nn.Linear(4 * width, width, bias=False))]) for _ in range(layers))
+        self.norm = Norm(width)
+        for p in self.parameters():
+            if p.dim() > 1:
+                nn.init.normal_(p, 0, 0.02)
+
+    def forward(self, x):
+        x = self.table(x) + self.places.weight
+        for norm1, attend, norm2, think in self.layers:
+            x = x + attend(norm1(x))
+            x = x + think(norm2(x))
+        return F.linear(self.norm(x), self.table.weight)
+
+
+def gpt(foreach, layers, heads, width, block, rows):
+    model = GPT(layers, heads, width, block)
+    params = list(model.parameters())
+    adamw = torch.optim.AdamW([{"params": [p for p in params if p.dim() > 1], "weight_decay": 0.1},
+                               {"params": [p for p in params if p.dim() < 2], "weight_decay": 0}],
+                              lr=1e-3, betas=(0.9, 0.99), **foreach)
+    x, y = torch.randint(65, (rows, block)), torch.randint(65, (rows * block,))
+
+    def step():
+        adamw.zero_grad(set_to_none=True)
+        F.cross_entropy(model(x).view(-1, 65), y).backward()
+        nn.utils.clip_grad_norm_(params, 1.0)
+        adamw.step()
+    return step
+
+
+WORKLOADS = {"w6": lambda foreach, _: gpt(foreach, 4, 4, 128, 64, 12),
+             "w6b": lambda foreach, _: gpt(foreach, 6, 6, 384, 256, 8),
+             "w1": w1, "w2": w2, "w3": w3, "w8": w8, "block": block,
              "w10": lambda *_: chain(0.1), "w10n": lambda *_: chain(0)}
 
 

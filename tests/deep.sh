@@ -98,3 +98,8 @@ functions() { "$nnc" -D blocks=$1 "$here/resnet20.nn" --emit=llvm | grep -c '^de
 few=$(functions 4) many=$(functions 8)
 check deep/code-by-kinds-of-layers "$few functions for 26 layers, $many for 50" \
     [ $((many - few)) -le 20 ]
+functions_of_gpt() { "$nnc" -D layers=$1 "$root/bench/w6.nn" --emit=llvm | grep -c '^define'; }
+few=$(functions_of_gpt 4) many=$(functions_of_gpt 12)
+check deep/code-by-kinds-of-blocks "$few functions for 4 blocks, $many for 12" [ $((many - few)) -le 20 ]
+"$nnc" -D layers=12 "$root/bench/w6.nn" -o large > large.nnc 2>&1 && strip large
+check deep/gpt-of-12-blocks-is-small "$(wc -c < large) bytes, $(first large.nnc)" [ "$(wc -c < large)" -lt 300000 ]

@@ -38,7 +38,7 @@ static double work(const Block *b) {
 
 // Worth a call, which takes some tens of cycles: much longer than that, or once in a step.
 static bool is_long(const Code *g, const Kernel *k, const Stmt *s) {
-    const double LONG = k->is_parallel ? 2000 : 100;
+    const double LONG = k->is_parallel ? 500 : 100;
     if (s->kind != STMT_for && s->kind != STMT_tile) return false;
     Block one = {(Stmt **)&s, 1, 1};
     return g->opt.is_any_nest_long || work(&one) >= LONG;
