@@ -4,11 +4,12 @@
 # they write.
 . "$(dirname "$0")/lib.sh"
 cd "$root" || exit 1
-work=3e7  # one step of LeNet-5 at three rows
-case $build in *asan*) work=3e6 ;; esac
+work=3e7 large=1e8  # 3e7: one step of LeNet-5 at three rows
+case $build in *asan*) work=3e6 large=3e6 ;; esac
 
 "$build/agree" --work=$work examples/*.nn
 "$build/agree" --work=$work --suite=agree/lang tests/lang/valid/*.nn
 "$build/agree" --work=$work --suite=agree/programs tests/agree/programs/*.nn
+"$build/agree" --work=$large --suite=agree/large tests/agree/large/*.nn
 "$build/agree" --work=$work --suite=agree/bench bench/*.nn
 "$build/agree" --work=$work --suite=agree/train tests/train/reference/*.nn

@@ -210,9 +210,16 @@ static void lower_block_part(NestLower *n, int place, Block *block, Bound low, B
     n->reduced_before = before;
 }
 
-// The last block of a chain is apart where something follows it there.
+// The last block of a chain is apart where something follows it there, which nothing does over a
+// run-time extent: blocks there divide what it is a multiple of.
 static void lower_reduced_blocks(NestLower *n, int place, Block *block) {
     int64_t e = n->range[place].count.n, size = n->nest->slot[place].block;
+    if (n->range[place].count.by) {
+        if (n->nest->members.n > 1 || n->partial || e % size) BUG("lower: odd blocks of a chain");
+        lower_block_part(n, place, block, bound_const(0), bound_of(n->range[place].count), size, true,
+                         0);
+        return;
+    }
     int64_t whole = e / size, rest = e % size;
     bool has_end = n->is_last && (n->nest->members.n > 1 || n->partial);
     if (has_end && !rest) whole--, rest = size;
@@ -233,7 +240,7 @@ static void lower_block_loops(NestLower *n, int place, Block *block) {
     }
     Dim e = n->range[place].count;
     int64_t size = nest->slot[place].block;
-    if (is_reduced(nest, place) && size >= e.n) size = 0;
+    if (is_reduced(nest, place) && size >= e.n && !e.by) size = 0;
     if (is_reduced(nest, place) && size && !n->resumes) {
         Buffer *partial = n->partial;
         n->partial = new_partial(n, block);

@@ -10,7 +10,8 @@
 
 #include "pass/planner.h"
 
-enum { LINE = 64, PAGE = 4096, WAYS = 8 };
+enum { LINE = 64, PAGE = 4096, PAGES = 64, WAYS = 8 };  // PAGES: known at a time
+enum { ENOUGH_ROWS = 64 };                             // of a block
 
 // ---- lines that fall into the same sets
 
@@ -93,13 +94,37 @@ static bool find_panel(const Planner *p, double k_points, Panel *out) {
     return false;
 }
 
-// Can the chain stop between two points of the reduced slots, and go on later?
+// Does nothing follow the chain, and can its own memory hold what it has come to?
+static bool is_alone(const Planner *p) {
+    const Storage *own = storage_of(p->s, (Value *)p->leader);
+    if (p->nest->members.n > 1 || !own) return false;
+    for (int i = 0; i < p->leader->n_operand; i++) {
+        const Storage *other = storage_of(p->s, p->leader->operand[i]);
+        if (other && other->buffer == own->buffer) return false;
+    }
+    return true;
+}
+
+// Can the chain stop between two points of the reduced slots, and go on later? Over a run-time
+// extent, which may stand first, it stops behind equal blocks of what each of its steps has, and
+// nothing is apart in the last one.
 static bool can_block_rows(const Planner *p) {
     const Index *x = &p->leader->index;
+    const Slot *slot = &p->nest->slot[p->nest->n_parallel];
     if (x->order.kind != ORDER_seq || x->red == RED_argmax || x->red == RED_argmin) return false;
-    for (int i = 0; i < p->nest->n_reduced; i++)
-        if (p->nest->slot[p->nest->n_parallel + i].extent.by) return false;
-    return true;
+    int64_t rows = 1;
+    for (int i = 0; i < p->nest->n_reduced; i++) {
+        rows *= slot[i].extent.n;
+        if (i && slot[i].extent.by) return false;
+    }
+    return !slot[0].extent.by || (rows >= ENOUGH_ROWS && is_alone(p));
+}
+
+// Of `each` rows, which come a run-time number of times: the block of at most n that divides them.
+static int64_t even_block(int64_t each, double n) {
+    int64_t block = n < 1 ? 1 : n < (double)each ? (int64_t)n : each;
+    while (each % block) block--;
+    return block < ENOUGH_ROWS ? each : block;
 }
 
 // Blocks of about `rows` reduced points, even ones, row-major.
@@ -108,6 +133,10 @@ static void block_rows(Planner *p, double rows) {
     for (int i = p->nest->n_reduced - 1; i >= 0; i--) {
         Slot *s = &p->nest->slot[p->nest->n_parallel + i];
         double n = floor(rows / inner), e = (double)s->extent.n;
+        if (s->extent.by) {
+            s->block = even_block(s->extent.n, n);
+            return;
+        }
         inner *= e;
         if (n >= e) continue;
         double blocks = ceil(e / (n < 1 ? 1 : n));
@@ -115,6 +144,28 @@ static void block_rows(Planner *p, double rows) {
         for (int k = 0; k < i; k++) p->nest->slot[p->nest->n_parallel + k].block = 1;
         if (n >= 1) return;
     }
+}
+
+// How many rows stay near of an operand of whose lines each row of tiles wants some elements, until
+// the next ones want the others: in L2, and in the pages that the processor knows at a time.
+static double rows_of_lines(const Planner *p) {
+    const Nest *nest = p->nest;
+    const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
+    const double LEAST = 128;  // fewer cost more by stopping
+    double least = INFINITY;
+    for (int i = 0; i < p->touches.n; i++) {
+        const Touch *t = &p->touches.at[i];
+        int64_t pitch = llabs(t->walk.stride[fastest(inner)]) * t->elem;
+        if (!t->is_inner || !t->read || t->walk.is_irregular || pitch < PAGE / 4) continue;
+        for (int k = 0; k < nest->n_parallel; k++) {
+            const Slot *s = &nest->slot[k];
+            if (s->is_lanes || llabs(t->walk.stride[fastest(s)]) * t->elem >= LINE) continue;
+            if (!touches_slot(t, s) || s->tile * t->elem >= LINE) continue;
+            double rows = fmin(rows_in_l2(p, pitch, LINE), PAGES * PAGE / (double)pitch);
+            least = fmin(least, fmax(rows, LEAST));
+        }
+    }
+    return least;
 }
 
 // What is lost, as a share of the multiply-adds: by a copy, by rows that leave L2 or lie in
@@ -125,7 +176,7 @@ static double copying(const Panel *n) {
 
 static double walking(const Panel *n, double rows, bool stays) {
     double span = rows * (double)n->pitch;
-    return (span > 64 * PAGE ? 0.015 : 0) + (stays ? 0 : 0.025);
+    return (span > PAGES * PAGE ? 0.015 : 0) + (stays ? 0 : 0.025);
 }
 
 static double stopping(double rows) {
@@ -140,7 +191,7 @@ static void lanes_first(Planner *p, int lanes) {
 }
 
 void choose_panels(Planner *p, double k_points) {
-    enum { ENOUGH_ROWS = 64, FEW_PANELS = 4 };
+    enum { FEW_PANELS = 4 };
     const double SHARE = 0.55;  // of L2, for a panel
     Nest *nest = p->nest;
     nest->packed = NULL;
@@ -158,6 +209,9 @@ void choose_panels(Planner *p, double k_points) {
         if (copying(&n) < least) packs = true;
     }
     if (packs) rows = k_points > packed_rows ? packed_rows : k_points;
+    // Blocks of rows make the panels the outermost loop, which threads split.
+    double of_lines = n.n_panel < FEW_PANELS ? INFINITY : rows_of_lines(p);
+    if (can_stop && of_lines < rows) rows = of_lines;
     if (!can_stop && rows < k_points) return;
     if (!packs && rows >= k_points) return;
     if (rows < ENOUGH_ROWS && rows < k_points) rows = ENOUGH_ROWS;
