@@ -38,6 +38,8 @@ static _Noreturn void refuse(const Run *run) {
         fail_usage("this program has nothing to search: no hyper of it that is a flag has a range, as "
                    "in `hyper lr = 1e-3 in log(1e-5 .. 1e-1)`");
     }
+    if (run->options.command == COMMAND_generate)
+        fail_usage("this program generates nothing: its source has no `generate` block");
     fail_usage("this program was compiled with --small: it has no %s",
                command_name[run->options.command]);
 }
@@ -48,7 +50,7 @@ int nn_main(int argc, char **argv, const NnProgram *program) {
         [COMMAND_predict] = run_predict, [COMMAND_gradcheck] = run_gradcheck,
         [COMMAND_bench] = run_bench,     [COMMAND_profile] = run_profile,
         [COMMAND_summary] = run_summary, [COMMAND_info] = run_info,
-        [COMMAND_search] = run_search,
+        [COMMAND_search] = run_search,   [COMMAND_generate] = run_generate,
     };
     Run run = {0};
     run.manifest = manifest_read(&run.mem, program);

@@ -8,6 +8,7 @@
     X(train, "", "train, keep checkpoints, report on the test split") \
     X(eval, "", "loss and metrics of a split, with the best weights") \
     X(predict, "FILE", "outputs for the rows of a file, as CSV or NPY") \
+    X(generate, "", "what the model makes of a prompt, place by place") \
     X(search, "", "train with other values of what declares a range") \
     X(gradcheck, "", "hold the gradients against central differences") \
     X(bench, "", "time the training step; prints one JSON line") \
@@ -28,15 +29,16 @@ enum {  // whose flag it is
     EVAL = 1 << COMMAND_eval,
     PREDICT = 1 << COMMAND_predict,
     CHECK = 1 << COMMAND_gradcheck,
+    GENERATE = 1 << COMMAND_generate,
     SEARCH = 1 << COMMAND_search,
     BENCH = 1 << COMMAND_bench | 1 << COMMAND_profile,
-    RUN = TRAIN | EVAL | PREDICT | SEARCH | CHECK | BENCH,
+    RUN = TRAIN | EVAL | PREDICT | SEARCH | CHECK | BENCH | GENERATE,
 };
 
 // Name, argument, what it takes, from what number, to what number, whose it is, its place in
 // Options, what it means.
 #define NN_FLAGS(X) \
-    X("data", "[NAME=]PATH", text, 0, 0, TRAIN | EVAL | PREDICT | CHECK | BENCH | SEARCH, data, \
+    X("data", "[NAME=]PATH", text, 0, 0, RUN, data, \
       "the data: a folder, or the file itself") \
     X("epochs", "N", count, 1, 1000000000, TRAIN | SEARCH, epochs, \
       "passes over the training split") \
@@ -48,7 +50,7 @@ enum {  // whose flag it is
       "of initial values, dropout and the order of rows (default 1)") \
     X("threads", "N", count, 1, MAX_THREADS, RUN, threads, \
       "threads to use (default: the cores available); never changes a result") \
-    X("ckpt", "PATH", text, 0, 0, TRAIN | EVAL | PREDICT | SEARCH, ckpt, \
+    X("ckpt", "PATH", text, 0, 0, TRAIN | EVAL | PREDICT | SEARCH | GENERATE, ckpt, \
       "folder of checkpoints (default NAME.ckpt); empty: keep none") \
     X("ckpt-every", "N", count, 1, 1000000000, TRAIN, ckpt_every, \
       "a checkpoint every N steps, besides those after each epoch") \
@@ -83,6 +85,17 @@ enum {  // whose flag it is
     X("quiet", "", yes, 0, 0, TRAIN | EVAL | SEARCH, quiet, "only the last line, and errors") \
     X("split", "NAME", split, 0, 0, EVAL, split, "train, valid or test (default test)") \
     X("output", "FILE", text, 0, 0, PREDICT, output, "also -o: where to write") \
+    X("prompt", "TEXT", text, 0, 0, GENERATE, prompt, "what to go on from") \
+    X("prompt-file", "FILE", text, 0, 0, GENERATE, prompt_file, "the same from a file") \
+    X("length", "N", count, 0, 1000000000, GENERATE, length, "how many places to generate") \
+    X("temperature", "X", real, 0, 1000000, GENERATE, temperature, \
+      "what scores are divided by before one is drawn (default 1)") \
+    X("top-k", "N", count, 0, 1000000000, GENERATE, top_k, "draw one of the N likeliest") \
+    X("top-p", "X", real, 0, 1, GENERATE, top_p, \
+      "draw one of the likeliest that have the probability X together") \
+    X("greedy", "", yes, 0, 0, GENERATE, greedy, "take the likeliest") \
+    X("beam", "N", count, 1, 1000000, GENERATE, beam, \
+      "the likeliest of N sequences that are followed side by side") \
     X("warmup", "N", count, 0, 1000000000, BENCH, warmup, "steps before the clock starts") \
     X("samples", "N", count, 1, 1000000000, CHECK, samples, \
       "elements to check of each parameter (default 50)") \

@@ -41,7 +41,8 @@ static const Flag flag[] = {
 enum { N_FLAG = sizeof flag / sizeof *flag };
 
 static void set_defaults(Options *o, Mem *mem, const Manifest *m) {
-    *o = (Options){.seed = 1, .keep = 2, .samples = 50, .warmup = 5, .split = SPLIT_test};
+    *o = (Options){.seed = 1, .keep = 2, .samples = 50, .warmup = 5, .split = SPLIT_test,
+                     .temperature = 1, .top_p = 1};
     o->threads = threads_available();
     o->hyper = mem_array(mem, (size_t)m->n_hyper, sizeof *o->hyper);
     o->hyper_given = mem_array(mem, (size_t)m->n_hyper, sizeof *o->hyper_given);
@@ -122,7 +123,9 @@ static int read_flag(Options *o, const Manifest *m, int argc, char **argv, int i
     const char *value = name[length] ? name + length + 1 : NULL;
     const Flag *f = find_flag(name, length);
     if (f && !(f->commands >> o->command & 1)) f = NULL;  // another command's: may be a hyper here
-    int hyper = f || !(RUN >> o->command & 1) ? -1 : find_hyper(m, name, length);
+    // What a program itself calls so comes first where it generates: `hyper temperature`.
+    bool may_be_hyper = !f || f->commands == GENERATE;
+    int hyper = may_be_hyper && (RUN >> o->command & 1) ? find_hyper(m, name, length) : -1;
     if (hyper < 0 && !f) {
         fail_usage("unknown flag %s for %s; help lists them", argv[i],
                    command_name[o->command]);

@@ -13,11 +13,13 @@ extern const char command_name[N_COMMAND][10];
 typedef struct Options {
     Command command;
     const char *file;  // that predict reads
-    const char *data, *ckpt, *resume, *load, *log, *output, *by;
+    const char *data, *ckpt, *resume, *load, *log, *output, *by, *prompt,
+        *prompt_file;
     int64_t epochs, steps, batch_limit, seed, threads, ckpt_every, keep, log_every, overfit,
-        patience, warmup, samples, split, folds, ensemble, trials, grid;
-    double max_time, tolerance;
-    bool quiet, dry_run, bagging;
+        patience, warmup, samples, split, folds, ensemble, trials, grid,
+        length, top_k, beam;
+    double max_time, tolerance, temperature, top_p;
+    bool quiet, dry_run, bagging, greedy;
     uint64_t given;  // bit i: the i-th row of the table stood on the command line
     double *hyper;   // values, in the manifest's order
     bool *hyper_given;

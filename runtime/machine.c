@@ -59,9 +59,11 @@ static double draw_key(const Machine *m) {
     return (int32_t)(uint32_t)(rng_next(&r) >> 32);
 }
 
-// Tensors that whoever runs the entry puts there: totals of a split, outputs of a model.
+// Tensors that whoever runs the entry puts there: totals of a split, outputs of a model, what a
+// generation goes by.
 static bool is_given(const char *name) {
-    return strncmp(name, "total.", 6) == 0 || strncmp(name, "model.", 6) == 0;
+    return strncmp(name, "total.", 6) == 0 || strncmp(name, "model.", 6) == 0 ||
+           strncmp(name, "generate.", 9) == 0;
 }
 
 // The value of one of the inputs named in docs/manifest.md.

@@ -7,7 +7,7 @@
 
 const char *const split_name[N_SPLIT] = {"train", "valid", "test"};
 
-static const char *const kind_name[N_TENSOR_KIND] = {"param", "state", "sum", "input",
+static const char *const kind_name[N_TENSOR_KIND] = {"param", "state", "sum",  "kept", "input",
                                                      "split", "hyper", "run", "result"};
 
 // What is wrong here was wrong when the program was compiled.
@@ -277,6 +277,7 @@ const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
     m->is_fixed = json_is_true(train, "fixed");
     m->accumulate = (int64_t)json_number_in(train, "accumulate", 1);
     m->load = json_get(train, "load");
+    m->generate = json_get(json, "generate");
     m->summary = json_get(json, "summary");
     return m;
 }

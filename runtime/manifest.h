@@ -97,6 +97,7 @@ typedef struct Manifest {
     bool is_fixed;  // nothing but `init` changes a parameter or a state
     int64_t accumulate;  // batches to a step
     const Json *load;    // see runtime/load.c; or null
+    const Json *generate;  // see runtime/generate.c; or null
     const Json *summary;
 } Manifest;
 

@@ -48,6 +48,7 @@ int run_predict(Run *run);
 // Parts that not all programs have: null there.
 int train_many(Run *run) __attribute__((weak));     // train --folds, --ensemble
 int run_search(Run *run) __attribute__((weak));
+int run_generate(Run *run) __attribute__((weak));
 int run_gradcheck(Run *run) __attribute__((weak));
 int run_profile(Run *run) __attribute__((weak));
 // Loads the members of the ensemble in a folder of checkpoints: false where there are none.

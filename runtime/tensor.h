@@ -14,6 +14,7 @@ typedef enum TensorKind {
     TENSOR_param,
     TENSOR_state,
     TENSOR_sum,    // of gradients, from one batch of a step to the next
+    TENSOR_kept,   // by a generation from place to place
     TENSOR_input,
     TENSOR_split,  // an input that holds a whole split
     TENSOR_hyper,
