@@ -72,10 +72,10 @@ static bool is_by_split(const Value *v) {
 }
 
 static const char *input_kind(const Manifest *m, const Value *v) {
-    static const char *const given[] = {"run.", "valid.", "total.", "model."};
+    static const char *const given[] = {"run.", "valid.", "total.", "model.", GENERATE_PREFIX};
     const char *input = v->leaf.name;
     if (is_by_split(v)) return "split";
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (starts_with(input, given[i])) return "run";
     for (int i = 0; m->spec && i < m->spec->hypers.n; i++)
         if (m->spec->hypers.at[i].name == input) return "hyper";
@@ -97,8 +97,10 @@ static int add_tensor(Manifest *m, const char *name, const char *kind, const Val
     return m->tensors.n - 1;
 }
 
-// Sums of gradients live from one part of a step to the next, and are in no checkpoint.
+// Sums of gradients live from one part of a step to the next, what a generation keeps from place to
+// place, and both are in no checkpoint.
 static const char *state_kind(const Value *v) {
+    if (starts_with(v->leaf.name, KEPT_PREFIX)) return "kept";
     return starts_with(v->leaf.name, SUM_PREFIX) ? "sum" : "state";
 }
 
@@ -485,6 +487,19 @@ static void print_data(Manifest *m) {
     text_add(out, "}");
 }
 
+static void print_generate(Manifest *m) {
+    const GenerateSpec *g = &m->spec->generate;
+    if (!g->is_there) return;
+    text_add(m->out, ",\n  \"generate\": {");
+    if (g->field) {
+        text_field(m->out, "field", g->field);
+        text_add(m->out, ", ");
+    }
+    text_printf(m->out, "\"length\": %lld", (long long)g->length);
+    if (g->window) text_printf(m->out, ", \"window\": %lld", (long long)g->window);
+    text_add(m->out, "}");
+}
+
 static void print_layers(Manifest *m) {
     Text *out = m->out;
     text_add(out, ",\n  \"summary\": [");
@@ -599,6 +614,7 @@ void print_manifest(Text *out, const Program *p, const ModelSpec *spec, const So
     print_entries(&m);
     if (spec) print_hypers(&m);
     if (spec && spec->data) print_data(&m);
+    if (spec) print_generate(&m);
     if (spec) print_layers(&m);
     text_add(out, "\n}\n");
 }

@@ -129,6 +129,7 @@ typedef struct Kept {
     Value *first;  // what `init` gives it
     Span span;
     bool is_state;
+    bool is_generated;  // generations alone keep it: nothing else gives it a value
 } Kept;
 
 // ---- names
@@ -242,11 +243,14 @@ typedef struct Entry {
     Function *fn;
     bool training, moves_states;
     bool moves_streams;  // the states of a stream, at least
+    bool generates;      // `generating` is true
+    bool feeds;          // one place at a time, number `pos`
     bool is_part;        // of a step over several batches
     bool is_of_sums;     // their update
     Map *version;        // leaf of a state -> Value *
     VEC(Kept *) params;  // that the model has, in order of declaration
     VEC(Kept *) states;  // that were updated, in order
+    VEC(Kept *) rows_kept;  // states by the batch, of what generates
     LayerScope *root;
     Map *constants;  // Node of the file -> Exp *
 } Entry;
@@ -272,7 +276,7 @@ struct Sema {
     Map *library, *globals;  // Name -> Node *
     const Node *file;
     VEC(HyperInfo) hypers;
-    const Node *model, *train, *data;
+    const Node *model, *train, *data, *generate;
     const Node *where;  // the data block's entry, or NULL
     Extent *batch;
     const Extent *rows;  // that fields are elaborated over: the batch, or a whole split
@@ -519,6 +523,7 @@ void define_state(Sema *s, const Node *n);
 Exp *kept_current(Sema *s, Kept *k);
 void kept_update(Sema *s, Kept *k, Exp *e, Span at);
 void finish_init(Sema *s);
+void take_inputs(Function *f);  // inputs of other functions that it reads become its own
 Kept *keep_number(Sema *s, const char *path, Span at);  // a state of rank 0, at first 0
 
 // ---- data.c, train.c, optimizer.c, augment.c
@@ -542,6 +547,10 @@ void build_entries(Sema *s);
 Exp *model_input(Sema *s, const Node *param);
 void begin_aside(Sema *s, const char *name);  // a function that is no part of the module
 void finish_entries(Sema *s);
+void begin_entry(Sema *s, const char *name, bool training, bool moves_states);
+void end_entry(Sema *s);
+Exp *run_model(Sema *s);                // and `output`
+void add_results(Sema *s, Exp *output);  // of the model
 Entry *new_entry(Sema *s, const char *name, bool training, bool moves_states);
 void build_updates(Sema *s, Value *loss);  // loss: NULL after an error
 void build_sums(Sema *s, Value *loss);     // of gradients, where a step has parts
@@ -569,6 +578,13 @@ void run_augmentations(Sema *s);  // of the fields in the entry's frame
 void need_part(Sema *s, const char *symbol);  // of the runtime, linked where it is named
 void check_reachable(Sema *s, Value *loss);
 
+// ---- generate.c
+
+void build_generate(Sema *s);
+Exp *generate_place(Sema *s, Span at);            // `pos`
+Exp *generate_window(Sema *s, Span at);           // `window`
+Exp *generate_member(Sema *s, const Node *n);     // `generate.temperature`
+
 // ---- text.c: data that are text, streams
 
 void read_texts(Sema *s, const Node *call);  // `text("a", "b")`, `pairs("a")`
@@ -578,6 +594,7 @@ const char *text_word(int i);       // `characters`, `words` ...; NULL after the
 Exp *text_part(Sema *s, Name id);   // a field's text by its unit; NULL elsewhere
 Exp *text_call(Sema *s, const Node *call);
 Exp *field_input(Sema *s, FieldSpec spec, Elem elem, int64_t below);
+bool is_batch_state(const Sema *s, const Type *t);   // has the batch among its axes
 bool is_stream_state(const Sema *s, const Type *t);  // carried from batch to batch
 
 // ---- where.c: which rows are kept

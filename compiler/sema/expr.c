@@ -323,7 +323,8 @@ static Exp *member(Sema *s, const Node *n) {
         case EXP_error: return e;
         case EXP_instance: return instance_member(s, e->instance, n->name, n->name_span);
         case EXP_tuple: return tuple_member(s, e, n);
-        case EXP_group: return valid_member(s, n);
+        case EXP_group:
+            return is_word(e->string, "valid") ? valid_member(s, n) : generate_member(s, n);
         case EXP_path: return path_member(s, e, n);
         case EXP_rows: return whole_member(s, e, n);
         default: return fail(s, n->name_span, "%s has no member `%s`", exp_describe(s, e), n->name);

@@ -183,13 +183,15 @@ static Kept *make_kept(Sema *s, const char *path, const Type *t, const Span *fro
     k = NEW(s->arena, Kept);
     k->span = id->span;
     k->is_state = is_state;
+    k->is_generated = is_state && s->entry->generates && is_batch_state(s, t);
+    const char *leaf = k->is_generated ? arena_printf(s->arena, KEPT_PREFIX "%s", path) : path;
     k->leaf =
-        is_state ? build_state(s->m, path, *t, id->span) : build_param(s->m, path, *t, id->span);
+        is_state ? build_state(s->m, leaf, *t, id->span) : build_param(s->m, leaf, *t, id->span);
     for (int i = 0; i < t->rank; i++) set_origin(s, k->leaf, i, from[i]);
     map_set(s->kept, sema_name(s, path), k);
     map_set(s->kept_of, k->leaf, k);
     k->first = first_value(s, path, t, rhs);
-    if (k->first) function_update(s->init, k->leaf, k->first, id->span);
+    if (k->first && !k->is_generated) function_update(s->init, k->leaf, k->first, id->span);
     return k;
 }
 
@@ -275,6 +277,19 @@ static bool mentions_batch(const Node *n) {
     return false;
 }
 
+// Does the state outlive the batch? In a generation all do.
+static bool is_lasting(const Sema *s, const Node *n, const Type *t) {
+    if (is_batch_state(s, t)) return is_stream_state(s, t) || s->entry->generates;
+    return is_constant_type(t) && !mentions_batch(n);
+}
+
+static void note_row(Sema *s, Kept *k) {
+    Entry *e = s->entry;
+    for (int i = 0; i < e->rows_kept.n; i++)
+        if (e->rows_kept.at[i] == k) return;
+    vec_push(s->arena, &e->rows_kept, k);
+}
+
 void define_state(Sema *s, const Node *n) {
     const Node *names = n->kid[0];
     Type t;
@@ -289,28 +304,33 @@ void define_state(Sema *s, const Node *n) {
             fail(s, n->kid[1]->span, "a state can't have the rows of a split: their number is not "
                  "known when compiled");
             declare(s, id, exp_error, NULL);
-        } else if (is_stream_state(s, &t) && t.dim[0].by != s->batch) {
-            fail(s, n->kid[1]->span, "what a stream carries on has the batch as its first axis");
+        } else if (is_lasting(s, n, &t) && is_batch_state(s, &t) && t.dim[0].by != s->batch) {
+            fail(s, n->kid[1]->span, "what %s has the batch as its first axis",
+                 s->entry->generates ? "a generation keeps" : "a stream carries on");
             declare(s, id, exp_error, NULL);
-        } else if ((mentions_batch(n) || !is_constant_type(&t)) && !is_stream_state(s, &t)) {
+        } else if (!is_lasting(s, n, &t)) {
             // Of the batch: reset at every batch, so that it is no more than a local.
             Exp *e = fit_type(s, expr_plain(s, n->kid[2]), &t, from, n->kid[2]->span, id->name);
             declare(s, id, e, NULL);
         } else {
-            declare(s, id, NULL,
-                    make_kept(s, kept_path(s, id->name), &t, from, id, n->kid[2], true));
+            Kept *k = make_kept(s, kept_path(s, id->name), &t, from, id, n->kid[2], true);
+            if (s->entry->generates && is_batch_state(s, &t)) note_row(s, k);
+            declare(s, id, NULL, k);
         }
     }
 }
 
 // ---- init
 
-// Leaves of other functions that `start` reads become its own.
-static Value *in_start(void *context, Module *m, Value *v) {
-    Function *start = context;
+static Value *owned(void *context, Module *m, Value *v) {
+    Function *f = context;
     (void)m;
-    if (v->op != VAL_input || v->leaf.fn == start) return v;
-    return build_input(start, v->leaf.name, v->type, v->span);
+    if (v->op != VAL_input || v->leaf.fn == f) return v;
+    return build_input(f, v->leaf.name, v->type, v->span);
+}
+
+void take_inputs(Function *f) {
+    function_rewrite(f, owned, f);
 }
 
 // What a stream's states are where an epoch begins.
@@ -322,7 +342,7 @@ static void build_stream_begin(Sema *s) {
         if (!begin) begin = function_new(s->m, "stream_begin");
         function_update(begin, u->target, u->v, u->span);
     }
-    if (begin) function_rewrite(begin, in_start, begin);
+    if (begin) take_inputs(begin);
 }
 
 // In `init`, hypers and whole splits are inputs of init, and others' first values stand for parameters.
@@ -359,7 +379,7 @@ static void build_start(Sema *s) {
         if (!start) start = function_new(s->m, "start");
         function_update(start, u->target, u->v, u->span);
     }
-    if (start) function_rewrite(start, in_start, start);
+    if (start) take_inputs(start);
 }
 
 void finish_init(Sema *s) {

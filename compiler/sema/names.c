@@ -239,14 +239,16 @@ static Exp *train_name(Sema *s, Name id) {
     return s->being.node ? NULL : path_value(s, id);
 }
 
-static Exp *implicit(Sema *s, Name id) {
+static Exp *implicit(Sema *s, Name id, Span at) {
     if (is_word(id, "true") || is_word(id, "false")) return exp_bool(s, is_word(id, "true"));
     if (is_word(id, "inf")) return exp_number(s, number_real(__builtin_inf()));
     if (is_word(id, "pi")) return exp_number(s, number_real(3.14159265358979323846));
     if (is_word(id, "batch")) return exp_dim(s, dim_of(s->batch));
     if (is_word(id, "training")) return exp_bool(s, s->entry && s->entry->training);
-    if (is_word(id, "generating")) return exp_bool(s, false);
-    if (is_word(id, "pos")) return exp_int(s, 0);
+    if (is_word(id, "generating")) return exp_bool(s, s->entry && s->entry->generates);
+    if (is_word(id, "pos")) return generate_place(s, at);
+    if (is_word(id, "window")) return generate_window(s, at);
+    if (is_word(id, "generate")) return group(s, "generate");
     Exp *part = field_part(s, id);
     return part ? part : train_name(s, id);
 }
@@ -282,7 +284,7 @@ static Exp *lookup_name(Sema *s, Name id, Span at) {
     if (v) return var_value(s, v);
     Exp *e = file_value(s, id, at);
     if (!e) e = builtin_value(s, id);
-    return e ? e : implicit(s, id);
+    return e ? e : implicit(s, id, at);
 }
 
 Exp *lookup(Sema *s, const Node *n) {

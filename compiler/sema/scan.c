@@ -420,6 +420,29 @@ static int64_t count_steps(Sema *s, const Node *n, Exp **over, int *axis) {
     return 0;
 }
 
+static bool reads_state(Sema *s, Exp *e) {
+    Function alone = {.m = s->m};
+    if (e->kind != EXP_stored) return false;
+    function_result(&alone, sema_name(s, "first"), e->stored.v);
+    Values order = function_order(&alone, s->arena);
+    for (int i = 0; i < order.n; i++)
+        if (order.at[i]->op == VAL_state) return true;
+    return false;
+}
+
+// A single step of what a model generates, place by place, which forgets those before.
+static void warn_of_one_step(Sema *s, const Node *n, Exp *const *first, int n_carry) {
+    if (!s->entry->feeds || s->frame->is_library || map_has(s->uses, n)) return;
+    for (int k = 0; k < n_carry; k++)
+        if (reads_state(s, first[k])) return;
+    Name id = n->kid[1]->kid[0]->name;
+    Diag *d = diag_warning(s->c->diags, n->name_span, "where the model generates, this scan begins anew at "
+                           "each place");
+    diag_help(d, "a state goes on: `state %s0: [batch, ...] = 0`, `from %s = %s0`, and `%s0 = %s` behind "
+              "the scan", id, id, id, id, id);
+    map_set(s->uses, n, (void *)n);
+}
+
 bool run_scan(Sema *s, const Node *n) {
     if (s->steps && s->steps->slot >= 0)
         return not_compiled(s, n->span, "a scan inside another is"), false;
@@ -436,6 +459,7 @@ bool run_scan(Sema *s, const Node *n) {
         is_good &= first[k] != NULL;
     }
     if (!is_good) return false;
+    if (steps == 1) warn_of_one_step(s, n, first, c.n);
     Steps x;
     Binding *binding = s->frame->binding;
     begin(s, &x, n, steps);

@@ -270,14 +270,19 @@ static bool is_broken(const Node *n, const char *word) {
 
 static void find_program(Sema *s) {
     s->train = find_item(s, NODE_train, NULL);
-    s->model = s->train ? find_or_fail(s, NODE_model, s->train->name, s->train->name_span)
-                        : find_item(s, NODE_model, NULL);
+    s->generate = find_item(s, NODE_generate, NULL);
+    const Node *of = s->train ? s->train : s->generate;
+    s->model = of ? find_or_fail(s, NODE_model, of->name, of->name_span)
+                  : find_item(s, NODE_model, NULL);
+    if (s->generate && s->generate != of && s->generate->name != of->name)
+        fail(s, s->generate->name_span, "the model `%s` is trained: `generate %s { ... }`", of->name, of->name);
     s->data = s->train ? find_or_fail(s, NODE_data, s->train->text, s->train->name_span) : NULL;
     for (int i = 0; i < s->file->n; i++) {
         const Node *n = s->file->kid[i];
         if (n->kind == NODE_train && n != s->train)
             not_compiled(s, n->name_span, "a second train block is");
-        if (n->kind == NODE_generate) not_compiled(s, n->name_span, "`generate` is");
+        if (n->kind == NODE_generate && n != s->generate)
+            not_compiled(s, n->name_span, "a second generate block is");
         if (is_broken(n, "train") && !s->train) s->data = only_data(s);
     }
 }

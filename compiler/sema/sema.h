@@ -17,6 +17,9 @@
 //   predict     results `output` (or the model's named results) from the model's inputs
 //   gradients   as train_step without updates; results loss and grad.NAME of every param
 //   keep        result `keep` (bool, by row) of the data entry `where`
+//   generate_begin  first values of the states by the batch that a generation keeps
+//   generate_step   one place of a generation: results `next`, what is fed at the next one, and
+//               perhaps `logits`; without `feed` the model's results
 //   epoch_end   result `stop` (bool) of the train entry `stop`, its states' updates
 //
 // A file without a train block has `init` and `predict` only; one without a model has
@@ -55,6 +58,11 @@ typedef struct ResultSpec {  // a result of the model that is declared as classe
 
 // Of the states that hold sums of gradients from one part of a step to the next.
 #define SUM_PREFIX "sum:"
+// Of the states that generations alone have.
+#define KEPT_PREFIX "generate:"
+// Of the inputs that whoever generates gives, and of them what is fed.
+#define GENERATE_PREFIX "generate."
+#define GENERATE_INPUT GENERATE_PREFIX "input"
 
 typedef struct SplitSpec {
     Name name;     // train, valid, test
@@ -94,6 +102,14 @@ typedef struct TextSpec {
     bool is_random, is_lowercase;
 } TextSpec;
 
+// Of the generate block.
+typedef struct GenerateSpec {
+    bool is_there;
+    Name field;      // of what is fed; NULL where the model runs once
+    int64_t length;  // places to generate
+    int64_t window;  // `pos` stays below it; 0 where nothing asks for it
+} GenerateSpec;
+
 typedef struct ModelSpec {
     Name model, data;         // data: NULL where there is no train block
     const char *format;       // "csv", "npz", ... as `from` has it
@@ -103,6 +119,7 @@ typedef struct ModelSpec {
     VEC(const char *) parts;  // symbols of the runtime that few programs need
     VEC(const char *) libraries;  // that those need: "jpeg"
     TextSpec text;
+    GenerateSpec generate;
     int64_t split_seed;
     int64_t batch, epochs, steps;
     int64_t accumulate;       // batches to a step

@@ -242,8 +242,12 @@ Exp *text_call(Sema *s, const Node *call) {
 
 // ---- streams
 
+bool is_batch_state(const Sema *s, const Type *t) {
+    for (int i = 0; i < t->rank; i++)
+        if (t->dim[i].by == s->batch) return true;
+    return false;
+}
+
 bool is_stream_state(const Sema *s, const Type *t) {
-    bool is_by_batch = false;
-    for (int i = 0; i < t->rank; i++) is_by_batch |= t->dim[i].by == s->batch;
-    return s->spec->text.stream && is_by_batch;
+    return s->spec->text.stream && is_batch_state(s, t);
 }

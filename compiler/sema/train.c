@@ -128,7 +128,7 @@ Entry *new_entry(Sema *s, const char *name, bool training, bool moves_states) {
     return e;
 }
 
-static void begin_entry(Sema *s, const char *name, bool training, bool moves_states) {
+void begin_entry(Sema *s, const char *name, bool training, bool moves_states) {
     Entry *e = s->entry = new_entry(s, name, training, moves_states);
     s->slots.n = 0;
     s->known.n = 0;
@@ -138,12 +138,14 @@ static void begin_entry(Sema *s, const char *name, bool training, bool moves_sta
     make_fields(s);
 }
 
-static void end_entry(Sema *s) {
+void end_entry(Sema *s) {
     Entry *e = s->entry;
     for (int i = 0; i < e->states.n; i++) {
         Kept *k = e->states.at[i];
         bool is_stream = e->moves_streams && is_stream_state(s, &k->leaf->type);
-        if (e->moves_states || is_stream) function_update(e->fn, k->leaf, map_get(e->version, k->leaf), k->span);
+        bool is_row = e->generates && is_batch_state(s, &k->leaf->type);
+        if (e->moves_states || is_stream || is_row)
+            function_update(e->fn, k->leaf, map_get(e->version, k->leaf), k->span);
     }
     frame_pop(s);
 }
@@ -197,14 +199,16 @@ Exp *model_input(Sema *s, const Node *param) {
     return free_input(s, param);
 }
 
-static Exp *run_model(Sema *s) {
+Exp *run_model(Sema *s) {
     Name id = sema_name(s, "output");
     if (!s->model) return frame_set(s, s->frame, VAR_argument, id, exp_error, (Span){0})->e;
     const Node *params = s->model->kid[0];
     Args args = {params->n, NEW_ARRAY(s->arena, Arg, params->n + 1)};
     for (int i = 0; i < params->n; i++) {
         const Node *p = params->kid[i];
-        args.at[i] = (Arg){p->name, model_input(s, p), p->span, p->span};
+        Var *fed = s->entry->generates ? frame_var(s->frame, p->name) : NULL;
+        Exp *e = fed && fed->kind == VAR_argument ? fed->e : model_input(s, p);
+        args.at[i] = (Arg){p->name, e, p->span, p->span};
     }
     Exp *output = run_def(s, s->model, (Args){0}, args, s->model->name_span, s->entry->root);
     output = exp_bind(s, output, s->result_span, id);
@@ -358,15 +362,19 @@ static void note_classes(Sema *s, Name id, int i) {
     if (need_int(s, type->kid[0], &r.classes)) vec_push(s->arena, &s->spec->results, r);
 }
 
+void add_results(Sema *s, Exp *e) {
+    int n = e->kind == EXP_tuple ? e->list.n : 1;
+    for (int i = 0; i < n; i++)
+        add_result(s, result_name(s, e, i), e->kind == EXP_tuple ? e->list.at[i] : e);
+}
+
 static void build_predict(Sema *s) {
     begin_entry(s, "predict", false, false);
     s->entry->moves_streams = true;
     Exp *e = run_model(s);
-    int n = e->kind == EXP_tuple ? e->list.n : 1;
-    for (int i = 0; i < n; i++) {
-        add_result(s, result_name(s, e, i), e->kind == EXP_tuple ? e->list.at[i] : e);
+    add_results(s, e);
+    for (int i = 0; i < (e->kind == EXP_tuple ? e->list.n : 1); i++)
         note_classes(s, result_name(s, e, i), i);
-    }
     end_entry(s);
 }
 
@@ -446,6 +454,7 @@ void build_entries(Sema *s) {
     if (s->train) build_eval_end(s);
     if (s->model) build_predict(s);
     if (s->train && train_entry(s, "loss", 0) && !s->c->opt.is_small) build_gradients(s);
+    if (s->generate && s->model) build_generate(s);
     if (s->train) build_epoch_end(s);
     if (s->where) build_keep(s);
     if (s->data) check_fields(s);

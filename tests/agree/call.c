@@ -32,6 +32,10 @@ static double counted_rows(const Subject *s, const Call *call, const char *rest)
 static double run_value(const Subject *s, const Call *call, const char *word) {
     if (!strncmp(word, "valid.", 6)) return validation_figure(call);
     if (!strcmp(word, "run.step")) return call->step;
+    if (!strcmp(word, "generate.pos")) return call->step;
+    if (!strcmp(word, "generate.temperature")) return 0.75 * call->step;
+    if (!strcmp(word, "generate.top_k")) return 3 * (call->step % 2);
+    if (!strcmp(word, "generate.top_p")) return 0.9;
     if (!strcmp(word, "run.epoch")) return call->epoch;
     if (!strcmp(word, "run.steps")) return STEPS;
     if (!strcmp(word, "run.epochs")) return EPOCHS;

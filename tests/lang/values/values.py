@@ -30,6 +30,14 @@ def SQUARE(n):
     return np.array([[0 if i == j else (7 * i + 3 * j * j) % 11 - 4.5 for j in range(n)] for i in range(n)])
 
 
+# The fewest of the largest that have the probability p together, in softmax(z).
+def likeliest(z, p):
+    e = np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+    order = np.argsort(-z)
+    count = 1 + np.searchsorted(np.cumsum(e[order]), p)
+    return np.isin(np.arange(len(z)), order[:count])
+
+
 img = "m[n, i < 3, j < 4] = x[n, (i, j)]"
 cases = [
     ("scan", 12, "scan t < 12 from s: [batch] = 0 { s = s + x[:, t]; y[:, t] = s }; return y",
@@ -198,6 +206,23 @@ cases = [
     ("largest beside no number", 12, "y[n, i] = if i == 3 or i == 7 then log(-1 - x[n, i]^2) else x[n, i]; v, p = topk(y, 12); "
      "return p * 1.0", lambda x, k: [i for i in np.argsort(-x, kind="stable") if i not in (3, 7)] + [3, 7]),
     ("largest of one", 1, "y[n, i < 1] = x[n, i]; v, p = topk(y, 1); return v + p", lambda x, k: x[:1]),
+    ("greedy", 1, "y[n, i < 1] = (greedy(x))[n]; return y", lambda x, k: x.argmax()),
+    ("drawn when cold", 1, "w = sample(x, temperature = 0); y[n, i < 1] = w[n]; return y", lambda x, k: x.argmax()),
+    ("drawn of the largest", 1, "w = sample(x, temperature = 2, most = 1); y[n, i < 1] = w[n]; return y",
+     lambda x, k: x.argmax()),
+    ("three largest scores", 12, "return max(x |> top_k(3), -99)", lambda x, k: np.where(x >= np.sort(x)[-3], x, -99)),
+    ("largest scores of equals", 12, "return max(floor(x) * 1.0 |> top_k(2), -99)",
+     lambda x, k: np.where(np.floor(x) >= np.sort(np.floor(x))[-2], np.floor(x), -99)),
+    ("all the largest scores", 12, "return x |> top_k(0) |> top_k(12) |> top_k(40)", lambda x, k: x),
+    ("largest scores of a wide range", 12, "return max(1000 * x |> top_k(4), -9999)",
+     lambda x, k: np.where((1000 * x >= np.sort(1000 * x)[-4]) & (x > x.max() - 0.1), 1000 * x, -9999)),
+    ("likeliest together", 12, "return max(x |> top_p(0.7), -99)", lambda x, k: np.where(likeliest(x, 0.7), x, -99)),
+    ("likeliest of sharp scores", 12, "return max(9 * x |> top_p(0.9), -99)",
+     lambda x, k: np.where(likeliest(9 * x, 0.9), 9 * x, -99)),
+    ("likeliest of all", 12, "return x |> top_p(1)", lambda x, k: x),
+    ("likeliest alone", 12, "return max(x |> top_p(0), -99)", lambda x, k: np.where(x == x.max(), x, -99)),
+    ("likeliest of the largest", 12, "return max(x |> top_k(5) |> top_p(0.5), -99)",
+     lambda x, k: np.where(likeliest(np.where(x >= np.sort(x)[-5], x, -np.inf), 0.5), x, -99)),
     ("standardized", 12, "return x |> standardize(rows.train.x)", lambda x, k: (x - X.mean(0)) / X.std(0)),
     ("standardized constant", 2, "y[n, i < 2] = x[n, i] * i + 0.1; t[n, i < 2] = rows.train.x[n, i] * i + 0.1; "
      "return y |> standardize(t)", lambda x, k: [0, (x[1] - X[:, 1].mean()) / X[:, 1].std()]),
