@@ -265,15 +265,6 @@ static void eval_join(Eval *e, const Value *v, Tensor *out) {
 
 static void compute(Eval *e, Value *v, Tensor *out);
 
-// Without the steps, what does not depend on a carry is computed as a whole.
-static const Tensor *whole_value(Eval *e, Value *v, int n_step) {
-    int inside = e->n_step;
-    e->n_step = n_step;
-    const Tensor *t = eval_value(e, v);
-    e->n_step = inside;
-    return t;
-}
-
 static void copy_step(Eval *e, const Tensor *from, const Tensor *to, int axis, int64_t at) {
     Slice source = slice_of(e, from);
     int64_t now = e->step_at[axis];
@@ -291,8 +282,17 @@ static void keep_history(Eval *e, const Scan *x, int k, bool is_first, int64_t a
     copy_step(e, from, part, x->axis, at);
 }
 
+// Where the axes before the steps are not under way, once for each of their places.
 static void run_scan(Eval *e, const Scan *x, const Members *members) {
-    int64_t steps = x->carry[0].leaf->type.dim[x->axis].n;
+    const Tensor *leaf = map_get(e->done, x->carry[0].leaf);
+    if (e->n_step < x->axis) {
+        int at = e->n_step++;
+        for (e->step_at[at] = 0; e->step_at[at] < leaf->dim[at]; e->step_at[at]++)
+            run_scan(e, x, members);
+        e->n_step = at;
+        return;
+    }
+    int64_t steps = leaf->dim[x->axis];
     e->n_step = x->axis + 1;
     for (int64_t i = 0; i < steps; i++) {
         int64_t t = x->is_reverse ? steps - 1 - i : i, then = x->is_reverse ? t - 1 : t + 1;
@@ -336,11 +336,12 @@ static void eval_scan(Eval *e, Value *v) {
         make_tensor(e, members.list.at[k]);
         Values operands = value_operands(members.list.at[k], e->arena);
         for (int i = 0; i < operands.n; i++)
-            if (!map_has(members.open, operands.at[i])) whole_value(e, operands.at[i], x->axis);
+            if (!map_has(members.open, operands.at[i]) && !map_has(members.inner, operands.at[i]))
+                eval_value(e, operands.at[i]);
     }
     for (int k = 0; k < x->n_carry; k++) {
-        whole_value(e, x->carry[k].init, x->axis);
-        whole_value(e, x->carry[k].next, x->axis);
+        eval_value(e, x->carry[k].init);
+        eval_value(e, x->carry[k].next);
         Type t = x->carry[k].leaf->type;
         t.dim[x->axis].n++;
         if (!map_has(e->done, &x->carry[k]))
@@ -384,8 +385,12 @@ const Tensor *eval_value(Eval *e, Value *v) {
     if (known) return known;
     if (v->op <= VAL_state) BUG("eval: %s %s is not bound", value_op_name[v->op], v->leaf.name);
     if (v->op == VAL_carry) BUG("eval: a carry outside of its scan");
+    // What the steps under way compute has a tensor already: this is whole.
     Tensor *out = tensor_new(e->arena, &v->type, e->extent);
+    int n_step = e->n_step;
+    e->n_step = 0;
     compute(e, v, out);
+    e->n_step = n_step;
     map_set(e->done, v, out);
     return out;
 }

@@ -41,10 +41,20 @@ Value *recurrence_after(const Recurrence *r, int k) {
 
 // ---- members
 
+// The carries of the scans that stand below v; those of scans around are not among them.
+static void find_bound(Map *bound, Value *v, Map *seen, Arena *arena) {
+    if (map_has(seen, v)) return;
+    map_set(seen, v, v);
+    for (int k = 0; v->op == VAL_scan && k < v->scan.n_carry; k++)
+        map_set(bound, v->scan.carry[k].leaf, v);
+    Values operands = value_operands(v, arena);
+    for (int i = 0; i < operands.n; i++) find_bound(bound, operands.at[i], seen, arena);
+}
+
 static void find_members(Members *x, Value *v, Arena *arena) {
     if (map_has(x->seen, v)) return;
     map_set(x->seen, v, v);
-    bool is_open = map_has(x->open, v), is_inner = v->op == VAL_carry && !is_open;
+    bool is_open = map_has(x->open, v), is_inner = map_has(x->inner, v);
     Values operands = value_operands(v, arena);
     for (int i = 0; i < operands.n; i++) {
         find_members(x, operands.at[i], arena);
@@ -59,6 +69,9 @@ static void find_members(Members *x, Value *v, Arena *arena) {
 
 Members scan_members(const Scan *scan, Arena *arena) {
     Members x = {.open = map_new(arena), .inner = map_new(arena), .seen = map_new(arena)};
+    Map *seen = map_new(arena);
+    for (int k = 0; k < scan->n_carry; k++) find_bound(x.inner, scan->carry[k].next, seen, arena);
+    for (int k = 0; k < scan->n_tap; k++) find_bound(x.inner, scan->tap[k], seen, arena);
     for (int k = 0; k < scan->n_carry; k++)
         map_set(x.open, scan->carry[k].leaf, scan->carry[k].leaf);
     for (int k = 0; k < scan->n_carry; k++) find_members(&x, scan->carry[k].next, arena);
@@ -93,7 +106,7 @@ static bool *depend(Dependence *d, Value *v) {
     int own = (int)(intptr_t)map_get(d->own, v);
     if (own) on[own - 1] = true;
     Values operands = value_operands(v, d->r->arena);
-    bool is_inner = v->op == VAL_carry && !own;
+    bool is_inner = map_has(d->is_inner, v);
     for (int i = 0; i < operands.n; i++) {
         const bool *below = depend(d, operands.at[i]);
         for (int k = 0; k < d->r->n; k++) on[k] |= below[k];
@@ -107,6 +120,8 @@ static Dependence dependence(const Recurrence *r) {
     Dependence d = {r, map_new(r->arena), map_new(r->arena), map_new(r->arena)};
     for (int k = 0; k < r->n; k++)
         map_set(d.own, r->carry[k].leaf, (void *)(intptr_t)(k + 1));
+    Map *seen = map_new(r->arena);
+    for (int k = 0; k < r->n; k++) find_bound(d.is_inner, r->carry[k].next, seen, r->arena);
     for (int k = 0; k < r->n; k++) depend(&d, r->carry[k].next);
     return d;
 }
@@ -182,7 +197,40 @@ static Values taps_of(Dependence *d, const Recurrence *r) {
 
 static Value *image_of(Recurrence *r, Value *v);
 
+// Does v read anything that is something else outside?
+static bool varies(Recurrence *r, Value *v) {
+    if (map_has(r->image, v)) return map_get(r->image, v) != v;
+    if (map_has(r->varies, v)) return map_get(r->varies, v) != NULL;
+    map_set(r->varies, v, NULL);
+    Values operands = value_operands(v, r->arena);
+    bool does = false;
+    for (int i = 0; i < operands.n && !does; i++) does = varies(r, operands.at[i]);
+    if (does) map_set(r->varies, v, v);
+    return does;
+}
+
+// A scan inside has carries of its own outside.
+static Value *scan_with_images(Recurrence *r, Value *v) {
+    Scan x = v->scan;
+    Carry *carry = arena_copy(r->arena, x.carry, sizeof *x.carry * (size_t)x.n_carry);
+    Value **tap = NEW_ARRAY(r->arena, Value *, x.n_tap + 1);
+    for (int i = 0; i < x.n_carry; i++) {
+        Value *leaf = carry[i].leaf;
+        carry[i].leaf = build_carry(r->m, leaf->type, leaf->span, leaf->hint);
+        map_set(r->image, leaf, carry[i].leaf);
+    }
+    for (int i = 0; i < x.n_carry; i++) {
+        carry[i].init = image_of(r, carry[i].init);
+        carry[i].next = image_of(r, carry[i].next);
+    }
+    for (int i = 0; i < x.n_tap; i++) tap[i] = image_of(r, x.tap[i]);
+    x.carry = carry;
+    x.tap = tap;
+    return build_scan(r->m, &x, v->span);
+}
+
 static Value *with_images(Recurrence *r, Value *v) {
+    if (v->op == VAL_scan) return scan_with_images(r, v);
     Values operands = value_operands(v, r->arena);
     for (int i = 0; i < operands.n; i++) image_of(r, operands.at[i]);
     return value_with_operands(r->m, v, r->image);
@@ -191,7 +239,7 @@ static Value *with_images(Recurrence *r, Value *v) {
 static Value *image_of(Recurrence *r, Value *v) {
     Value *known = map_get(r->image, v);
     if (known) return known;
-    map_set(r->image, v, v);  // of leaves, and what stands on them alone
+    if (!varies(r, v)) return v;
     Value *image = with_images(r, v);
     map_set(r->image, v, image);
     return image;
@@ -236,7 +284,8 @@ Recurrence *recurrence_open(Module *m, Arena *arena, Value *scan) {
                       .n = x->n_carry,
                       .carry = arena_copy(arena, x->carry, sizeof *x->carry * (size_t)x->n_carry),
                       .history = NEW_ARRAY(arena, Value *, x->n_carry),
-                      .image = map_new(arena)};
+                      .image = map_new(arena),
+                      .varies = map_new(arena)};
     know_parts(r, scan);
     return r;
 }
@@ -281,10 +330,12 @@ static void close_circle(Recurrence *r, const int *which, int n, bool is_recurre
                      .carry = own.carry,
                      .tap = taps.at};
         own.image = map_new(r->arena);
+        own.varies = map_new(r->arena);
         know_parts(&own, build_scan(r->m, &scan, span));
         know_next(&own);
     } else {
         own.image = map_new(r->arena);
+        own.varies = map_new(r->arena);
         own.history[0] = history_of(&own, 0);
         know(&own, own.carry[0].leaf, before(&own, 0));
     }
@@ -300,6 +351,7 @@ static void close_circle(Recurrence *r, const int *which, int n, bool is_recurre
         if (!map_has_int(image, own.image->key[i]))
             map_set_int(image, own.image->key[i], own.image->value[i]);
     r->image = image;
+    r->varies = map_new(r->arena);
 }
 
 void recurrence_close(Recurrence *r, Span span) {
@@ -308,6 +360,7 @@ void recurrence_close(Recurrence *r, Span span) {
     int *circle = NEW_ARRAY(r->arena, int, r->n), n_closed = 0;
     r->history = NEW_ARRAY(r->arena, Value *, r->n);
     r->image = map_new(r->arena);
+    r->varies = map_new(r->arena);
     for (int k = 0; k < r->n; k++)
         on[k] = arena_copy(r->arena, depend(&d, r->carry[k].next), sizeof(bool) * (size_t)r->n);
     for (int via = 0; via < r->n; via++)

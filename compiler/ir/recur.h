@@ -39,6 +39,7 @@ typedef struct Recurrence {
     Value **history;  // by carry, once it is closed: init and what every step left, in order of
                       // the axis: T + 1 places
     Map *image;       // Value * to Value *: what is known of the outside
+    Map *varies;      // Value * to itself, or NULL: does it depend on what has an image?
 } Recurrence;
 
 // Makes scans of the carries, one for each set of those that depend on each other, in order; a

@@ -40,6 +40,7 @@ typedef struct Sweep {
     Value *of;
     Map *readers;  // Value * to Readers *, below `of`
     Map *opened;   // VAL_scan to Opened *
+    Map *around;   // VAL_scan to the VAL_scan at whose steps it stands
     Map *stored;   // Value * to Value *: what a scan keeps of what it could be computed from anew
     Map *inside;   // VAL_own to Sweep *, from its `of` to what it reads
     Found *found;
@@ -116,6 +117,7 @@ typedef struct Opened {
     Recurrence *r;
     Value **definition;  // by part
     Value **adjoint;     // by carry: carries of the scan of adjoints, while that is made; else NULL
+    bool is_begun;       // that scan is made, or under way
 } Opened;
 
 static Value *define_part(Recurrence *r, Value *inside) {
@@ -154,6 +156,8 @@ static Opened *open_scan(Sweep *s, Value *scan) {
     for (int i = 0; i < x->n_tap; i++)
         o->definition[x->n_carry + i] = define_part(o->r, x->tap[i]);
     note_stored(s, o->r);
+    for (int i = 0; i < x->n_carry + x->n_tap; i++)
+        if (o->definition[i]->op == VAL_part) map_set(s->around, o->definition[i]->part.scan, scan);
     map_set(s->opened, scan, o);
     return o;
 }
@@ -488,6 +492,7 @@ static Sweep *sweep_new(Module *m, Arena *arena, Value *of, Map *stored) {
     *s = (Sweep){.m = m, .arena = arena, .of = of};
     s->readers = map_new(arena);
     s->opened = map_new(arena);
+    s->around = map_new(arena);
     s->inside = map_new(arena);
     s->stored = stored;
     s->found = found_new(s, NULL);
@@ -663,6 +668,7 @@ static bool begin_adjoints(Sweep *s, Value *scan, Opened *o, Recurrence *r, int 
 static void close_adjoints(Sweep *s, Value *scan) {
     Opened *o = open_scan(s, scan);
     Found *outside = s->found;
+    o->is_begun = true;
     int *which = NEW_ARRAY(s->arena, int, o->r->n);
     Recurrence r = {.m = s->m,
                     .arena = s->arena,
@@ -713,6 +719,12 @@ static Value *adjoint_of(Sweep *s, Value *x) {
     if (x == s->of) {
         dx = identity_of(s);
     } else if (is_history(x)) {
+        // The recurrence around it passes through this one, and so it is made first.
+        Value *around = map_get(s->around, x->part.scan);
+        if (around && !open_scan(s, around)->is_begun) {
+            close_adjoints(s, around);
+            return adjoint_of(s, x);
+        }
         close_adjoints(s, x->part.scan);
         return map_get(found_of(s, x)->adjoint, x);
     } else if (elem_is_real(x->type.elem)) {

@@ -36,6 +36,7 @@ typedef struct Grouping {
     Map *users;          // Value * to Values *: what reads it or must come after it
     Map *target_of;      // Value * to Value *: the leaf that it updates in place
     Map *scan_of;        // Value * to the VAL_scan whose steps compute it
+    Map *region_of;      // VAL_scan to Region *
     VEC(Group *) groups;
     VEC(Update) copies;  // updates that can't be in place
     int mark;
@@ -533,28 +534,44 @@ static bool join_as_leaf(Grouping *g, Value *v, const Groups *needs) {
 
 // ---- scans: all that the steps compute is one region
 
+static Region *region_of_scan(Grouping *g, Value *scan) {
+    const Scan *x = &scan->scan;
+    Region *region = map_get(g->region_of, scan);
+    if (region) return region;
+    region = NEW(g->m->arena, Region);
+    region->scan = scan;
+    region->written = NEW_ARRAY(g->m->arena, Value *, x->n_carry);
+    region->started = NEW_ARRAY(g->m->arena, Value *, x->n_carry);
+    region->block = region->strip = 1;
+    region->n_outer = x->axis + 1;
+    for (int i = 0; i <= x->axis; i++) region->outer[i] = x->carry[0].leaf->type.dim[i];
+    map_set(g->region_of, scan, region);
+    return region;
+}
+
+// That of the outermost scan around it.
 static Group *group_of_scan(Grouping *g, Value *scan) {
+    for (Value *around; (around = map_get(g->scan_of, scan));) scan = around;
     Group *group = map_get(g->group_of, scan);
     if (group) return group;
-    const Scan *x = &scan->scan;
     group = NEW(g->scratch, Group);
-    group->region = NEW(g->m->arena, Region);
-    group->region->scan = scan;
-    group->region->written = NEW_ARRAY(g->m->arena, Value *, x->n_carry);
+    group->region = region_of_scan(g, scan);
     group->is_closed = true;
-    group->region->n_outer = x->axis + 1;
-    for (int i = 0; i <= x->axis; i++) group->region->outer[i] = x->carry[0].leaf->type.dim[i];
     vec_push(g->scratch, &g->groups, group);
     map_set(g->group_of, scan, group);
     return group;
 }
 
-static void place_step(Grouping *g, Group *group, Value *v) {
+static void place_step(Grouping *g, Value *scan, Value *v) {
+    Group *group = group_of_scan(g, scan);
     Groups needs = needs_of(g, v);
-    Region *region = group->region;
+    Region *region = region_of_scan(g, scan);
     Nest *nest = NULL;
-    for (int k = region->nests.n - 1; k >= 0 && !nest && v->op == VAL_index; k--)
-        if (can_join_nest(g, v, group, region->nests.at[k])) nest = region->nests.at[k];
+    bool may_join = v->op == VAL_index && region == group->region;
+    for (int k = region->nests.n - 1; k >= 0 && !nest && may_join; k--) {
+        Nest *last = region->nests.at[k];
+        if (!last->inner && can_join_nest(g, v, group, last)) nest = last;
+    }
     if (!nest) {
         nest = NEW(g->m->arena, Nest);
         vec_push(g->m->arena, &region->nests, nest);
@@ -563,27 +580,47 @@ static void place_step(Grouping *g, Group *group, Value *v) {
     add_needs(g, group, &needs);
 }
 
+// The steps of a scan inside another's: behind what its carries start from.
+static void place_inner(Grouping *g, Value *around, Value *scan) {
+    Region *region = region_of_scan(g, scan);
+    for (int k = 0; k < scan->scan.n_carry; k++) {
+        region->started[k] = copy_of(g, scan->scan.carry[k].init, scan->span);
+        place_step(g, around, region->started[k]);
+    }
+    Nest *nest = NEW(g->m->arena, Nest);
+    nest->inner = region;
+    for (int i = 0; i < region->nests.n; i++)
+        for (int k = 0; k < region->nests.at[i]->members.n; k++)
+            vec_push(g->m->arena, &nest->members, region->nests.at[i]->members.at[k]);
+    vec_push(g->m->arena, &region_of_scan(g, around)->nests, nest);
+}
+
 // What a step leaves has to be a member that lies in this carry's history alone: where it is not,
 // a copy of it does.
 static void place_scan(Grouping *g, Value *scan) {
     const Scan *x = &scan->scan;
     Group *group = group_of_scan(g, scan);
+    Region *region = region_of_scan(g, scan);
+    Value *around = map_get(g->scan_of, scan);
     for (int k = 0; k < x->n_carry; k++) {
         Value *next = x->carry[k].next;
-        bool is_own = next->op == VAL_index && map_get(g->group_of, next) == group;
-        for (int i = 0; i < k; i++) is_own &= group->region->written[i] != next;
+        bool is_own = next->op == VAL_index && map_get(g->scan_of, next) == scan;
+        for (int i = 0; i < k; i++) is_own &= region->written[i] != next;
         if (!is_own) {
             next = copy_of(g, next, scan->span);
-            place_step(g, group, next);
+            place_step(g, scan, next);
         }
-        group->region->written[k] = next;
+        region->written[k] = next;
     }
     Groups needs = needs_of(g, scan);
     add_needs(g, group, &needs);
+    map_set(g->group_of, scan, group);
+    if (around) place_inner(g, around, scan);
 }
 
 static void find_steps(Grouping *g) {
     g->scan_of = map_new(g->scratch);
+    g->region_of = map_new(g->scratch);
     Values order = function_order(g->f, g->scratch);
     for (int i = 0; i < order.n; i++) {
         if (order.at[i]->op != VAL_scan) continue;
@@ -598,7 +635,7 @@ static void place_value(Grouping *g, Value *v) {
     if (v->op == VAL_reshape || v->op == VAL_carry) return;
     if (v->op == VAL_part) return map_set(g->group_of, v, map_get(g->group_of, v->part.scan));
     if (v->op == VAL_scan) return place_scan(g, v);
-    if (scan) return place_step(g, group_of_scan(g, scan), v);
+    if (scan) return place_step(g, scan, v);
     Groups needs = needs_of(g, v);
     if (v->op == VAL_index && (join_some_nest(g, v, &needs) || join_some_region(g, v, &needs) ||
                                join_as_leaf(g, v, &needs)))
@@ -607,6 +644,20 @@ static void place_value(Grouping *g, Value *v) {
 }
 
 // ---- where each member is kept
+
+static void keep_members(Region *region, const Map *stored, const Map *in_scratch) {
+    for (int n = 0; n < region->nests.n; n++) {
+        Nest *nest = region->nests.at[n];
+        if (nest->inner) keep_members(nest->inner, stored, in_scratch);
+        for (int k = 0; k < nest->members.n; k++) {
+            Member *member = &nest->members.at[k];
+            if (member->v->op != VAL_index || map_has(stored, member->v))
+                member->keep = KEEP_stored;
+            else
+                member->keep = map_has(in_scratch, member->v) ? KEEP_scratch : KEEP_register;
+        }
+    }
+}
 
 static void find_keeps(Grouping *g) {
     Map *stored = map_new(g->scratch), *in_scratch = map_new(g->scratch);
@@ -628,19 +679,17 @@ static void find_keeps(Grouping *g) {
                 map_set(in_scratch, root, root);
         }
     }
+    for (int i = 0; i < g->region_of->n; i++) {
+        const Region *region = g->region_of->value[i];
+        for (int k = 0; k < region->scan->scan.n_carry; k++) {
+            map_set(stored, region->written[k], region->scan);
+            if (region->started[k]) map_set(stored, region->started[k], region->scan);
+        }
+    }
     for (int i = 0; i < g->groups.n; i++) {
         Region *region = g->groups.at[i]->region;
-        for (int k = 0; region->scan && k < region->scan->scan.n_carry; k++)
-            map_set(stored, region->written[k], region->scan);
         if (region->scan) split_rows(region, g->scratch);
-        for (int n = 0; n < region->nests.n; n++)
-            for (int k = 0; k < region->nests.at[n]->members.n; k++) {
-                Member *member = &region->nests.at[n]->members.at[k];
-                if (member->v->op != VAL_index || map_has(stored, member->v))
-                    member->keep = KEEP_stored;
-                else
-                    member->keep = map_has(in_scratch, member->v) ? KEEP_scratch : KEEP_register;
-            }
+        keep_members(region, stored, in_scratch);
     }
 }
 

@@ -288,9 +288,11 @@ void lower_slots(NestLower *n, int place, Block *block) {
 }
 
 static void lower_step(Lower *l, Value *v, const Affine *outer, Block *block);
+static void lower_inner(Lower *l, const Region *inner, const Affine *outer, Block *block);
 
 void lower_nest(Lower *l, const Nest *nest, const Affine *outer, Block *block) {
     Value *leader = nest->members.at[0].v;
+    if (nest->inner) return lower_inner(l, nest->inner, outer, block);
     if (leader->op != VAL_index) return lower_step(l, leader, outer, block);
     NestLower n = {.l = l, .nest = nest, .temp = map_new(l->m->arena)};
     n.row = l->region->n_outer - 1;
@@ -399,6 +401,17 @@ static Block *lower_steps(Lower *l, const Region *region, Affine *outer, Block *
     if (x->is_reverse)
         outer[x->axis] = affine_add_const(affine_scale(l->m, outer[x->axis], -1), steps.n - 1);
     return &loop->loop.body;
+}
+
+// The steps of a scan inside a step of another.
+static void lower_inner(Lower *l, const Region *inner, const Affine *outer, Block *block) {
+    Affine all[MAX_RANK];
+    const Region *around = l->region;
+    memcpy(all, outer, sizeof *all * (size_t)around->n_outer);
+    block = lower_steps(l, inner, all, block);
+    l->region = inner;
+    for (int i = 0; i < inner->nests.n; i++) lower_nest(l, inner->nests.at[i], all, block);
+    l->region = around;
 }
 
 static bool has_rows(const Region *region) {

@@ -87,6 +87,8 @@ static bool keeps_row(const Value *v, const Value *of, int row) {
 
 void split_rows(Region *region, Arena *scratch) {
     int row = step_axis(region) + 1;
+    for (int i = 0; i < region->nests.n; i++)
+        if (region->nests.at[i]->inner) return;
     const Scan *x = &region->scan->scan;
     const Value *first = x->carry[0].leaf;
     Members members = scan_members(x, scratch);

@@ -66,6 +66,9 @@ static void place_history(Schedule *s, const Region *region, Layouts *layouts) {
         place_stored(s, part, NULL, false, is_free ? LAYOUT_rows_outermost : LAYOUT_row_major);
         place_steps_of(s, leaf, part, x->axis, x->is_reverse ? 1 : 0);
         place_steps_of(s, region->written[k], part, x->axis, x->is_reverse ? 0 : 1);
+        if (region->started[k])
+            place_start_of(s, region->started[k], part, x->axis,
+                           x->is_reverse ? leaf->type.dim[x->axis].n : 0);
     }
 }
 
@@ -76,6 +79,8 @@ static Value *tap_part(Schedule *s, const Region *region, int i) {
 
 static void place_taps(Schedule *s, const Region *region) {
     const Scan *x = &region->scan->scan;
+    for (int n = 0; n < region->nests.n; n++)
+        if (region->nests.at[n]->inner) place_taps(s, region->nests.at[n]->inner);
     for (int i = 0; i < x->n_tap; i++)
         if (storage_of(s, x->tap[i]))
             place_steps_of(s, tap_part(s, region, i), x->tap[i], x->axis, 0);
@@ -97,6 +102,8 @@ static Layout layout_of(Schedule *s, Layouts *layouts, const Region *region, Val
 
 static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Layouts *layouts) {
     if (region->scan) place_history(s, region, layouts);
+    for (int n = 0; n < region->nests.n; n++)
+        if (region->nests.at[n]->inner) place_history(s, region->nests.at[n]->inner, layouts);
     for (int n = 0; n < region->nests.n; n++) {
         Nest *nest = region->nests.at[n];
         for (int k = 0; k < nest->members.n; k++) {
@@ -128,6 +135,13 @@ static void begin_storage(Schedule *s, FunctionSchedule *fs, const Map *leaves) 
     for (int i = 0; i < leaves->n; i++) map_set_int(s->storage, leaves->key[i], leaves->value[i]);
 }
 
+static void place_scan_reshapes(Schedule *s, const Region *region, Arena *scratch) {
+    Values operands = value_operands(region->scan, scratch);
+    for (int i = 0; i < operands.n; i++) place_reshapes(s, operands.at[i]);
+    for (int n = 0; n < region->nests.n; n++)
+        if (region->nests.at[n]->inner) place_scan_reshapes(s, region->nests.at[n]->inner, scratch);
+}
+
 static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
     Layouts *layouts = layouts_new(fs, scratch);
     for (int i = 0; i < fs->regions.n; i++) place_members(s, fs, fs->regions.at[i], layouts);
@@ -143,19 +157,23 @@ static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
                 for (int o = 0; o < operands.n; o++) place_reshapes(s, operands.at[o]);
             }
         }
-    for (int i = 0; i < fs->regions.n; i++) {
-        Values operands = {0};
-        if (fs->regions.at[i]->scan) operands = value_operands(fs->regions.at[i]->scan, scratch);
-        for (int o = 0; o < operands.n; o++) place_reshapes(s, operands.at[o]);
-    }
+    for (int i = 0; i < fs->regions.n; i++)
+        if (fs->regions.at[i]->scan) place_scan_reshapes(s, fs->regions.at[i], scratch);
     for (int i = 0; i < fs->fn->results.n; i++) place_reshapes(s, fs->fn->results.at[i].v);
 }
 
 static void plan_region(Schedule *s, Region *region, Arena *scratch) {
     s->replicas = region->replicas;
     choose_ahead(s, region, scratch);
-    for (int n = 0; n < region->nests.n; n++)
-        region->cost += plan_nest(s, region, region->nests.at[n], scratch);
+    for (int n = 0; n < region->nests.n; n++) {
+        Nest *nest = region->nests.at[n];
+        if (nest->inner) {
+            plan_region(s, nest->inner, scratch);
+            region->cost += nest->inner->cost / (double)dim_max(region->outer[0]);
+        } else {
+            region->cost += plan_nest(s, region, nest, scratch);
+        }
+    }
     for (int d = 0; d < region->n_outer; d++)
         region->cost *= (double)dim_max(region->outer[d]);
     region->cost /= (double)region->block;

@@ -56,6 +56,9 @@ typedef struct Nest {
     bool is_leaf;           // computed once a block of rows: its first slot counts blocks
     VEC(Value *) ahead;     // fetched a block before it is wanted, at this nest's points
     Scalar *packed;         // the leader's read that is copied to scratch block by block, or NULL
+    // A scan inside the steps of another: its nests, which come here; or NULL. The members are
+    // theirs, all together.
+    struct Region *inner;
 } Nest;
 
 typedef struct Region {
@@ -73,6 +76,7 @@ typedef struct Region {
     // what the one before has left.
     Value *scan;            // or NULL
     Value **written;        // by carry: the member that is what a step leaves
+    Value **started;        // of an inner scan, by carry: the member that is what it starts from
     VEC(Nest *) nests;
     double cost;            // nanoseconds, estimated
 } Region;

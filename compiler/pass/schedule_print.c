@@ -32,6 +32,11 @@ static void print_nest(Text *out, const Nest *nest) {
     if (n) text_add(out, "]");
     if (nest->packed) text_printf(out, " packs %%%d", nest->packed->read->v->id);
     text_add(out, "\n");
+    if (nest->inner) {
+        text_printf(out, "    steps of %%%d\n", nest->inner->scan->id);
+        for (int i = 0; i < nest->inner->nests.n; i++) print_nest(out, nest->inner->nests.at[i]);
+        return;
+    }
     for (int i = 0; i < nest->members.n; i++) {
         text_printf(out, "    %-8s ", keep_name(nest->members.at[i].keep));
         print_value(out, nest->members.at[i].v);

@@ -114,6 +114,12 @@ void place_steps_of(Schedule *s, Value *v, Value *of, int axis, int64_t first) {
     storage->start += first * storage->stride[axis];
 }
 
+void place_start_of(Schedule *s, Value *v, Value *of, int axis, int64_t at) {
+    place_steps_of(s, v, of, axis, at);
+    Storage *storage = storage_of(s, v);
+    for (int i = axis; i < v->type.rank; i++) storage->stride[i] = storage->stride[i + 1];
+}
+
 bool walk_of(Schedule *s, const Read *r, Walk *out) {
     const Storage *storage = storage_of(s, r->v);
     memset(out, 0, sizeof *out);

@@ -20,6 +20,8 @@ void place_rows(Schedule *s, Value *v, const Region *region, bool rows_are_lanes
 void place_reshape(Schedule *s, Value *v);   // after its operand
 // v's memory is of's, from a place of the axis on.
 void place_steps_of(Schedule *s, Value *v, Value *of, int axis, int64_t first);
+// v, without the axis, is what lies at one place of it.
+void place_start_of(Schedule *s, Value *v, Value *of, int axis, int64_t at);
 
 // Elements that a read moves by when a slot of its box moves by one.
 typedef struct Walk {

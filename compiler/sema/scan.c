@@ -444,8 +444,6 @@ static void warn_of_one_step(Sema *s, const Node *n, Exp *const *first, int n_ca
 }
 
 bool run_scan(Sema *s, const Node *n) {
-    if (s->steps && s->steps->slot >= 0)
-        return not_compiled(s, n->span, "a scan inside another is"), false;
     if (s->gradient)
         return not_compiled(s, n->span, "a scan in a gradient of one's own is"), false;
     const Node *carries = n->kid[1];
