@@ -328,10 +328,17 @@ static Exp *read_list(Sema *s, Exp *e, const Node *n) {
     return e->list.at[i];
 }
 
+static Exp *not_one(Sema *s, const Exp *e, Span at) {
+    Diag *d = sema_error(s, at, "these are %d results, and one is read", e->list.n);
+    diag_help(d, "give each a name where they come from: `a, b = ...`");
+    return exp_error;
+}
+
 Exp *subscript(Sema *s, const Node *n, const Node *otherwise) {
     Exp *base = expr(s, n->kid[0]);
     if (is_error(base)) return base;
     if (base->kind == EXP_list) return read_list(s, base, n);
+    if (base->kind == EXP_tuple) return not_one(s, base, n->kid[0]->span);
     if (!is_scalar_like(base))
         return fail(s, n->kid[0]->span, "%s has no subscripts", exp_describe(s, base));
     Shape shape = exp_shape(s, base);
