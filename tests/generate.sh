@@ -20,7 +20,7 @@ says_text() { check "generate/$1" "$(first out) $(first err)" [ "$(cat out)" = "
 # shellcheck disable=SC2086
 ${CC:-cc} -std=gnu11 -g -fno-pie -I"$root" -c "$programs/steps.c" -o steps.o 2> err ||
     fail generate/steps "$(first err)"
-for name in recurrent attention long last small; do
+for name in recurrent stream attention long last small; do
     if "$nnc" "$programs/$name.nn" --emit=obj="$name.o" 2> err &&
         ${CC:-cc} -no-pie steps.o "$name.o" "$build/libnnrt.a" -ljpeg -lpng -lz -lm -lpthread -o "steps-$name" 2>> err
     then
@@ -31,7 +31,7 @@ for name in recurrent attention long last small; do
     fi
 done
 code 0 beam ./steps-small beam
-for name in recurrent attention long last drawn; do set -- "$@" "$programs/$name.nn"; done
+for name in recurrent stream attention long last drawn; do set -- "$@" "$programs/$name.nn"; done
 "$build/agree" --suite=generate/agree "$@"
 
 # ---- a text learned by heart
@@ -94,6 +94,11 @@ often warm-top-p  '0 0 0 6154 13846'         --temperature 0.5 --top-p 0.7
 often greedy      '0 0 0 0 20000'            --greedy
 often cold        '0 0 0 0 20000'            --temperature 0
 often top-k-1     '0 0 0 0 20000'            --top-k 1
+
+sed 's/^generate/hyper temperature = 0.5\n&/; s/output\[:, 0\]/& \/ temperature/' "$programs/drawn.nn" > warm.nn
+compile warm.nn drawn
+often own-temperature       '303 1212 2727 4848 10909'
+often own-temperature-given '1250 2500 3750 5000 7500' --temperature 1
 
 # ---- pairs: a loop inside of the model, and a decoder that is fed
 printf 'abc\tcba\nbca\tacb\nfa\taf\ndeed\tdede\nabcdef\tfedcba\nf\tf\n' > pairs.tsv

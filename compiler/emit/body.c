@@ -122,7 +122,7 @@ static bool uses_own_temps(const Stmt *s) {
 
 // Entry points that run once in a while: their code is to be small.
 static bool is_cold(const LoopFunction *f) {
-    static const char *const cold[] = {"init", "start", "stream_begin", "gradients", "epoch_begin", "epoch_end",
+    static const char *const cold[] = {"init", "start", "stream_begin", "generate_begin", "gradients", "epoch_begin", "epoch_end",
                                        "eval_end", "keep", NULL};
     for (int i = 0; cold[i]; i++)
         if (!strcmp(f->name, cold[i])) return true;
