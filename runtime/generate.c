@@ -26,6 +26,11 @@ static void give_options(const Generation *g) {
     give(g, "generate.top_p", o->top_p);
 }
 
+static const Tensor *source_input(const Generation *g, const char *name) {
+    const Tensor *t = g->source ? manifest_input(g->source, name) : NULL;
+    return t ? t : manifest_input(g->step, name);
+}
+
 static void begin(Generation *g) {
     g->place = 0;
     if (g->begin) machine_run(&g->run->machine, g->begin, g->rows);
@@ -138,14 +143,14 @@ static bool give_source(Generation *g, const char *prompt) {
     int64_t n = 0;
     for (int i = 0; i < data->n_field && !has_source; i++) {
         const Field *f = &data->field[i];
-        has_source = is_source(f) && !f->part && manifest_input(g->step, f->name);
+        has_source = is_source(f) && !f->part && source_input(g, f->name);
         if (!has_source) continue;
         need_words(g->run, f);
         n = text_encode(g->run, f, prompt, &g->run->mem, &unit);
     }
     for (int i = 0; i < data->n_field && has_source; i++) {
         const Field *f = &data->field[i];
-        const Tensor *t = manifest_input(g->step, f->name);
+        const Tensor *t = source_input(g, f->name);
         if (t && is_source(f)) fill_source(g, f, t, unit, n);
     }
     return has_source;
@@ -191,6 +196,7 @@ static void generate_units(Generation *g, const char *prompt, int64_t length) {
     int64_t first = g->n, end = generation_end(g);
     bool has_prompt = *prompt && !(end >= 0);
     begin(g);
+    if (g->source) machine_run(&g->run->machine, g->source, g->rows);
     for (int64_t at = 0; at + 1 < g->n && length; at++) generation_feed(g, at);
     if (g->run->options.beam && length) beam_search(g, length);
     for (int64_t i = first; i < first + length; i++) {
@@ -277,6 +283,7 @@ static void open_generation(Generation *g, Run *run) {
     *g = (Generation){.run = run, .rows = 1};
     g->step = machine_entry(&run->machine, "generate_step");
     g->begin = manifest_entry(m, "generate_begin");
+    g->source = manifest_entry(m, "generate_source");
     g->input = manifest_input(g->step, "generate.input");
     g->next = result_of(g->step, "next");
     g->logits = result_of(g->step, "logits");

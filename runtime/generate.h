@@ -9,7 +9,7 @@
 
 typedef struct Generation {
     Run *run;
-    const Entry *begin, *step;  // begin: null where no state has to begin anew
+    const Entry *begin, *source, *step;  // null where no state begins anew, none holds what a source decides
     const Field *field;         // whose words the units are; null where they are numbers
     const Tensor *input, *next, *logits;
     int64_t places;             // that the input holds of each row

@@ -31,8 +31,8 @@ for name in recurrent stream attention long last small; do
     fi
 done
 code 0 beam ./steps-small beam
-for name in recurrent stream attention long last drawn; do set -- "$@" "$programs/$name.nn"; done
-"$build/agree" --suite=generate/agree "$@"
+for name in recurrent stream attention long last drawn decoder reader; do set -- "$@" "$programs/$name.nn"; done
+"$build/agree" --work=1e7 --suite=generate/agree "$@"
 
 # ---- a text learned by heart
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do printf 'the cat sat. on a mat. '; done > song.txt
@@ -112,6 +112,13 @@ for name in whole decoder reader; do
 done
 code 0 decoder-beam ./decoder generate --ckpt decoder.ckpt --beam 4 --prompt-file sources.txt
 check generate/decoder-beam-text "$(tr '\n' ' ' < out)" cmp -s out targets.txt
+
+# What the source decides is no part of the step.
+"$nnc" --emit=graph "$programs/decoder.nn" 2> err > graph
+sed -n '/^function generate_step/,/^}/p' graph > step
+sed -n '/^function generate_source/,/^}/p' graph > source
+check generate/encoded-once "$(grep -m 1 'encoder_block\|wkv' step)" sh -c \
+    'grep -q "cross_attention#1.wq\[" step && ! grep -q "encoder_block\|wkv" step && grep -q "encoder_block" source && grep -q wkv source'
 
 # ---- bad input
 refused() {  # NAME PATTERN CODE ARGS...

@@ -581,6 +581,8 @@ void check_reachable(Sema *s, Value *loss);
 // ---- generate.c
 
 void build_generate(Sema *s);
+const FieldSpec *source_field(const Sema *s, const char *name);  // that reads the source of pairs
+void build_source(Sema *s, Function *step);       // source.c: what is computed once
 Exp *generate_place(Sema *s, Span at);            // `pos`
 Exp *generate_window(Sema *s, Span at);           // `window`
 Exp *generate_member(Sema *s, const Node *n);     // `generate.temperature`

@@ -174,7 +174,7 @@ static void add_logits(Sema *s, Exp *output, const Exp *fed) {
 
 // ---- what else the model is given
 
-static const FieldSpec *text_source(const Sema *s, const char *name) {
+const FieldSpec *source_field(const Sema *s, const char *name) {
     for (int i = 0; i < s->spec->fields.n; i++) {
         const FieldSpec *f = &s->spec->fields.at[i];
         if (f->name == name && is_word(f->side, "source")) return f;
@@ -193,7 +193,7 @@ static void check_inputs(Sema *s) {
     Values order = function_order(s->entry->fn, s->arena);
     for (int i = 0; i < order.n; i++) {
         const Value *v = order.at[i];
-        if (v->op != VAL_input || is_of_run(s, v) || text_source(s, v->leaf.name)) continue;
+        if (v->op != VAL_input || is_of_run(s, v) || source_field(s, v->leaf.name)) continue;
         Diag *d = sema_error(s, s->generate->name_span, "the model reads `%s` where it generates, and nothing "
                              "gives it a value", v->leaf.name);
         diag_help(d, "`feed` says what one input becomes; a prompt gives the source of pairs");
@@ -210,7 +210,7 @@ static bool is_of_source(Sema *s, const Kept *k) {
         const Value *v = order.at[i];
         if (v->op != VAL_input) continue;
         if (is_word(v->leaf.name, GENERATE_INPUT)) return false;
-        has_source |= text_source(s, v->leaf.name) != NULL;
+        has_source |= source_field(s, v->leaf.name) != NULL;
     }
     return has_source;
 }
@@ -274,6 +274,7 @@ void build_generate(Sema *s) {
     if (fed) leave_source_states(s);
     end_entry(s);
     build_begin(s, s->entry);
+    if (fed && !diag_errors(s->c->diags)) build_source(s, s->entry->fn);
     need_part(s, "run_generate");
 }
 

@@ -18,6 +18,7 @@
 //   gradients   as train_step without updates; results loss and grad.NAME of every param
 //   keep        result `keep` (bool, by row) of the data entry `where`
 //   generate_begin  first values of the states by the batch that a generation keeps
+//   generate_source what the source of pairs alone decides, once: states that generate_step reads
 //   generate_step   one place of a generation: results `next`, what is fed at the next one, and
 //               perhaps `logits`; without `feed` the model's results
 //   epoch_end   result `stop` (bool) of the train entry `stop`, its states' updates

@@ -249,6 +249,7 @@ static void check_entries(Check *k) {
     check_entry(k, "predict", rows + 2, 3, 1, 0);
     check_entry(k, "gradients", rows, 2, 1, 5);
     check_entry(k, "generate_begin", rows, 1, 1, 0);
+    check_entry(k, "generate_source", rows, 1, 1, 0);
     check_entry(k, "generate_step", rows + 1, 4, 3, 0);
     check_epoch_end(k);
     begin_part(k, "in_a_row");
