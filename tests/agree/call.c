@@ -83,8 +83,8 @@ static Tensor *input_data(Subject *s, const Call *call, const Value *v, Random *
 
 // ---- states by the batch: memory holds them at the largest, a call sees as many rows as it has
 
-static const Tensor *first_rows(Subject *s, const Call *call, const Held *held) {
-    Tensor *t = tensor_new(s->a, &held->leaf->type, call->extent);
+const Tensor *first_rows(Arena *a, const Call *call, const Held *held) {
+    Tensor *t = tensor_new(a, &held->leaf->type, call->extent);
     memcpy(t->at, held->t->at, sizeof *t->at * (size_t)tensor_count(t));
     return t;
 }
@@ -107,7 +107,7 @@ static const Tensor **evaluate(Subject *s, const Call *call, EvalMode mode) {
     for (int i = 0; i < call->inputs.n; i++)
         eval_bind(e, call->inputs.at[i].leaf, call->inputs.at[i].t);
     for (int i = 0; i < call->before.n; i++)
-        eval_bind(e, call->before.at[i].leaf, first_rows(s, call, &call->before.at[i]));
+        eval_bind(e, call->before.at[i].leaf, first_rows(s->a, call, &call->before.at[i]));
     const Tensor **t = NEW_ARRAY(s->a, const Tensor *, call->e->outputs.n + 1);
     for (int i = 0; i < call->e->outputs.n; i++) {
         const Output *o = &call->e->outputs.at[i];

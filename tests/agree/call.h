@@ -32,6 +32,9 @@ typedef struct When {
 // it stood before anything but derivatives was done, both from the same memory.
 Call *call_new(Subject *s, const Entry *e, When when, const Memory *before);
 
+// What a call sees of a state by the batch.
+const Tensor *first_rows(Arena *a, const Call *call, const Held *held);
+
 const Tensor *held_by(const Memory *memory, const Value *leaf);  // NULL where it holds nothing
 
 #endif

@@ -31,7 +31,7 @@ static void make_trial(Excuse *x) {
     for (int i = 0; i < call->inputs.n; i++)
         eval_bind(e, call->inputs.at[i].leaf, call->inputs.at[i].t);
     for (int i = 0; i < call->before.n; i++)
-        eval_bind(e, call->before.at[i].leaf, call->before.at[i].t);
+        eval_bind(e, call->before.at[i].leaf, first_rows(scratch, call, &call->before.at[i]));
     Value *noisy = with_noise(x->s->m, call->e->outputs.at[x->output].pristine, TRAIT_ROUNDS, unit,
                               x->n_trial++);
     const Tensor *t = eval_value(e, noisy);
