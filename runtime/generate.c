@@ -79,8 +79,11 @@ static int64_t read_numbers(const char *text, int64_t below, Mem *mem, int32_t *
     return n;
 }
 
-static void need_words(const Run *run, const Field *f) {
-    if (text_rule(f).unit == UNIT_bytes || run->data.words[f->words_of].is_given) return;
+// Of a checkpoint, or of the data that the program has read; from here on there are no others.
+static void need_words(Run *run, const Field *f) {
+    Words *w = &run->data.words[f->words_of];
+    w->is_given |= w->n > 0;
+    if (text_rule(f).unit == UNIT_bytes || w->is_given) return;
     fail("no vocabulary: a checkpoint keeps that of the text that was trained on");
 }
 

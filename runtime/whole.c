@@ -46,11 +46,12 @@ static void fill(Run *run, const Tensor *t, const RowExtent *x) {
     else copy_rows(to, column_of(split->data, t), split);
 }
 
-// Does the entry point that the command runs read some?
+// Does an entry point that the command runs read some? `generate` runs those whose names it begins.
 static bool is_needed(const Run *run) {
+    const char *command = command_name[run->options.command];
     for (int i = 0; i < run->manifest->n_entry; i++) {
         const Entry *e = &run->manifest->entry[i];
-        bool is_run = strcmp(e->name, command_name[run->options.command]) == 0;
+        bool is_run = strncmp(e->name, command, strlen(command)) == 0;
         for (int k = 0; k < e->n_input && is_run; k++)
             if (e->input[k]->kind == TENSOR_split) return true;
     }
@@ -60,7 +61,8 @@ static bool is_needed(const Run *run) {
 bool whole_fill(Run *run) {
     const Manifest *m = run->manifest;
     const char *from = run->options.data;
-    if (!run->data.is_loaded && run->options.command == COMMAND_predict) {
+    Command command = run->options.command;
+    if (!run->data.is_loaded && (command == COMMAND_predict || command == COMMAND_generate)) {
         if (run->has_weights && !from && !is_needed(run)) return false;
         data_load(&run->data, &run->mem, &run->machine, from);
     }

@@ -32,7 +32,7 @@ for name in recurrent stream attention long last small; do
 done
 code 0 beam ./steps-small beam
 for name in recurrent stream attention long last drawn decoder reader; do set -- "$@" "$programs/$name.nn"; done
-"$build/agree" --work=1e7 --suite=generate/agree "$@"
+"$build/agree" --work=3e7 --suite=generate/agree "$@"
 
 # ---- a text learned by heart
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do printf 'the cat sat. on a mat. '; done > song.txt
@@ -72,6 +72,13 @@ for flags in '--threads 2' '--threads 3 --seed 1'; do
 done
 draw --seed 2 > other
 check generate/another-seed "the same text" sh -c '! cmp -s one other'
+
+# ---- counts of the text itself, which has no vocabulary but that of the data
+make_program counted
+code 0 counted ./counted generate --data song.txt --prompt 'on' --length 7 --greedy
+says_text counted-text 'on a mat.'
+code 1 counted-unknown ./counted generate --data song.txt --prompt 'dog'
+says counted-unknown-text err "the prompt: 'd' is not in the vocabulary"
 
 # ---- how often known scores are drawn: 1, 2, 3, 4 and 6 of 16
 make_program drawn
