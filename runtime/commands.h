@@ -94,6 +94,7 @@ enum {  // whose flag it is
     X("top-p", "X", real, 0, 1, GENERATE, top_p, \
       "draw one of the likeliest that have the probability X together") \
     X("greedy", "", yes, 0, 0, GENERATE, greedy, "take the likeliest") \
+    X("count", "N", count, 1, 1000000, GENERATE, count, "sequences, each with draws of its own") \
     X("beam", "N", count, 1, 1000000, GENERATE, beam, \
       "the likeliest of N sequences that are followed side by side") \
     X("warmup", "N", count, 0, 1000000000, BENCH, warmup, "steps before the clock starts") \

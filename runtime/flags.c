@@ -42,7 +42,7 @@ enum { N_FLAG = sizeof flag / sizeof *flag };
 
 static void set_defaults(Options *o, Mem *mem, const Manifest *m) {
     *o = (Options){.seed = 1, .keep = 2, .samples = 50, .warmup = 5, .split = SPLIT_test,
-                     .temperature = 1, .top_p = 1};
+                     .temperature = 1, .top_p = 1, .count = 1};
     o->threads = threads_available();
     o->hyper = mem_array(mem, (size_t)m->n_hyper, sizeof *o->hyper);
     o->hyper_given = mem_array(mem, (size_t)m->n_hyper, sizeof *o->hyper_given);

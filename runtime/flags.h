@@ -17,7 +17,7 @@ typedef struct Options {
         *prompt_file;
     int64_t epochs, steps, batch_limit, seed, threads, ckpt_every, keep, log_every, overfit,
         patience, warmup, samples, split, folds, ensemble, trials, grid,
-        length, top_k, beam;
+        length, top_k, count, beam;
     double max_time, tolerance, temperature, top_p;
     bool quiet, dry_run, bagging, greedy;
     uint64_t given;  // bit i: the i-th row of the table stood on the command line

@@ -193,25 +193,51 @@ static void take_next(Generation *g) {
     g->n++;
 }
 
+// Units [from, to) of a row, up to the end mark; false where that is met.
+static bool print_units(const Generation *g, int64_t row, int64_t from, int64_t to, bool is_first) {
+    const int32_t *unit = generation_row(g, row);
+    for (int64_t i = from; i < to; i++) {
+        if (unit[i] == generation_end(g)) return false;
+        print_unit(g, is_first && i == from ? -1 : unit[i - 1], unit[i]);
+    }
+    return true;
+}
+
+static bool has_row_ended(const Generation *g, int64_t row, int64_t first) {
+    const int32_t *unit = generation_row(g, row);
+    for (int64_t i = first; i < g->n; i++)
+        if (unit[i] == generation_end(g)) return true;
+    return false;
+}
+
+static bool have_all_ended(const Generation *g, int64_t first) {
+    int64_t n = 0;
+    while (n < g->rows && has_row_ended(g, n, first)) n++;
+    return n == g->rows;
+}
+
+// A single sequence is printed as it is made, several one after the other.
 static void generate_units(Generation *g, const char *prompt, int64_t length) {
+    const Options *o = &g->run->options;
     open_sequences(g, prompt, length);
-    const int32_t *unit = generation_row(g, 0);
-    int64_t first = g->n, end = generation_end(g);
-    bool has_prompt = *prompt && !(end >= 0);
+    int64_t first = g->n;
+    bool is_source = generation_end(g) >= 0, is_single = g->rows == 1 && !o->beam, is_open = true;
+    bool is_first = is_source || !*prompt;
     begin(g);
     if (g->source) machine_run(&g->run->machine, g->source, g->rows);
     for (int64_t at = 0; at + 1 < g->n && length; at++) generation_feed(g, at);
-    if (g->run->options.beam && length) beam_search(g, length);
-    for (int64_t i = first; i < first + length; i++) {
-        if (i == g->n && g->run->options.beam) break;
-        if (i == g->n) {
-            generation_feed(g, i - 1);
-            take_next(g);
-        }
-        if (unit[i] == end) break;
-        print_unit(g, i > first || has_prompt ? unit[i - 1] : -1, unit[i]);
+    if (o->beam && length) beam_search(g, length);
+    while (!o->beam && is_open && g->n < first + length) {
+        generation_feed(g, g->n - 1);
+        take_next(g);
+        is_open = is_single ? print_units(g, 0, g->n - 1, g->n, is_first && g->n - 1 == first)
+                            : !have_all_ended(g, first);
     }
-    putchar('\n');
+    for (int64_t row = 0; row < (o->beam ? 1 : g->rows); row++) {
+        if (row && !is_source) fputs(prompt, stdout);
+        if (!is_single) print_units(g, row, first, g->n, is_first);
+        putchar('\n');
+    }
 }
 
 // ---- the whole in one run
@@ -234,9 +260,10 @@ static int64_t largest(const Tensor *t, const char *data, int64_t from, int64_t 
 }
 
 // Units, or scores of them, up to the end mark; else numbers.
-static void print_result(Generation *g, const Tensor *t) {
-    const char *data = machine_data(&g->run->machine, t);
-    int64_t n = tensor_row_count(t), scores = elem_is_real(t->elem) && t->rank == 3 ? t->dim[2] : 0;
+static void print_result(Generation *g, const Tensor *t, int64_t row) {
+    int64_t n = tensor_row_count(t), row_bytes = n * elem_bytes[t->elem];
+    const char *data = machine_data(&g->run->machine, t) + row * row_bytes;
+    int64_t scores = elem_is_real(t->elem) && t->rank == 3 ? t->dim[2] : 0;
     g->field = field_of(g->run->manifest, scores ? scores : t->below);
     if (!g->field) {
         for (int64_t i = 0; i < n; i++) printf("%s%.9g", i ? "," : "", elem_load(t->elem, data, i));
@@ -259,8 +286,9 @@ static void generate_whole(Generation *g, const char *prompt) {
     g->run->machine.clock.step = 1;
     give_options(g);
     machine_run(&g->run->machine, g->step, g->rows);
-    for (int i = 0; i < g->step->n_result; i++)
-        if (g->step->result[i].tensor->by_batch) print_result(g, g->step->result[i].tensor);
+    for (int64_t row = 0; row < g->rows; row++)
+        for (int i = 0; i < g->step->n_result; i++)
+            if (g->step->result[i].tensor->by_batch) print_result(g, g->step->result[i].tensor, row);
 }
 
 // ---- the command
@@ -294,13 +322,14 @@ static void open_generation(Generation *g, Run *run) {
     g->places = g->input ? tensor_row_count(g->input) : 1;
     if (manifest_input(g->step, "generate.pos"))
         g->window = (int64_t)json_number_in(m->generate, "window", 0);
-    if (!o->beam) return;
-    g->rows = o->beam;
-    if (!g->logits)
+    g->rows = o->beam ? o->beam : o->count;
+    if (o->beam && o->count > 1) fail_usage("--beam or --count, not both: a beam has one result");
+    if (o->beam && !g->logits)
         fail("--beam %" PRId64 ": a beam needs a model that is fed place by place and gives a score for "
              "each class", o->beam);
-    if (o->beam > m->batch)
-        fail("--beam %" PRId64 ": expected at most %" PRId64 ", the program's largest batch", o->beam, m->batch);
+    if (g->rows > m->batch)
+        fail("--%s %" PRId64 ": expected at most %" PRId64 ", the program's largest batch",
+             o->beam ? "beam" : "count", g->rows, m->batch);
 }
 
 // Each line of a prompt is a source of its own; a text is one prompt.

@@ -73,6 +73,14 @@ done
 draw --seed 2 > other
 check generate/another-seed "the same text" sh -c '! cmp -s one other'
 
+# ---- several side by side
+code 0 count ./characters generate --ckpt characters.ckpt --temperature 2 --count 3 --prompt 'on a' --length 20
+check generate/count-prompts "$(cat out)" [ "$(grep -c '^on a' out)" = 3 ]
+check generate/count-differ "$(cat out)" [ "$(sort -u out | wc -l)" = 3 ]
+head -n 1 out > first-of-3
+./characters generate --ckpt characters.ckpt --temperature 2 --prompt 'on a' --length 20 > one
+check generate/count-first "the first row is another text" cmp -s one first-of-3
+
 # ---- counts of the text itself, which has no vocabulary but that of the data
 make_program counted
 code 0 counted ./counted generate --data song.txt --prompt 'on' --length 7 --greedy
@@ -120,6 +128,13 @@ done
 code 0 decoder-beam ./decoder generate --ckpt decoder.ckpt --beam 4 --prompt-file sources.txt
 check generate/decoder-beam-text "$(tr '\n' ' ' < out)" cmp -s out targets.txt
 
+code 0 decoder-count ./decoder generate --ckpt decoder.ckpt --greedy --count 2 --prompt fa
+says_text decoder-count-text "af
+af"
+code 0 whole-count ./whole generate --ckpt whole.ckpt --count 3 --prompt fa
+says_text whole-count-text "af
+af
+af"
 # What the source decides is no part of the step.
 "$nnc" --emit=graph "$programs/decoder.nn" 2> err > graph
 sed -n '/^function generate_step/,/^}/p' graph > step
@@ -143,6 +158,9 @@ refused negative-length 'length -1: expected a whole number from 0' 1 ./characte
 refused top-p-above-1 'top-p 1.5: expected a number from 0 to 1' 1 ./characters generate --top-p 1.5
 refused wide-beam 'expected at most 8, the program.s largest batch' 1 \
     ./characters generate --ckpt characters.ckpt --beam 9
+refused many 'expected at most 8, the program.s largest batch' 1 \
+    ./characters generate --ckpt characters.ckpt --count 9
+refused beam-and-count 'not both' 2 ./characters generate --ckpt characters.ckpt --count 2 --beam 2
 refused beam-of-whole 'a beam needs a model that is fed place by place' 1 \
     ./whole generate --ckpt whole.ckpt --beam 2
 refused long-source '7 units and an end mark are too long for .source' 1 \
