@@ -14,7 +14,7 @@
 //            read): leaves of one sample where a sample has at least 64 points, else of 16;
 //            contractions over samples, too, where leaves of one sample are small beside it
 #include "ir/build.h"
-#include "ir/rewrite.h"
+#include "ir/recur.h"
 #include "pass/access.h"
 #include "pass/chain.h"
 #include "pass/padding.h"
@@ -146,17 +146,61 @@ static Value *samples_first(Module *m, Value *v) {
     return build_index(m, &x, v->span, v->hint);
 }
 
+static Value *scatter_samples_first(Module *m, Value *v) {
+    Accumulate x = v->accumulate;
+    int at = 0;
+    while (at < x.n && !is_batch(x.extent[at])) at++;
+    if (at == 0 || at == x.n) return v;
+    Dim extent[MAX_SLOTS];
+    Affine to[MAX_SLOTS];
+    Subscript target[MAX_RANK];
+    for (int i = 0; i < MAX_SLOTS; i++) {
+        int moved = i == at ? 0 : i < at ? i + 1 : i;
+        to[i] = affine_slot(m, moved);
+        if (i < x.n) extent[moved] = x.extent[i];
+    }
+    Guard *where = NEW_ARRAY(m->arena, Guard, x.n_where + 1);
+    for (int i = 0; i < x.n_where; i++) {
+        Scalar *s = x.where[i].s ? scalar_subst(m, x.where[i].s, to) : NULL;
+        where[i] = (Guard){affine_subst(m, x.where[i].e, to), s, x.where[i].mod};
+    }
+    for (int i = 0; i < v->type.rank; i++) {
+        const Subscript *s = &x.target[i];
+        target[i] = (Subscript){affine_subst(m, s->a, to), s->div,
+                                s->gather ? scalar_subst(m, s->gather, to) : NULL};
+    }
+    x.extent = extent;
+    x.where = where;
+    x.target = target;
+    x.body = scalar_subst(m, x.body, to);
+    return build_accumulate(m, &x, &v->type, v->span, v->hint);
+}
+
+// Of the module or of a scan's steps, whose axis stays in front.
+typedef struct Ordering {
+    Arena *arena;
+    OpenValues steps;
+} Ordering;
+
 static Value *order_value(void *context, Module *m, Value *v) {
+    Ordering *o = context;
+    bool is_step = is_of_step(&o->steps, v);
+    if (v->op == VAL_accumulate && !is_step) return scatter_samples_first(m, v);
     if (v->op != VAL_index || !is_rounded(&v->index)) return v;
     v = samples_first(m, skip_padding(m, v));
     Index x = v->index;
-    x.order = order_of(v, context);
-    return shorten_chain(m, build_index(m, &x, v->span, v->hint));
+    x.order = order_of(v, o->arena);
+    Value *ordered = shorten_chain(m, build_index(m, &x, v->span, v->hint));
+    if (is_step) is_of_step(&o->steps, ordered);
+    return ordered;
 }
 
 void pass_order(Pass *p) {
     Arena *arena = arena_new();
-    for (int i = 0; i < p->m->fns.n; i++) function_rewrite(p->m->fns.at[i], order_value, arena);
+    for (int i = 0; i < p->m->fns.n; i++) {
+        Ordering o = {arena, {arena, map_new(arena)}};
+        function_rewrite(p->m->fns.at[i], order_value, &o);
+    }
     arena_free(arena);
     p->m->is_frozen = true;
 }

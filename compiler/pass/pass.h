@@ -24,6 +24,7 @@ typedef struct PassInfo {
 extern const PassInfo pipeline[];  // ends with a NULL name
 
 // Before the arithmetic is frozen.
+void pass_pick(Pass *p);      // sums of which one term counts read that term
 void pass_grad(Pass *p);      // replaces grad values by the graph that computes them
 void pass_simplify(Pass *p);  // algebra, factoring, merging of adjoints, dead values; drops stop
 void pass_moments(Pass *p);   // variances over samples from each sample's own

@@ -9,6 +9,7 @@
 #include "pass/schedule.h"
 
 const PassInfo pipeline[] = {
+    {"pick", "sums of which one term counts read that term", pass_pick},
     {"grad", "replace derivatives by the graph that computes them", pass_grad},
     {"simplify", "algebra, factoring, dead values", pass_simplify},
     {"moments", "variances over samples from each sample's own", pass_moments},
