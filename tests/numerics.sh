@@ -58,7 +58,7 @@ if predict sequences "$programs/extremes.csv"; then
 fi
 
 if predict recurrent "$programs/extremes.csv"; then
-    for name in padded_states padded_loss padded_gradients empty; do
+    for name in padded_states padded_loss padded_gradients empty forget; do
         got=$(column recurrent.csv "$name" | cut -d ' ' -f 1)
         check "numerics/recurrent-$name" "apart by $got" near "$got" 0 2e-6
     done
