@@ -6,6 +6,7 @@ BEGIN {
     title["w1"] = "W1: MLP 784-512-256-10, Adam, batch 128"
     title["w2"] = "W2: 784-30-10, batch 10"
     title["w3"] = "W3: LeNet-5, momentum, batch 64"
+    title["w5"] = "W5: character LSTM, 2 x 128, 50 sequences of 50, RMSprop"
     title["w6"] = "W6: GPT, 4 layers 128 wide, block 64, AdamW, batch 12"
     title["w6b"] = "W6b: GPT, 6 layers 384 wide, block 256, AdamW, batch 8"
     title["w8"] = "W8: softmax regression, 1000 steps"

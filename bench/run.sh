@@ -11,7 +11,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build} rounds=${ROUNDS:-5} time=${TIME:-0.3} python=${PYTHON:-/usr/bin/python3}
-workloads=${WORKLOADS:-w1 w2 w3 w6 w8 w10 w10n block w9} threads=${THREADS:-1 2}
+workloads=${WORKLOADS:-w1 w2 w3 w5 w6 w8 w10 w10n block w9} threads=${THREADS:-1 2}
 out=${OUT:-bench/results.md} work=${WORK:-$build/bench}
 tab=$(printf '\t')
 rm -rf "$work"
@@ -160,7 +160,7 @@ python_settings() {  # WORKLOAD: servers and flags
         torch,asis) echo "$s" ;;
         *)
             echo "$s"
-            case $1 in w1 | w2 | w3 | w6 | w6b | w8) echo "$s foreach" ;; esac
+            case $1 in w1 | w2 | w3 | w5 | w6 | w6b | w8) echo "$s foreach" ;; esac
             case $1 in w3 | block) echo "$s channels-last" ;; esac
             case $1 in w3) echo "$s foreach channels-last" ;; esac
             ;;

@@ -46,6 +46,34 @@ def w3(foreach, layout):
     return training(model, sgd, torch.rand(64, 1, 28, 28).to(**layout), torch.randint(10, (64,)))
 
 
+class CharLSTM(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(65, 128, num_layers=2), nn.Linear(128, 65)
+
+    def forward(self, x, state):
+        y, state = self.lstm(x, state)
+        return self.head(y), state
+
+
+def w5(foreach, _):
+    model = CharLSTM()
+    params = list(model.parameters())
+    rmsprop = torch.optim.RMSprop(params, lr=2e-3, alpha=0.95, eps=1e-8, **foreach)
+    x = F.one_hot(torch.randint(65, (50, 50)), 65).float()
+    y = torch.randint(65, (2500,))
+    state = [torch.zeros(2, 50, 128), torch.zeros(2, 50, 128)]
+
+    def step():
+        rmsprop.zero_grad(set_to_none=True)
+        z, after = model(x, tuple(state))
+        F.cross_entropy(z.view(-1, 65), y).backward()
+        nn.utils.clip_grad_value_(params, 5)
+        rmsprop.step()
+        state[:] = [s.detach() for s in after]
+    return step
+
+
 def w8(foreach, _):
     model = nn.Linear(64, 10)
     for p in model.parameters():
@@ -152,7 +180,7 @@ def gpt(foreach, layers, heads, width, block, rows):
 
 WORKLOADS = {"w6": lambda foreach, _: gpt(foreach, 4, 4, 128, 64, 12),
              "w6b": lambda foreach, _: gpt(foreach, 6, 6, 384, 256, 8),
-             "w1": w1, "w2": w2, "w3": w3, "w8": w8, "block": block,
+             "w1": w1, "w2": w2, "w3": w3, "w5": w5, "w8": w8, "block": block,
              "w10": lambda *_: chain(0.1), "w10n": lambda *_: chain(0)}
 
 
