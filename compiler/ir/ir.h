@@ -65,7 +65,7 @@ Type type_scalar(Elem elem);
 Type type_tensor(Elem elem, int rank, const Dim *dim);
 bool type_equal(const Type *a, const Type *b);   // `below` too
 bool type_same_shape(const Type *a, const Type *b);
-int64_t type_count(const Type *t);               // elements at the largest extents
+int64_t type_count(const Type *t);               // elements at the largest extents; 2^56 at most
 
 // ---- scalars
 

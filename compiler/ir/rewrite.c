@@ -391,6 +391,15 @@ Values function_order(const Function *f, Arena *arena) {
     return order;
 }
 
+Values values_below(Value *const *roots, int n, Arena *arena) {
+    Values order = {0};
+    Arena *scratch = arena_new();
+    Map *seen = map_new(scratch);
+    for (int i = 0; i < n; i++) visit_value(roots[i], &order, seen, arena, scratch);
+    arena_free(scratch);
+    return order;
+}
+
 static Value *replaced(const Map *replacement, Value *v) {
     Value *by = v ? map_get(replacement, v) : NULL;
     return by ? by : v;

@@ -12,6 +12,8 @@ typedef struct Values {
 
 // The values that a function's results and updates need, leaves included, operands first.
 Values function_order(const Function *f, Arena *arena);
+// The same of some values, themselves included.
+Values values_below(Value *const *roots, int n, Arena *arena);
 
 // The values that v reads directly, each once, in order of first use (targets, guards,
 // gathers and `otherwise` included).

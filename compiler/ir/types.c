@@ -73,7 +73,9 @@ bool type_equal(const Type *a, const Type *b) {
 }
 
 int64_t type_count(const Type *t) {
+    const int64_t MOST = (int64_t)1 << 56;  // more than memory; as bytes still a number
     int64_t n = 1;
-    for (int i = 0; i < t->rank; i++) n *= dim_max(t->dim[i]);
+    for (int i = 0; i < t->rank; i++)
+        if (__builtin_mul_overflow(n, dim_max(t->dim[i]), &n) || n > MOST) n = MOST;
     return n;
 }

@@ -376,17 +376,16 @@ static bool is_open(Inside *in, const Value *v) {
     return map_has(in->open, v);
 }
 
-static void find_open(Inside *in, Value *v, Map *seen, Arena *scratch) {
-    if (map_has(seen, v)) return;
-    map_set(seen, v, v);
-    bool depends = false;
-    for (int i = 0; i < in->scan->n_carry; i++) depends |= v == in->scan->carry[i].leaf;
-    Values operands = value_operands(v, scratch);
-    for (int i = 0; i < operands.n; i++) {
-        find_open(in, operands.at[i], seen, scratch);
-        depends |= is_open(in, operands.at[i]);
+static void find_open(Inside *in, Value *const *roots, int n, Arena *scratch) {
+    Values below = values_below(roots, n, scratch);
+    for (int i = 0; i < below.n; i++) {
+        Value *v = below.at[i];
+        bool depends = false;
+        for (int k = 0; k < in->scan->n_carry; k++) depends |= v == in->scan->carry[k].leaf;
+        Values operands = value_operands(v, scratch);
+        for (int k = 0; k < operands.n; k++) depends |= is_open(in, operands.at[k]);
+        if (depends) map_set(in->open, v, v);
     }
-    if (depends) map_set(in->open, v, v);
 }
 
 typedef struct StepReads {
@@ -450,37 +449,71 @@ static bool check_carry(Check *c, const Scan *x, const Carry *carry) {
 static bool check_scan(Check *c, Value *v) {
     const Scan *x = &v->scan;
     Inside in = {x, map_new(c->scratch)};
-    Map *seen = map_new(c->scratch);
     if (x->n_carry < 1) return fail(c, "a scan without a carry");
     for (int i = 0; i < x->n_carry; i++)
         if (!check_carry(c, x, &x->carry[i])) return false;
-    for (int i = 0; i < x->n_carry; i++) {
-        find_open(&in, x->carry[i].init, seen, c->scratch);
-        if (is_open(&in, x->carry[i].init)) return fail(c, "a scan starts from its own carry");
-    }
-    for (int i = 0; i < x->n_carry; i++) find_open(&in, x->carry[i].next, seen, c->scratch);
-    for (int i = 0; i < x->n_tap; i++) find_open(&in, x->tap[i], seen, c->scratch);
+    Values ends = {0};
+    for (int i = 0; i < x->n_carry; i++) vec_push(c->scratch, &ends, x->carry[i].init);
+    find_open(&in, ends.at, ends.n, c->scratch);
+    if (in.open->n) return fail(c, "a scan starts from its own carry");
+    for (int i = 0; i < x->n_carry; i++) vec_push(c->scratch, &ends, x->carry[i].next);
+    for (int i = 0; i < x->n_tap; i++) vec_push(c->scratch, &ends, x->tap[i]);
+    find_open(&in, ends.at, ends.n, c->scratch);
     for (int i = 0; i < in.open->n; i++)
         if (!check_member(c, &in, in.open->value[i])) return false;
     return true;
 }
 
-// No carry is seen from outside its scan.
-static bool check_closed(Check *c, Value *v, Map *seen, Map *known) {
-    if (map_has(seen, v)) return true;
-    map_set(seen, v, v);
-    if (v->op == VAL_carry && !map_has(known, v)) return fail(c, "a carry outside of its scan");
+// ---- no carry is seen from outside its scan
+
+static bool is_carry_of(const Scan *x, const Value *leaf) {
+    for (int i = 0; i < x->n_carry; i++)
+        if (x->carry[i].leaf == leaf) return true;
+    return false;
+}
+
+// The carries that v sees from outside their scans, as a map to themselves, which values share;
+// NULL for none. `free` has those of v's operands.
+static Map *free_carries(Check *c, Value *v, const Map *free) {
     Values operands = value_operands(v, c->scratch);
-    Map *inner = known, *visited = seen;
-    if (v->op == VAL_scan) {
-        inner = map_new(c->scratch);
-        visited = map_new(c->scratch);
-        for (int i = 0; i < known->n; i++) map_set_int(inner, known->key[i], known->value[i]);
-        for (int i = 0; i < v->scan.n_carry; i++)
-            map_set(inner, v->scan.carry[i].leaf, v->scan.carry[i].leaf);
+    Map *all = NULL;
+    bool is_own = false;  // not shared with an operand
+    if (v->op == VAL_carry) {
+        all = map_new(c->scratch);
+        map_set(all, v, v);
     }
-    for (int i = 0; i < operands.n; i++)
-        if (!check_closed(c, operands.at[i], visited, inner)) return false;
+    for (int i = 0; i < operands.n; i++) {
+        Map *below = map_get(free, operands.at[i]);
+        if (!below || below == all) continue;
+        if (!all && v->op != VAL_scan) {
+            all = below;
+            continue;
+        }
+        Map *both = is_own ? all : map_new(c->scratch);
+        for (int k = 0; !is_own && all && k < all->n; k++) map_set(both, all->value[k], all->value[k]);
+        for (int k = 0; k < below->n; k++)
+            if (v->op != VAL_scan || !is_carry_of(&v->scan, below->value[k]))
+                map_set(both, below->value[k], below->value[k]);
+        all = both;
+        is_own = true;
+    }
+    return all && all->n ? all : NULL;
+}
+
+static bool check_closed(Check *c, const Map *free, const Value *v) {
+    return !map_has(free, v) || fail(c, "a carry outside of its scan");
+}
+
+static bool check_all_closed(Check *c, const Function *f, Values order) {
+    Map *free = map_new(c->scratch);
+    for (int i = 0; i < order.n; i++) {
+        Map *carries = free_carries(c, order.at[i], free);
+        if (carries) map_set(free, order.at[i], carries);
+    }
+    for (int i = 0; i < f->results.n; i++)
+        if (!check_closed(c, free, f->results.at[i].v)) return false;
+    for (int i = 0; i < f->updates.n; i++)
+        if (!check_closed(c, free, f->updates.at[i].v)) return false;
     return true;
 }
 
@@ -488,15 +521,6 @@ static bool has_scan(Values order) {
     for (int i = 0; i < order.n; i++)
         if (order.at[i]->op == VAL_scan || order.at[i]->op == VAL_carry) return true;
     return false;
-}
-
-static bool check_all_closed(Check *c, const Function *f) {
-    Map *seen = map_new(c->scratch), *known = map_new(c->scratch);
-    for (int i = 0; i < f->results.n; i++)
-        if (!check_closed(c, f->results.at[i].v, seen, known)) return false;
-    for (int i = 0; i < f->updates.n; i++)
-        if (!check_closed(c, f->updates.at[i].v, seen, known)) return false;
-    return true;
 }
 
 static bool check_part(Check *c, const Value *v) {
@@ -591,7 +615,7 @@ static bool check_function(Check *c, const Function *f) {
     c->v = free_cotangent(f, c->scratch);
     if (c->v) return fail(c, "a cotangent outside of what it is given to");
     c->v = NULL;
-    if (has_scan(order) && !check_all_closed(c, f)) return false;
+    if (has_scan(order) && !check_all_closed(c, f, order)) return false;
     for (int i = 0; i < f->results.n; i++)
         for (int k = 0; k < i; k++)
             if (f->results.at[i].name == f->results.at[k].name)

@@ -244,7 +244,7 @@ const char *verify_memory(const Program *p) {
     Arena *arena = arena_new();
     Walk *w = find_lives(p, arena);
     const char *wrong = NULL;
-    qsort(w->all.at, (size_t)w->all.n, sizeof *w->all.at, by_offset);
+    if (w->all.n) qsort(w->all.at, (size_t)w->all.n, sizeof *w->all.at, by_offset);
     for (int i = 0; i < w->all.n && !wrong; i++)
         for (int j = i + 1; j < w->all.n && !wrong; j++) {
             Lives *x = w->all.at[i], *y = w->all.at[j];

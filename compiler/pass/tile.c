@@ -208,9 +208,9 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
 static double kept_between_steps(const Planner *p, const Tile *tile) {
     enum { SHORT = 8 };
     const Nest *nest = p->nest;
+    if (!nest->n_reduced) return 0;
     const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
-    if (!nest->n_reduced || inner->extent.by || inner->extent.n > SHORT || inner->extent.n < 2)
-        return 0;
+    if (inner->extent.by || inner->extent.n > SHORT || inner->extent.n < 2) return 0;
     double kept = 0;
     for (int i = 0; i < p->touches.n; i++) {
         const Touch *t = &p->touches.at[i];

@@ -159,6 +159,78 @@ START_TEST(structure) {
 }
 END_TEST
 
+START_TEST(scans) {
+    accepted("%0 = carry f32[5, 8] %1 = index [i<5, j<8] %0[i, -j + 7] * %x[j] "
+             "%2 = scan axis 0 reverse [%0 from %x to %1] %3 = part 0 of %2 result y = %3");
+    rejected("%0 = carry f32[5, 8] %1 = index [i<5, j<8] %0[i, j] * %x[j] "
+             "%2 = scan axis 1 [%0 from %x to %1] %3 = part 0 of %2 result y = %3",
+             "what a scan starts from has another type");
+    rejected("%0 = carry f32[5, 8] %1 = index [i<5, j<8] %0[-i + 4, j] "
+             "%2 = scan axis 0 [%0 from %x to %1] %3 = part 0 of %2 result y = %3",
+             "another step than its own");
+    rejected("%0 = carry f32[5, 8] %1 = index [i<5, j<8] (%0[i - 1, j] if i - 1 >= 0 else 0.0) "
+             "%2 = scan axis 0 [%0 from %x to %1] %3 = part 0 of %2 result y = %3",
+             "another step than its own");
+    rejected("%0 = carry f32[5, 8] %4 = index [i<8 | a<5] sum %0[a, i] "
+             "%1 = index [i<5, j<8] %4[j] %2 = scan axis 0 [%0 from %x to %1] "
+             "%3 = part 0 of %2 result y = %3",
+             "lacks the steps' axis");
+    rejected("%0 = carry f32[5, 8] %4 = reshape %0 to [8, 5] %1 = index [i<5, j<8] %4[j, i] "
+             "%2 = scan axis 0 [%0 from %x to %1] %3 = part 0 of %2 result y = %3",
+             "lacks the steps' axis");
+    rejected("%0 = carry f32[5, 8] %1 = index [i<5, j<8] %0[i, j] + 1.0 result y = %1",
+             "a carry outside of its scan");
+    rejected("%0 = carry f32[5, 8] %4 = carry f32[5, 8] %1 = index [i<5, j<8] %0[i, j] + %4[i, j] "
+             "%2 = scan axis 0 [%0 from %x to %1] %3 = part 0 of %2 result y = %3",
+             "a carry outside of its scan");
+    rejected("%0 = carry f32[5, 8] %4 = index [j<8] %0[0, j] %1 = index [i<5, j<8] %0[i, j] + 1.0 "
+             "%2 = scan axis 0 [%0 from %4 to %1] %3 = part 0 of %2 result y = %3",
+             "starts from its own carry");
+    rejected("%0 = carry f32[5, 8] %4 = carry f32[6, 8] %1 = index [i<5, j<8] %0[i, j] + 1.0 "
+             "%5 = index [i<6, j<8] %4[i, j] * 0.5 "
+             "%2 = scan axis 0 [%0 from %x to %1, %4 from %x to %5] %3 = part 0 of %2 result y = %3",
+             "carries of different steps");
+    rejected("%0 = carry i32<8>[5, 5] %1 = index [i<5, j<5] %0[i, j] + 1 "
+             "%2 = scan axis 0 [%0 from %k to %1] %3 = part 0 of %2 result y = %3",
+             "may leave its bound");
+}
+END_TEST
+
+// Each scan reads what all before it gave: what they see is found once.
+START_TEST(many_scans) {
+    Compiler *c = test_compiler();
+    Text *t = text_new(c->arena);
+    text_add(t, "module m f32 function f(x f32[4, 3], z f32[3]) { %0 = index [i<4, j<3] %x[i, j] + 1.0 ");
+    for (int n = 0, k = 1; n < 100; n++, k += 5)
+        text_printf(t,
+                    "%%%d = carry f32[4, 3] %%%d = index [i<4, j<3] tanh(%%%d[i, j] + %%%d[i, j]) "
+                    "%%%d = scan axis 0 [%%%d from %%z to %%%d] %%%d = part 0 of %%%d "
+                    "%%%d = index [i<4, j<3] %%%d[i, j] + %%%d[i + 1, j] ",
+                    k, k + 1, k - 1, k, k + 2, k, k + 1, k + 3, k + 2, k + 4, k - 1, k + 3);
+    text_add(t, "result y = %500 }");
+    Module *m = read_text_in(c, t->at);
+    ck_assert_ptr_nonnull(m);
+    ck_assert_ptr_null(verify_module(m, LEVEL_G));
+    arena_free(c->arena);
+}
+END_TEST
+
+START_TEST(long_chains_in_scans) {
+    enum { LENGTH = 100000 };
+    Compiler *c = test_compiler();
+    Text *t = text_new(c->arena);
+    text_add(t, "module m f32 function f(z f32[3]) { %0 = carry f32[4, 3] ");
+    for (int n = 0; n < LENGTH; n++)
+        text_printf(t, "%%%d = index [i<4, j<3] %%%d[i, j] + 1.5 ", n + 1, n);
+    text_printf(t, "%%%d = scan axis 0 [%%0 from %%z to %%%d] ", LENGTH + 1, LENGTH);
+    text_printf(t, "%%%d = part 0 of %%%d result y = %%%d }", LENGTH + 2, LENGTH + 1, LENGTH + 2);
+    Module *m = read_text_in(c, t->at);
+    ck_assert_ptr_nonnull(m);
+    ck_assert_ptr_null(verify_module(m, LEVEL_G));
+    arena_free(c->arena);
+}
+END_TEST
+
 START_TEST(updates) {
     accepted("%0 = index [i<8] %x[i] * 2.0 update %x = %0");
     accepted("%0 = index [i<3] mod(%s[i] + 1, 5) update %s = %0");
@@ -357,11 +429,15 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("ir_verify");
     TCase *t = tcase_create("verify");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, ranges_that_are_proved);
     tcase_add_test(t, ranges_that_are_not);
     tcase_add_test(t, run_time_extents);
     tcase_add_test(t, elements_and_levels);
     tcase_add_test(t, structure);
+    tcase_add_test(t, scans);
+    tcase_add_test(t, many_scans);
+    tcase_add_test(t, long_chains_in_scans);
     tcase_add_test(t, updates);
     tcase_add_test(t, what_no_constructor_makes);
     tcase_add_test(t, loops_print);
