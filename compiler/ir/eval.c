@@ -347,6 +347,8 @@ static void eval_scan(Eval *e, Value *v) {
         if (!map_has(e->done, &x->carry[k]))
             map_set(e->done, &x->carry[k], tensor_new(e->arena, &t, e->extent));
     }
+    for (int k = 0; k < x->n_tap; k++)  // one that depends on no carry any more
+        if (!map_has(members.open, x->tap[k])) eval_value(e, x->tap[k]);
     run_scan(e, x, &members);
 }
 

@@ -397,12 +397,14 @@ typedef struct StepReads {
 static void check_step(void *context, Scalar *s) {
     StepReads *r = context;
     int axis = r->in->scan->axis;
-    if (s->op == OP_read && is_open(r->in, s->read->v)) {
-        const Subscript *sub = &s->read->sub[axis];
-        if (sub->gather || sub->div != 1 || !affine_equal(sub->a, affine_slot((Module *)r->c->m, axis)))
+    Affine own = affine_slot((Module *)r->c->m, axis);
+    Reads reads = scalar_reads(s, r->c->scratch);
+    for (int i = 0; i < reads.n; i++) {
+        const Read *read = reads.at[i]->read;
+        const Subscript *sub = &read->sub[axis];
+        if (is_open(r->in, read->v) && (sub->gather || sub->div != 1 || !affine_equal(sub->a, own)))
             fail(r->c, "a scan reads another step than its own");
     }
-    scalar_each_below(s, check_step, r);
 }
 
 static bool check_member(Check *c, Inside *in, const Value *v) {

@@ -688,9 +688,9 @@ static void lower_function(Lower *l, FunctionSchedule *fs, Arena *scratch) {
     for (int i = 0; i < fs->regions.n; i++) {
         Region *region = fs->regions.at[i];
         Value *first = region->nests.at[0]->members.at[0].v;
-        if (first->op == VAL_join)
+        if (first->op == VAL_join && !region->scan)
             lower_join(l, first, scratch);
-        else if (first->op == VAL_accumulate)
+        else if (first->op == VAL_accumulate && !region->scan)
             lower_accumulate(l, first, scratch);
         else
             lower_region(l, region, scratch);

@@ -70,15 +70,19 @@ static int step_axis(const Region *region) {
 // Does the scalar read what the steps make elsewhere than in its own row?
 typedef struct RowReads {
     const Members *members;
+    Arena *scratch;
     int row;
     bool is_apart;
 } RowReads;
 
 static void check_row(void *context, Scalar *s) {
     RowReads *r = context;
-    if (s->op == OP_read && map_has(r->members->open, s->read->v))
-        r->is_apart &= s->read->v->type.rank > r->row && read_is_slot(s->read, r->row, r->row);
-    scalar_each_below(s, check_row, r);
+    Reads reads = scalar_reads(s, r->scratch);
+    for (int i = 0; i < reads.n; i++) {
+        const Read *read = reads.at[i]->read;
+        if (map_has(r->members->open, read->v))
+            r->is_apart &= read->v->type.rank > r->row && read_is_slot(read, r->row, r->row);
+    }
 }
 
 static bool keeps_row(const Value *v, const Value *of, int row) {
@@ -92,7 +96,7 @@ void split_rows(Region *region, Arena *scratch) {
     const Scan *x = &region->scan->scan;
     const Value *first = x->carry[0].leaf;
     Members members = scan_members(x, scratch);
-    RowReads reads = {&members, row, first->type.rank > row};
+    RowReads reads = {&members, scratch, row, first->type.rank > row};
     for (int k = 0; k < x->n_carry; k++) reads.is_apart &= keeps_row(x->carry[k].leaf, first, row);
     for (int i = 0; i < members.list.n && reads.is_apart; i++) {
         Value *v = members.list.at[i];
