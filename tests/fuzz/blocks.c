@@ -676,6 +676,7 @@ void add_block(Gen *g, Kind kind) {
         case KIND_pool: add_pool(g); break;
         case KIND_rows: add_rows(g); break;
         case KIND_scatter: add_scatter(g); break;
+        case KIND_scan: add_scan(g); break;
         default: add_structure(g); break;
     }
 }

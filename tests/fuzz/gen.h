@@ -29,6 +29,9 @@ typedef struct Gen {
     int n_read, n_costly; // of the body under construction
     bool allows_stop;
     bool has_product;     // whose second derivative has too many axes
+    int n_step;           // scans that are being made: slots of their steps, the outermost first
+    Dim step[MAX_SLOTS];
+    Map *open;            // Value *: which of those it depends on
 } Gen;
 
 // 0 <= slot < extent, parallel slots first.
@@ -97,6 +100,11 @@ Affine slot(Gen *g, int s);
 // ---- blocks (blocks.c)
 
 void add_block(Gen *g, Kind kind);
+
+// ---- scans (recurrences.c)
+
+void add_scan(Gen *g);
+int steps_of(Gen *g, Value *v);  // how many of the first axes count steps under way
 
 // ---- the ends (ends.c): loss, gradients, updates, results
 

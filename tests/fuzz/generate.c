@@ -8,7 +8,7 @@
 #include "tests/fuzz/gen.h"
 
 const char *const kind_name[N_KIND] = {"map",  "reduce", "contract", "conv",
-                                       "pool", "rows",   "scatter",  "structure"};
+                                       "pool", "rows",   "scatter",  "structure", "scan"};
 
 // ---- extents
 
@@ -183,6 +183,7 @@ static Value *found_operand(Gen *g, const Type *t) {
         Item *item = &g->pool.at[i];
         if (item->is_closed || item->v->type.elem != t->elem || !type_same_shape(&item->v->type, t))
             continue;
+        if (steps_of(g, item->v)) continue;
         if (pick(g, ++n) == 0) found = item->v;
         item->is_read |= found == item->v;
     }
@@ -195,7 +196,7 @@ Value *operand(Gen *g, int rank, const Dim *dim) {
     if (v) return v;
     Box b = {.np = rank};
     memcpy(b.extent, dim, sizeof *dim * (size_t)rank);
-    if (chance(g, 25) && g->pool.n && spend(g, &b)) {
+    if (chance(g, 25) && g->pool.n && !g->n_step && spend(g, &b)) {
         begin_body(g);
         Scalar *body = gen_real(g, &b, 1).s;
         return add_value(g, build_map(g->m, rank, dim, body, (Span){0}, NULL));

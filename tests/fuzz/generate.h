@@ -20,6 +20,7 @@ typedef enum Kind {
     KIND_rows,       // softmax, normalizations
     KIND_scatter,    // accumulate
     KIND_structure,  // reshape, join, slices
+    KIND_scan,       // recurrences
     N_KIND
 } Kind;
 

@@ -235,7 +235,12 @@ static Ex gen_otherwise(Gen *g, const Box *b, Elem elem, int64_t below, int dept
 Scalar *read_somewhere(Gen *g, const Box *b, Value *v, Ex *range, int depth) {
     Axes x = {.n_guard = 0};
     unsigned used = 0;
-    for (int i = 0; i < v->type.rank; i++)
+    int n_step = steps_of(g, v);
+    for (int i = 0; i < n_step; i++) {
+        x.sub[i] = plain(slot(g, i));
+        used |= 1u << i;
+    }
+    for (int i = n_step; i < v->type.rank; i++)
         x.sub[i] = gen_axis(g, b, v->type.dim[i], &used, &x, depth);
     if (box_slots(b) && chance(g, 6)) x.guard[x.n_guard++] = gen_guard(g, b);
     Scalar *otherwise = NULL;
