@@ -390,9 +390,12 @@ const Tensor *eval_value(Eval *e, Value *v) {
     // What the steps under way compute has a tensor already: this is whole.
     Tensor *out = tensor_new(e->arena, &v->type, e->extent);
     int n_step = e->n_step;
+    int64_t step_at[MAX_RANK];
+    memcpy(step_at, e->step_at, sizeof step_at);
     e->n_step = 0;
     compute(e, v, out);
     e->n_step = n_step;
+    memcpy(e->step_at, step_at, sizeof step_at);
     map_set(e->done, v, out);
     return out;
 }
