@@ -118,8 +118,7 @@ static bool *depend(Dependence *d, Value *v) {
 
 static Dependence dependence(const Recurrence *r) {
     Dependence d = {r, map_new(r->arena), map_new(r->arena), map_new(r->arena)};
-    for (int k = 0; k < r->n; k++)
-        map_set(d.own, r->carry[k].leaf, (void *)(intptr_t)(k + 1));
+    for (int k = 0; k < r->n; k++) map_set(d.own, r->carry[k].leaf, (void *)(intptr_t)(k + 1));
     Map *seen = map_new(r->arena);
     for (int k = 0; k < r->n; k++) find_bound(d.is_inner, r->carry[k].next, seen, r->arena);
     for (int k = 0; k < r->n; k++) depend(&d, r->carry[k].next);
@@ -265,7 +264,8 @@ static void know_parts(Recurrence *r, Value *scan) {
         know(r, leaf, before(r, k));
     }
     for (int i = 0; i < x->n_tap; i++)
-        know(r, x->tap[i], build_scan_part(r->m, scan, x->n_carry + i, x->tap[i]->span, x->tap[i]->hint));
+        know(r, x->tap[i],
+             build_scan_part(r->m, scan, x->n_carry + i, x->tap[i]->span, x->tap[i]->hint));
 }
 
 static void know_next(Recurrence *r) {
@@ -311,6 +311,19 @@ static int circle_of(const Recurrence *r, bool *const *on, int from, int *out) {
     return n;
 }
 
+static void make_scan(Recurrence *r, Span span) {
+    Dependence d = dependence(r);
+    Values taps = taps_of(&d, r);
+    Scan scan = {.axis = r->axis,
+                 .is_reverse = r->is_reverse,
+                 .n_carry = r->n,
+                 .n_tap = taps.n,
+                 .carry = r->carry,
+                 .tap = taps.at};
+    know_parts(r, build_scan(r->m, &scan, span));
+    know_next(r);
+}
+
 static void close_circle(Recurrence *r, const int *which, int n, bool is_recurrent, Span span) {
     Recurrence own = *r;
     own.n = n;
@@ -320,22 +333,11 @@ static void close_circle(Recurrence *r, const int *which, int n, bool is_recurre
         own.carry[i] = r->carry[which[i]];
         own.carry[i].next = image_of(r, own.carry[i].next);
     }
+    own.image = map_new(r->arena);
+    own.varies = map_new(r->arena);
     if (is_recurrent) {
-        Dependence d = dependence(&own);
-        Values taps = taps_of(&d, &own);
-        Scan scan = {.axis = r->axis,
-                     .is_reverse = r->is_reverse,
-                     .n_carry = n,
-                     .n_tap = taps.n,
-                     .carry = own.carry,
-                     .tap = taps.at};
-        own.image = map_new(r->arena);
-        own.varies = map_new(r->arena);
-        know_parts(&own, build_scan(r->m, &scan, span));
-        know_next(&own);
+        make_scan(&own, span);
     } else {
-        own.image = map_new(r->arena);
-        own.varies = map_new(r->arena);
         own.history[0] = history_of(&own, 0);
         know(&own, own.carry[0].leaf, before(&own, 0));
     }

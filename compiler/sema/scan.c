@@ -21,9 +21,9 @@ struct Steps {
     Frame *frame;
     const Node *node;
     Name index;
-    int slot;           // -1 for a single step, which needs no recurrence
-    Map *outside;       // the frame's names as they were
-    Map *carries;       // Name -> node of the carry
+    int slot;      // -1 for a single step, which needs no recurrence
+    Map *outside;  // the frame's names as they were
+    Map *carries;  // Name -> node of the carry
     VEC(Collected) collected;
 };
 
@@ -108,7 +108,8 @@ static Exp *next_value(Sema *s, const Node *n, Exp *e, const Type *t, Span at) {
         return exp_error;
     }
     if (!elem_is_real(t->elem) && elem_is_real(exp_elem(s, e))) {
-        Diag *d = sema_error(s, at, "the carry `%s` becomes real, and starts as an integer", n->name);
+        Diag *d =
+            sema_error(s, at, "the carry `%s` becomes real, and starts as an integer", n->name);
         diag_note(d, n->kid[1]->span, "this is what it starts from");
         return exp_error;
     }
@@ -211,7 +212,8 @@ void collect(Sema *s, const Node *target, const Node *rhs) {
 }
 
 // The steps, now the axis before all of the term's own, move to their place.
-static Exp *steps_at(Sema *s, Value *v, int n_outer, const int *slot, int axis, Span at, Name hint) {
+static Exp *steps_at(Sema *s, Value *v, int n_outer, const int *slot, int axis, Span at,
+                     Name hint) {
     Affine sub[MAX_RANK];
     Dim dim[MAX_RANK];
     int rank = v->type.rank;
@@ -230,8 +232,8 @@ static Exp *steps_at(Sema *s, Value *v, int n_outer, const int *slot, int axis, 
 static Exp *single_step(Sema *s, const Collected *c) {
     Shape own = exp_axes(s, c->e), all = {0};
     for (int i = 0; i < own.rank + 1; i++)
-        all.axis[all.rank++] = i == c->axis ? axis_new(s, dim_const(1), c->target->span)
-                                            : own.axis[i - (i > c->axis)];
+        all.axis[all.rank++] =
+            i == c->axis ? axis_new(s, dim_const(1), c->target->span) : own.axis[i - (i > c->axis)];
     Exp *e = exp_body(s, exp_at(s, c->e, &own), &all);
     return exp_store(s, e, c->target->span, c->target->kid[0]->name);
 }
@@ -239,12 +241,11 @@ static Exp *single_step(Sema *s, const Collected *c) {
 // ---- the scan
 
 typedef struct Closing {
-    int n;               // carries
+    int n;  // carries
     const Node **node;
-    Type *type;          // at a step
+    Type *type;  // at a step
     Carry *carry;
     Exp **next;
-    Span *at;
 } Closing;
 
 static void begin(Sema *s, Steps *x, const Node *n, int64_t steps) {
@@ -296,8 +297,11 @@ static bool bind_carries(Sema *s, const Node *carries, Exp *const *first, Closin
         if (s->steps->slot >= 0) {
             Type t = with_steps(s, &c->type[k], slot, n_slot);
             if (c->type[k].rank + n_slot > MAX_RANK)
-                return fail(s, carries->kid[k]->span, "a carry with %d axes, steps among them: the "
-                            "most is %d", c->type[k].rank + n_slot, MAX_RANK), false;
+                return fail(s, carries->kid[k]->span,
+                            "a carry with %d axes, steps among them: the "
+                            "most is %d",
+                            c->type[k].rank + n_slot, MAX_RANK),
+                       false;
             Value *init = over_slots(s, e, slot, n_slot - 1, carries->kid[k]->span, NULL);
             if (!init) return false;
             Value *leaf = build_carry(s->m, t, carries->kid[k]->name_span, carries->kid[k]->name);
@@ -317,7 +321,6 @@ static bool find_next(Sema *s, Closing *c) {
     for (int k = 0; k < c->n; k++) {
         Var *v = frame_var(s->frame, c->node[k]->name);
         Span at = v->node ? v->node->span : c->node[k]->span;
-        c->at[k] = at;
         if (v->node) map_set(s->uses, v->node, v);
         c->next[k] = next_value(s, c->node[k], v->e, &c->type[k], at);
         is_good &= !is_error(c->next[k]);
@@ -340,15 +343,11 @@ static void lose_names(Sema *s, const Steps *x, const Node *carries) {
     for (int i = 0; i < x->collected.n; i++) lose_name(s, x->collected.at[i].target->kid[0]);
 }
 
-static void define(Sema *s, const Node *name_node, Exp *e) {
-    frame_define(s, name_node, e);
-}
-
 static void leave_single(Sema *s, const Steps *x, const Closing *c) {
     for (int i = 0; i < x->collected.n; i++)
-        define(s, x->collected.at[i].target->kid[0], single_step(s, &x->collected.at[i]));
+        frame_define(s, x->collected.at[i].target->kid[0], single_step(s, &x->collected.at[i]));
     for (int k = 0; k < c->n; k++) {
-        define(s, c->node[k], c->next[k]);
+        frame_define(s, c->node[k], c->next[k]);
         map_set(s->uses, c->node[k], (void *)c->node[k]);
     }
 }
@@ -361,14 +360,14 @@ static void leave(Sema *s, const Steps *x, const Closing *c, Value *const *colle
     for (int i = 0; i < x->collected.n; i++) {
         const Collected *of = &x->collected.at[i];
         Value *v = recurrence_image(&r, collected[i]);
-        define(s, of->target->kid[0], steps_at(s, v, n_slot, slot, of->axis, of->target->span,
-                                               of->target->kid[0]->name));
+        frame_define(
+            s, of->target->kid[0],
+            steps_at(s, v, n_slot, slot, of->axis, of->target->span, of->target->kid[0]->name));
     }
     for (int k = 0; k < c->n; k++) {
         Value *last = value_at_step(s->m, r.history[k], n_slot, steps);
-        for (int i = n_slot; i < last->type.rank; i++)
-            set_origin(s, last, i, c->node[k]->span);
-        define(s, c->node[k], at_slots(s, last, slot, n_slot));
+        for (int i = n_slot; i < last->type.rank; i++) set_origin(s, last, i, c->node[k]->span);
+        frame_define(s, c->node[k], at_slots(s, last, slot, n_slot));
         map_set(s->uses, c->node[k], (void *)c->node[k]);
     }
 }
@@ -392,8 +391,7 @@ static Closing closing_new(Sema *s, int n) {
                      .node = NEW_ARRAY(s->arena, const Node *, n),
                      .type = NEW_ARRAY(s->arena, Type, n),
                      .carry = NEW_ARRAY(s->arena, Carry, n),
-                     .next = NEW_ARRAY(s->arena, Exp *, n),
-                     .at = NEW_ARRAY(s->arena, Span, n)};
+                     .next = NEW_ARRAY(s->arena, Exp *, n)};
 }
 
 // How many steps, and for `over` what is walked along which axis; 0 after an error.
@@ -414,8 +412,10 @@ static int64_t count_steps(Sema *s, const Node *n, Exp **over, int *axis) {
             *axis = i;
             return shape.axis[i].dim.n;
         }
-    Diag *d = sema_error(s, bound->span, "`over` takes a tensor with an axis to walk along, and this "
-                         "is %s", exp_describe(s, e));
+    Diag *d = sema_error(s, bound->span,
+                         "`over` takes a tensor with an axis to walk along, and this "
+                         "is %s",
+                         exp_describe(s, e));
     diag_help(d, "the first axis that is not `batch` is walked");
     return 0;
 }
@@ -436,16 +436,19 @@ static void warn_of_one_step(Sema *s, const Node *n, Exp *const *first, int n_ca
     for (int k = 0; k < n_carry; k++)
         if (reads_state(s, first[k])) return;
     Name id = n->kid[1]->kid[0]->name;
-    Diag *d = diag_warning(s->c->diags, n->name_span, "where the model generates, this scan begins anew at "
+    Diag *d = diag_warning(s->c->diags, n->name_span,
+                           "where the model generates, this scan begins anew at "
                            "each place");
-    diag_help(d, "a state goes on: `state %s0: [batch, ...] = 0`, `from %s = %s0`, and `%s0 = %s` behind "
-              "the scan", id, id, id, id, id);
+    diag_help(
+        d,
+        "a state goes on: `state %s0: [batch, ...] = 0`, `from %s = %s0`, and `%s0 = %s` behind "
+        "the scan",
+        id, id, id, id, id);
     map_set(s->uses, n, (void *)n);
 }
 
 bool run_scan(Sema *s, const Node *n) {
-    if (s->gradient)
-        return not_compiled(s, n->span, "a scan in a gradient of one's own is"), false;
+    if (s->gradient) return not_compiled(s, n->span, "a scan in a gradient of one's own is"), false;
     const Node *carries = n->kid[1];
     Closing c = closing_new(s, carries->n);
     Exp **first = NEW_ARRAY(s->arena, Exp *, carries->n), *over = NULL;
