@@ -745,11 +745,20 @@ typedef struct Grads {
     Map *now;     // Value * to what it is once what scans keep is read from there
 } Grads;
 
+// A history is read by its own steps, too; what is differentiated is read by nothing below it.
+static Value *differentiable(Module *m, Value *of) {
+    if (!is_history(of)) return of;
+    Type t = of->type;
+    if (t.rank == MAX_RANK) BUG("grad: a history with %d axes", t.rank);
+    t.dim[t.rank++] = dim_const(1);
+    return build_reshape(m, of, t.rank, t.dim, of->span);
+}
+
 // Operands come first, so a grad of a grad meets the inner one replaced already.
 static Value *replace_grad(void *context, Module *m, Value *v) {
     Grads *g = context;
     if (v->op != VAL_grad) return v;
-    Value *of = v->grad.of, *wrt = v->grad.wrt;
+    Value *of = differentiable(m, v->grad.of), *wrt = v->grad.wrt;
     Sweep *s = map_get(g->sweep, of);
     if (!s) {
         s = sweep_new(m, g->arena, of, g->stored);
@@ -757,7 +766,7 @@ static Value *replace_grad(void *context, Module *m, Value *v) {
         map_set(g->sweep, of, s);
     }
     Value *dx = adjoint_of(s, wrt);
-    if (dx) return dx;
+    if (dx) return build_reshape(m, dx, v->type.rank, v->type.dim, v->span);
     return build_map(m, v->type.rank, v->type.dim, scalar_real(m, 0), v->span, NULL);
 }
 

@@ -148,8 +148,7 @@ static void add_jacobian(Ends *e) {
     Item *item = find_item(g, g->m->real, 1, 3);
     Value *wrt = real_leaf(g);
     const int64_t most = 20000;
-    bool is_history = item && item->v->op == VAL_part;  // `grad` sees no steps below it
-    if (!item || uses_leaf(item->v) || is_history || !wrt || item->v->type.rank + wrt->type.rank > 5) return;
+    if (!item || uses_leaf(item->v) || !wrt || item->v->type.rank + wrt->type.rank > 5) return;
     if (type_count(&item->v->type) * type_count(&wrt->type) > most) return;
     item->is_read = true;
     Value *jacobian = build_grad(g->m, item->v, wrt, (Span){0});
