@@ -347,6 +347,19 @@ Scalar *scalar_subst(Module *m, Scalar *s, const Affine *to) {
     return run_rewrite((Rewrite){.m = m, .affine = to}, s);
 }
 
+Guard *guards_subst(Module *m, Arena *arena, const Guard *guard, int n, const Affine *to) {
+    Guard *out = NEW_ARRAY(arena, Guard, n + 1);
+    for (int i = 0; i < n; i++)
+        out[i] = (Guard){affine_subst(m, guard[i].e, to),
+                         guard[i].s ? scalar_subst(m, guard[i].s, to) : NULL, guard[i].mod};
+    return out;
+}
+
+Subscript subscript_subst(Module *m, Subscript s, const Affine *to) {
+    return (Subscript){affine_subst(m, s.a, to), s.div,
+                       s.gather ? scalar_subst(m, s.gather, to) : NULL};
+}
+
 Scalar *scalar_subst_scalar(Module *m, Scalar *s, Scalar *const *to) {
     return run_rewrite((Rewrite){.m = m, .scalar = to}, s);
 }

@@ -34,7 +34,10 @@ bool scalar_uses_slot(const Scalar *s, int slot);  // anywhere, subscripts and g
 // s with slot i replaced by to[i] in ivs, subscripts, guards and places of draws.
 // to[i] with n == -1 leaves slot i as it is.
 Scalar *scalar_subst(Module *m, Scalar *s, const Affine *to);
-// The same where a slot is replaced by any i32 scalar (NULL leaves it).
+// The same of guards and subscripts; room for one more is left behind guards.
+Guard *guards_subst(Module *m, Arena *arena, const Guard *guard, int n, const Affine *to);
+Subscript subscript_subst(Module *m, Subscript s, const Affine *to);
+// scalar_subst where a slot is replaced by any i32 scalar (NULL leaves it).
 Scalar *scalar_subst_scalar(Module *m, Scalar *s, Scalar *const *to);
 
 // Rebuilds a scalar bottom up: fn sees each node after its arguments were rebuilt (for a

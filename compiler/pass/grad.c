@@ -228,12 +228,7 @@ static Scalar *seed_of_factor(Sweep *s, Value *y, Scalar *dy) {
         same = scalar_binary(m, OP_and, same,
                              scalar_binary(m, OP_eq, scalar_iv(m, i), scalar_iv(m, i + x->nr)));
     }
-    Guard *where = NEW_ARRAY(s->arena, Guard, x->n_where);
-    for (int i = 0; i < x->n_where; i++) {
-        where[i] = x->where[i];
-        where[i].e = affine_subst(m, where[i].e, to);
-        if (where[i].s) where[i].s = scalar_subst(m, where[i].s, to);
-    }
+    const Guard *where = guards_subst(m, s->arena, x->where, x->n_where, to);
     Index others = {.np = np,
                     .nr = x->nr,
                     .extent = extent,

@@ -41,12 +41,7 @@ static bool leaf_box(Module *m, const Index *x, Index *leaf, Dim *extent, Affine
 
 // v's filter; and where the last leaf has fewer samples, what they are.
 static void leaf_filter(Module *m, const Index *x, const Affine *to, Index *leaf) {
-    Guard *where = NEW_ARRAY(m->arena, Guard, x->n_where + 1);
-    for (int i = 0; i < x->n_where; i++) {
-        const Guard *g = &x->where[i];
-        where[i] = (Guard){affine_subst(m, g->e, to), g->s ? scalar_subst(m, g->s, to) : NULL,
-                           g->mod};
-    }
+    Guard *where = guards_subst(m, m->arena, x->where, x->n_where, to);
     leaf->n_where = x->n_where;
     leaf->where = where;
     Dim samples = x->extent[x->np];

@@ -122,55 +122,40 @@ static Order order_of(const Value *v, Arena *arena) {
     return is_over_samples(x, arena) ? blocks : seq;
 }
 
-// Samples are the outermost of what is reduced, wherever the sum was written.
+// Samples are the outermost of the slots from `first` on, wherever the sum was written. False where
+// they are, or are not among them; else the extents, and what each slot becomes.
+static bool move_samples(Module *m, const Dim *extent, int first, int n, Dim *moved, Affine *to) {
+    int at = first;
+    while (at < n && !is_batch(extent[at])) at++;
+    if (at == first || at == n) return false;
+    for (int i = 0; i < MAX_SLOTS; i++) {
+        int place = i == at ? first : i >= first && i < at ? i + 1 : i;
+        to[i] = affine_slot(m, place);
+        if (i < n) moved[place] = extent[i];
+    }
+    return true;
+}
+
 static Value *samples_first(Module *m, Value *v) {
     Index x = v->index;
-    int at = x.np;
-    while (at < x.np + x.nr && !is_batch(x.extent[at])) at++;
-    if (at == x.np || at == x.np + x.nr) return v;
     Dim extent[MAX_SLOTS];
     Affine to[MAX_SLOTS];
-    for (int i = 0; i < MAX_SLOTS; i++) {
-        int moved = i == at ? x.np : i >= x.np && i < at ? i + 1 : i;
-        to[i] = affine_slot(m, moved);
-        if (i < x.np + x.nr) extent[moved] = x.extent[i];
-    }
-    Guard *where = NEW_ARRAY(m->arena, Guard, x.n_where + 1);
-    for (int i = 0; i < x.n_where; i++) {
-        Scalar *s = x.where[i].s ? scalar_subst(m, x.where[i].s, to) : NULL;
-        where[i] = (Guard){affine_subst(m, x.where[i].e, to), s, x.where[i].mod};
-    }
+    if (!move_samples(m, x.extent, x.np, x.np + x.nr, extent, to)) return v;
     x.extent = extent;
-    x.where = where;
+    x.where = guards_subst(m, m->arena, x.where, x.n_where, to);
     x.body = scalar_subst(m, x.body, to);
     return build_index(m, &x, v->span, v->hint);
 }
 
 static Value *scatter_samples_first(Module *m, Value *v) {
     Accumulate x = v->accumulate;
-    int at = 0;
-    while (at < x.n && !is_batch(x.extent[at])) at++;
-    if (at == 0 || at == x.n) return v;
     Dim extent[MAX_SLOTS];
     Affine to[MAX_SLOTS];
     Subscript target[MAX_RANK];
-    for (int i = 0; i < MAX_SLOTS; i++) {
-        int moved = i == at ? 0 : i < at ? i + 1 : i;
-        to[i] = affine_slot(m, moved);
-        if (i < x.n) extent[moved] = x.extent[i];
-    }
-    Guard *where = NEW_ARRAY(m->arena, Guard, x.n_where + 1);
-    for (int i = 0; i < x.n_where; i++) {
-        Scalar *s = x.where[i].s ? scalar_subst(m, x.where[i].s, to) : NULL;
-        where[i] = (Guard){affine_subst(m, x.where[i].e, to), s, x.where[i].mod};
-    }
-    for (int i = 0; i < v->type.rank; i++) {
-        const Subscript *s = &x.target[i];
-        target[i] = (Subscript){affine_subst(m, s->a, to), s->div,
-                                s->gather ? scalar_subst(m, s->gather, to) : NULL};
-    }
+    if (!move_samples(m, x.extent, 0, x.n, extent, to)) return v;
+    for (int i = 0; i < v->type.rank; i++) target[i] = subscript_subst(m, x.target[i], to);
     x.extent = extent;
-    x.where = where;
+    x.where = guards_subst(m, m->arena, x.where, x.n_where, to);
     x.target = target;
     x.body = scalar_subst(m, x.body, to);
     return build_accumulate(m, &x, &v->type, v->span, v->hint);

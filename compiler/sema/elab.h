@@ -391,7 +391,6 @@ Span origin_of(Sema *s, const Value *v, int axis);
 // From symbolic slots to 0, 1, ..; the special ones become what they stand for.
 Affine *renumbering(Sema *s, const int *slot, int n);
 Dim *extents_of(Sema *s, const int *slot, int n);
-Guard *renumbered_guards(Sema *s, const Guard *guard, int n, const Affine *to);
 
 // A body over exactly these slots; NULL after an error.
 Value *store_over(Sema *s, Scalar *body, int n, const int *slot, Span at, Name hint);

@@ -126,13 +126,12 @@ static bool check_bound(Sema *s, const Node *n, const Type *t, const Value *next
 
 // ---- names
 
-static Var *carry_var(Sema *s, const Node *n, Exp *e) {
-    Var *v = frame_set(s, s->frame, VAR_local, n->name, e, n->name_span);
+static void bind_carry(Sema *s, const Node *n, Exp *e) {
+    frame_set(s, s->frame, VAR_local, n->name, e, n->name_span);
     map_set(s->steps->carries, n->name, (void *)n);
-    return v;
 }
 
-bool is_step_name(const Sema *s, const Node *n) {
+static bool is_step_name(const Sema *s, const Node *n) {
     const Steps *x = s->steps;
     return n->kind == NODE_name && x && x->frame == s->frame && n->name == x->index;
 }
@@ -274,7 +273,7 @@ static void bind_step(Sema *s, Steps *x) {
     s->frame->binding = b;
 }
 
-// What stands at each step is `name`, for `scan x over xs`.
+// `scan x over xs`: the name is what stands at each step.
 static void bind_element(Sema *s, Steps *x, Exp *over, int axis) {
     Shape all = exp_axes(s, over), own = all;
     own.rank--;
@@ -310,7 +309,7 @@ static bool bind_carries(Sema *s, const Node *carries, Exp *const *first, Closin
             c->carry[k] = (Carry){leaf, init, NULL};
             e = at_slots(s, leaf, slot, n_slot);
         }
-        carry_var(s, carries->kid[k], e);
+        bind_carry(s, carries->kid[k], e);
     }
     return true;
 }

@@ -98,11 +98,7 @@ static Value *build_scatter(Sema *s, Value *v, const Place *place, Scalar *body,
                             Span at) {
     Affine *to = renumbering(s, box->slot, box->n);
     Subscript target[MAX_RANK];
-    for (int i = 0; i < v->type.rank; i++) {
-        const Subscript *sub = &place->sub[i];
-        target[i] = (Subscript){affine_subst(s->m, sub->a, to), sub->div,
-                                sub->gather ? scalar_subst(s->m, sub->gather, to) : NULL};
-    }
+    for (int i = 0; i < v->type.rank; i++) target[i] = subscript_subst(s->m, place->sub[i], to);
     Type result = v->type;
     result.below = 0;
     Accumulate x = {.n = box->n,
@@ -110,7 +106,7 @@ static Value *build_scatter(Sema *s, Value *v, const Place *place, Scalar *body,
                     .target = target,
                     .red = RED_sum,
                     .n_where = place->n_guard,
-                    .where = renumbered_guards(s, place->guard, place->n_guard, to),
+                    .where = guards_subst(s->m, s->arena, place->guard, place->n_guard, to),
                     .body = scalar_subst(s->m, body, to),
                     .init = v};
     Value *sum = build_accumulate(s->m, &x, &result, at, v->hint);

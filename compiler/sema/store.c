@@ -202,15 +202,6 @@ static Scalar *single_body(Sema *s, const Reduction *r) {
                          red_identity(s->m, r->red, r->body->elem));
 }
 
-Guard *renumbered_guards(Sema *s, const Guard *guard, int n, const Affine *to) {
-    Guard *out = NEW_ARRAY(s->arena, Guard, n + 1);
-    for (int i = 0; i < n; i++) {
-        Scalar *rest = guard[i].s ? scalar_subst(s->m, guard[i].s, to) : NULL;
-        out[i] = (Guard){affine_subst(s->m, guard[i].e, to), rest, guard[i].mod};
-    }
-    return out;
-}
-
 Exp *store_reduction(Sema *s, const Reduction *r) {
     Box box = {0};
     if (!reduction_box(s, r, &box)) return exp_error;
@@ -224,7 +215,7 @@ Exp *store_reduction(Sema *s, const Reduction *r) {
                .extent = extents_of(s, box.slot, n),
                .red = nr ? r->red : RED_none,
                .n_where = nr ? r->n_where : 0,
-               .where = renumbered_guards(s, r->where, r->n_where, to),
+               .where = guards_subst(s->m, s->arena, r->where, r->n_where, to),
                .body = scalar_subst(s->m, body, to)};
     Value *v = build_index(s->m, &x, r->span, r->hint);
     for (int i = 0; i < box.np; i++) set_origin(s, v, i, s->slots.at[box.slot[i]].from);
