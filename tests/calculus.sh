@@ -39,7 +39,8 @@ fi
 # ---- a gradient inside the loss
 run penalty "$reference/penalty.nn" "$rows" && agrees penalty
 ./penalty gradcheck --data "$rows" > penalty.gradcheck 2>&1
-check calculus/penalty-gradient "$(tail -n 1 penalty.gradcheck)" [ $? = 0 ]
+status=$?
+check calculus/penalty-gradient "$(tail -n 1 penalty.gradcheck)" [ $status = 0 ]
 
 # ---- gradients elsewhere: Nesterov's look-ahead takes the path of its rewritten form, which holds
 # w + beta v, so the losses of their steps are the same; noise of no size is no noise

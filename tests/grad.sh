@@ -54,7 +54,8 @@ own() {  # NAME BODY LOSS, with the functions of own.nn
     { cat "$root/tests/grad/own.nn"; program row "$2" "$3"; } > "own-$1.nn"
     "$nnc" --dtype=f64 "own-$1.nn" -o "own-$1" > "own-$1.out" 2>&1 &&
         "./own-$1" gradcheck > "own-$1.out" 2>&1
-    check "grad/own-$1" "$(tail -n 1 "own-$1.out")" [ $? = 0 ]
+    status=$?
+    check "grad/own-$1" "$(tail -n 1 "own-$1.out")" [ $status = 0 ]
 }
 derived() {  # NAME BODY LOSS: as the differences say
     own "$@"

@@ -28,6 +28,13 @@ check() {
     if "$@"; then ok "$check_name"; else fail "$check_name" "$check_why"; fi
 }
 
+# differs A B: two files that are there, and not the same.
+differs() {
+    [ -s "$1" ] && [ -s "$2" ] || return 1
+    cmp -s "$1" "$2"
+    [ $? = 1 ]
+}
+
 # first FILE: its first line, for reports.
 first() { head -n 1 "$1" | cut -c 1-200; }
 
