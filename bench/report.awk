@@ -79,7 +79,7 @@ function named(w,    part, op) {
 function print_head() {
     print "# Results"
     print ""
-    print "Made by `make bench` in one session. Each program is measured in turns with its peers: the"
+    print "Made by `make bench` in one run. Each program is measured in turns with its peers: the"
     print "median of " about["rounds"] " rounds, of which each is the median of the steps that fit in " about["time"] " s (a third of"
     print "that for products); in brackets the fastest and the slowest round. Every peer runs in the best"
     print "of its settings (kernels for AVX2 or AVX-512 in both of PyTorch's libraries, multi-tensor"

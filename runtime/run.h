@@ -73,8 +73,8 @@ void snapshot_put(Run *run, const char *s);
 // Loads what --load, else --ckpt, else the default checkpoint folder name: best before last.
 void run_load_trained(Run *run);
 
-// Loss and metrics over a split's rows in order; at most `limit` batches of them, 0 for all.
 Figures run_figures(Run *run, const char *step);  // of that entry point; none yet
+// Loss and metrics over a split's rows in order; at most `limit` batches of them, 0 for all.
 void run_evaluate(Run *run, const Split *split, int64_t limit, Figures *f);
 
 // Runs `predict` on rows of a split: run->output[i] holds its i-th result. With members, the

@@ -28,7 +28,7 @@ static int characters(const char *text, int n) {
     return count;
 }
 
-// Calls for each cell: from its first byte to its tab.
+// Twice over all cells, each from its first byte to its tab: for the widths, and to print.
 void table_print(Buffer *out, Table *t) {
     int width[MAX_COLUMNS] = {0};
     for (int is_print = 0; is_print < 2; is_print++) {

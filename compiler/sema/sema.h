@@ -4,7 +4,6 @@
 //
 //   init        updates every param and state with its first value
 //   train_step  inputs, forward with `training` true, results loss and metrics; updates
-//               of states and, through `grad` values and the optimizer, of params
 //               of states and, through `grad` values and the optimizer, of params; where a
 //               step takes several batches, of sums of gradients instead
 //   update_step in that case: what the sums make of the params
@@ -23,7 +22,7 @@
 //               perhaps `logits`; without `feed` the model's results
 //   epoch_end   result `stop` (bool) of the train entry `stop`, its states' updates
 //
-// A file without a train block has `init` and `predict` only; one without a model has
+// A file without a train block has no steps, no evaluation and no gradients; one without a model has
 // nothing to compile, which is an error unless the file is only checked.
 #ifndef NNC_SEMA_SEMA_H
 #define NNC_SEMA_SEMA_H
