@@ -33,8 +33,14 @@ void run_machine(Run *run, int threads) {
     for (int i = 0; i < run->manifest->n_hyper; i++) run->machine.hyper[i] = o->hyper[i];
 }
 
+static bool has_ranges(const Manifest *m) {
+    for (int i = 0; i < m->n_hyper; i++)
+        if (m->hyper[i].n_value || m->hyper[i].low < m->hyper[i].high) return true;
+    return false;
+}
+
 static _Noreturn void refuse(const Run *run) {
-    if (run->options.command == COMMAND_search) {
+    if (run->options.command == COMMAND_search && !has_ranges(run->manifest)) {
         fail_usage("this program has nothing to search: no hyper of it that is a flag has a range, as "
                    "in `hyper lr = 1e-3 in log(1e-5 .. 1e-1)`");
     }

@@ -176,6 +176,9 @@ code 1 search-by-nothing ./search search --data "$digits_csv" --by nothing --ckp
 code 2 search-nothing-left ./search search --data "$digits_csv" --lr 1 --beta 0.9 --ckpt s
 code 2 search-without-ranges ./digits search
 says search-without-ranges-text err 'no hyper of it that is a flag has a range'
+compile search.nn search-small --small
+code 2 search-left-out ./search-small search --data "$digits_csv"
+says search-left-out-text err 'compiled with --small'
 ./search train --data "$digits_csv" --lr 5 --dry-run > out 2> err
 says outside-the-range err 'warning: --lr 5: outside of the range'
 
