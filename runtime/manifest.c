@@ -296,13 +296,6 @@ const Tensor *manifest_input(const Entry *entry, const char *name) {
     return NULL;
 }
 
-const Tensor *manifest_tensor(const Manifest *m, const char *name) {
-    for (int i = 0; i < m->n_tensor; i++) {
-        if (strcmp(m->tensor[i].name, name) == 0) return &m->tensor[i];
-    }
-    return NULL;
-}
-
 int64_t manifest_parameters(const Manifest *m) {
     int64_t count = 0;
     for (int i = 0; i < m->n_tensor; i++) {

@@ -106,7 +106,6 @@ const Manifest *manifest_read(Mem *m, const NnProgram *program);
 
 const Entry *manifest_entry(const Manifest *manifest, const char *name);  // null if it has none
 const Tensor *manifest_input(const Entry *entry, const char *name);  // null if it has none
-const Tensor *manifest_tensor(const Manifest *manifest, const char *name);
 int64_t manifest_parameters(const Manifest *manifest);  // elements of all parameters
 
 #pragma GCC visibility pop

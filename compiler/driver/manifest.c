@@ -427,7 +427,7 @@ static bool is_fixed(const Program *p) {
     return true;
 }
 
-static int line_of(const Compiler *c, Span span) {
+int line_of(const Compiler *c, Span span) {
     int line = 0, column;
     if (span.file) source_line(c->sources, span.file, span.begin, &line, &column);
     return line;

@@ -25,6 +25,8 @@ const char *const *runtime_parts(Arena *arena, const Program *p, const ModelSpec
 // --emit=summary: a table of layers with shapes, parameters and work.
 void print_summary(Text *out, const Compiler *c, const ModelSpec *spec);
 
+int line_of(const Compiler *c, Span span);  // of its beginning; 0 for none
+
 // "batch", "4*batch" or a number.
 void print_dim(Text *out, Dim d);
 

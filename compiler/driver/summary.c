@@ -29,12 +29,6 @@ static const char *grouped(Arena *arena, int64_t n) {
     return s->at;
 }
 
-static int line_of(const Compiler *c, Span span) {
-    int line = 0, column;
-    if (span.file) source_line(c->sources, span.file, span.begin, &line, &column);
-    return line;
-}
-
 // As wide as the longest, layers inside others further in.
 static int layer_width(const ModelSpec *spec) {
     int width = (int)sizeof "layer" - 1;

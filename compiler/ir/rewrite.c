@@ -413,7 +413,7 @@ Values values_below(Value *const *roots, int n, Arena *arena) {
     return order;
 }
 
-static Value *replaced(const Map *replacement, Value *v) {
+Value *value_replaced(const Map *replacement, Value *v) {
     Value *by = v ? map_get(replacement, v) : NULL;
     return by ? by : v;
 }
@@ -432,7 +432,7 @@ static Value *accumulate_with(Rewrite *r, Value *v) {
     x.target = target;
     x.where = rewrite_guards(r, x.where, x.n_where);
     x.body = rewrite(r, x.body);
-    x.init = replaced(r->values, x.init);
+    x.init = value_replaced(r->values, x.init);
     return build_accumulate(r->m, &x, &v->type, v->span, v->hint);
 }
 
@@ -440,7 +440,7 @@ static Value *join_with(Rewrite *r, Value *v) {
     Piece *piece = NEW_ARRAY(r->scratch, Piece, v->join.n);
     for (int i = 0; i < v->join.n; i++) {
         piece[i] = v->join.piece[i];
-        piece[i].v = replaced(r->values, piece[i].v);
+        piece[i].v = value_replaced(r->values, piece[i].v);
     }
     return build_join(r->m, v->join.axis, v->type.dim[v->join.axis], piece, v->join.n, v->join.fill,
                       v->span);
@@ -451,9 +451,9 @@ static Value *scan_with(Rewrite *r, Value *v) {
     Carry *carry = NEW_ARRAY(r->scratch, Carry, x.n_carry);
     Value **tap = NEW_ARRAY(r->scratch, Value *, x.n_tap + 1);
     for (int i = 0; i < x.n_carry; i++)
-        carry[i] = (Carry){x.carry[i].leaf, replaced(r->values, x.carry[i].init),
-                           replaced(r->values, x.carry[i].next)};
-    for (int i = 0; i < x.n_tap; i++) tap[i] = replaced(r->values, x.tap[i]);
+        carry[i] = (Carry){x.carry[i].leaf, value_replaced(r->values, x.carry[i].init),
+                           value_replaced(r->values, x.carry[i].next)};
+    for (int i = 0; i < x.n_tap; i++) tap[i] = value_replaced(r->values, x.tap[i]);
     x.carry = carry;
     x.tap = tap;
     return build_scan(r->m, &x, v->span);
@@ -464,10 +464,10 @@ static Value *own_with(Rewrite *r, Value *v) {
     Value **wrt = NEW_ARRAY(r->scratch, Value *, o.n + 1);
     Value **gives = NEW_ARRAY(r->scratch, Value *, o.n + 1);
     for (int i = 0; i < o.n; i++) {
-        wrt[i] = replaced(r->values, o.wrt[i]);
-        gives[i] = replaced(r->values, o.gives[i]);
+        wrt[i] = value_replaced(r->values, o.wrt[i]);
+        gives[i] = value_replaced(r->values, o.gives[i]);
     }
-    o.of = replaced(r->values, o.of);
+    o.of = value_replaced(r->values, o.of);
     o.wrt = wrt;
     o.gives = gives;
     return build_own(r->m, &o, v->span);
@@ -479,15 +479,15 @@ static Value *rebuild(Rewrite *r, Value *v) {
         case VAL_accumulate: return accumulate_with(r, v);
         case VAL_join: return join_with(r, v);
         case VAL_reshape:
-            return build_reshape(r->m, replaced(r->values, v->of), v->type.rank, v->type.dim,
+            return build_reshape(r->m, value_replaced(r->values, v->of), v->type.rank, v->type.dim,
                                  v->span);
         case VAL_scan: return scan_with(r, v);
         case VAL_part:
-            return build_scan_part(r->m, replaced(r->values, v->part.scan), v->part.number, v->span,
+            return build_scan_part(r->m, value_replaced(r->values, v->part.scan), v->part.number, v->span,
                               v->hint);
         case VAL_grad:
-            return build_grad(r->m, replaced(r->values, v->grad.of),
-                              replaced(r->values, v->grad.wrt), v->span);
+            return build_grad(r->m, value_replaced(r->values, v->grad.of),
+                              value_replaced(r->values, v->grad.wrt), v->span);
         case VAL_own: return own_with(r, v);
         default: return v;
     }
@@ -495,7 +495,7 @@ static Value *rebuild(Rewrite *r, Value *v) {
 
 static bool changes(Values operands, const Map *replacement) {
     for (int i = 0; i < operands.n; i++)
-        if (replaced(replacement, operands.at[i]) != operands.at[i]) return true;
+        if (value_replaced(replacement, operands.at[i]) != operands.at[i]) return true;
     return false;
 }
 
@@ -517,8 +517,8 @@ void function_rewrite(Function *f, ValueFn *fn, void *context) {
         map_set(replacement, order.at[i], fn(context, f->m, v));
     }
     for (int i = 0; i < f->results.n; i++)
-        f->results.at[i].v = replaced(replacement, f->results.at[i].v);
+        f->results.at[i].v = value_replaced(replacement, f->results.at[i].v);
     for (int i = 0; i < f->updates.n; i++)
-        f->updates.at[i].v = replaced(replacement, f->updates.at[i].v);
+        f->updates.at[i].v = value_replaced(replacement, f->updates.at[i].v);
     arena_free(scratch);
 }

@@ -50,6 +50,8 @@ Scalar *scalar_rewrite(Module *m, Scalar *s, ScalarFn *fn, void *context);
 // updates are redirected; targets of updates stay.
 typedef Value *ValueFn(void *context, Module *m, Value *v);
 void function_rewrite(Function *f, ValueFn *fn, void *context);
+// What replaces v; v itself where nothing does.
+Value *value_replaced(const Map *replacement, Value *v);
 // One value with its operands replaced by map (Value * to Value *; absent ones stay).
 Value *value_with_operands(Module *m, Value *v, const Map *replacement);
 

@@ -298,7 +298,6 @@ struct Sema {
     Map *uses;  // Node of a definition -> used or not
     VEC(const Node *) locals;
     int64_t multiply_adds;  // of a sample, so far
-    int64_t n_param;        // elements of parameters, so far
     bool is_summarizing;
     int summary_depth;  // of rows that are begun
     Span result_span;  // of the last body's result
@@ -567,6 +566,7 @@ void undo_states(Sema *s, const Undo *undo);
 Args eval_schedules(Sema *s, const Node *def, const Node *args, const char *prefix);
 void finish_epoch_begin(Sema *s);
 
+const Node *block_entry(const Node *block, const char *word, int nth);  // NULL for none
 const Node *train_entry(Sema *s, const char *word, int nth);
 void check_single(Sema *s, const Node *block, const char *const *word, int n);  // once at most
 int entry_args(const Node *entry);  // how many

@@ -10,31 +10,24 @@
 
 // ---- reading the block
 
-static const Node *generate_entry(const Sema *s, const char *word) {
-    for (int i = 0; s->generate && i < s->generate->n; i++) {
-        const Node *n = s->generate->kid[i];
-        if (n->kind == NODE_entry && is_word(n->name, word)) return n;
-    }
-    return NULL;
-}
-
 static const char *const known_entries[] = {"feed", "length", "window"};
+enum { N_KNOWN = sizeof known_entries / sizeof *known_entries };
 
 static void check_entry(Sema *s, const Node *n) {
     if (n->kind == NODE_broken) return;
-    for (int i = 0; i < 3 && n->kind == NODE_entry; i++)
+    for (int i = 0; i < N_KNOWN && n->kind == NODE_entry; i++)
         if (is_word(n->name, known_entries[i])) return;
     if (n->kind != NODE_entry) {
         fail(s, n->span, "a generate block has entries: a word and what it takes");
         return;
     }
     Diag *d = sema_error(s, n->span, "unknown entry `%s` of a generate block", n->name);
-    const char *best = nearest(n->name, known_entries, 3);
+    const char *best = nearest(n->name, known_entries, N_KNOWN);
     if (best) diag_help(d, "did you mean `%s`?", best);
 }
 
 static int64_t read_number(Sema *s, const char *word, int64_t otherwise) {
-    const Node *n = generate_entry(s, word);
+    const Node *n = block_entry(s->generate, word, 0);
     int64_t x = otherwise;
     if (!n) return otherwise;
     if (entry_args(n) != 1)
@@ -46,7 +39,7 @@ static int64_t read_number(Sema *s, const char *word, int64_t otherwise) {
 
 // The entry `feed`, where it is good.
 static const Node *read_feed(Sema *s) {
-    const Node *n = generate_entry(s, "feed");
+    const Node *n = block_entry(s->generate, "feed", 0);
     if (!n) return NULL;
     if (entry_args(n) == 1 && n->kid[0]->kind == NODE_named) return n->kid[0];
     Diag *d = sema_error(s, n->span, "`feed` says what an input of the model becomes");
@@ -248,7 +241,7 @@ static void build_begin(Sema *s, const Entry *step) {
 void build_generate(Sema *s) {
     enum { LENGTH = 500 };
     for (int i = 0; i < s->generate->n; i++) check_entry(s, s->generate->kid[i]);
-    check_single(s, s->generate, known_entries, 3);
+    check_single(s, s->generate, known_entries, N_KNOWN);
     const Node *feed = read_feed(s), *fed = feed ? model_param(s, feed->name) : NULL;
     if (feed && !fed) {
         fail(s, feed->name_span, "the model `%s` has no input `%s`", s->model->name, feed->name);

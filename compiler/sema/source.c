@@ -30,7 +30,7 @@ static void find_draw(void *context, Scalar *x) {
     Drawn *d = context;
     if (d->is_found || map_has(d->seen, x)) return;
     map_set(d->seen, x, x);
-    d->is_found = x->op == OP_rand;
+    d->is_found = op_is_draw(x->op);
     scalar_each_below(x, find_draw, d);
 }
 
@@ -92,11 +92,6 @@ static void walk_down(Once *x, Value *v) {
     for (int i = 0; i < from.n; i++) walk_down(x, from.at[i]);
 }
 
-static Value *replaced(const Map *to, Value *v) {
-    Value *r = map_get(to, v);
-    return r ? r : v;
-}
-
 static void read_kept(Once *x, Function *step, const Values *order) {
     Map *to = map_new(x->s->arena);
     for (int i = 0; i < order->n; i++) {
@@ -104,9 +99,9 @@ static void read_kept(Once *x, Function *step, const Values *order) {
         map_set(to, v, leaf ? leaf : value_with_operands(x->s->m, v, to));
     }
     for (int i = 0; i < step->results.n; i++)
-        step->results.at[i].v = replaced(to, step->results.at[i].v);
+        step->results.at[i].v = value_replaced(to, step->results.at[i].v);
     for (int i = 0; i < step->updates.n; i++)
-        step->updates.at[i].v = replaced(to, step->updates.at[i].v);
+        step->updates.at[i].v = value_replaced(to, step->updates.at[i].v);
 }
 
 void build_source(Sema *s, Function *step) {

@@ -90,17 +90,10 @@ bool read_text_entry(Sema *s, const Node *entry) {
     return false;
 }
 
-static const Node *data_entry(const Sema *s, const char *word) {
-    for (int i = 0; i < s->data->n; i++)
-        if (s->data->kid[i]->kind == NODE_entry && is_word(s->data->kid[i]->name, word))
-            return s->data->kid[i];
-    return NULL;
-}
-
 void check_text(Sema *s) {
-    const Node *stream = data_entry(s, "stream"), *windows = data_entry(s, "windows");
+    const Node *stream = block_entry(s->data, "stream", 0), *windows = block_entry(s->data, "windows", 0);
     for (int i = 0; i < N_ENTRIES && s->spec->format && !is_text(s); i++) {
-        const Node *n = data_entry(s, entries[i].word);
+        const Node *n = block_entry(s->data, entries[i].word, 0);
         if (n && (entries[i].is_of_windows || !is_pairs(s)))
             fail(s, n->span, "`%s` is for data `from text(\"PATH\")`", n->name);
     }

@@ -22,7 +22,7 @@ const Node *entry_file(const Node *entry) {
     return entry->kid[entry->n - 1];
 }
 
-static const Node *block_entry(const Node *block, const char *word, int nth) {
+const Node *block_entry(const Node *block, const char *word, int nth) {
     for (int i = 0; block && i < block->n; i++) {
         const Node *n = block->kid[i];
         if (n->kind == NODE_entry && is_word(n->name, word) && nth-- == 0) return n;
