@@ -1,4 +1,4 @@
-"""W1, W2 and W8 by NumPy, with passes written by hand; peer.py says how it is asked.
+"""W1, W2, W8 and W11's perceptron by NumPy, with passes written by hand; peer.py says how it is asked.
 
     echo "w2 1.0" | OMP_NUM_THREADS=1 python3 bench/numpy_bench.py
 """
@@ -99,4 +99,19 @@ def w8():
     return step
 
 
-peer.serve(lambda workload, flags: {"w1": w1, "w2": w2, "w8": w8}[workload]())
+def w11(n):
+    x, layers = rng.random((n, 784), dtype=F), [dense(784, 512), dense(512, 256), dense(256, 10)]
+
+    def step():
+        z = x
+        for i, (w, b) in enumerate(layers):
+            z = z @ w
+            z += b
+            if i < 2:
+                np.maximum(z, 0, out=z)
+        return z
+    return step
+
+
+peer.serve(lambda workload, flags: {"w1": w1, "w2": w2, "w8": w8, "w11:1": lambda: w11(1),
+                                    "w11:256": lambda: w11(256)}[workload]())

@@ -7,11 +7,11 @@
 #   WORKLOADS="w1 w9" THREADS="1" ROUNDS=5 TIME=0.3 PYTHON=/usr/bin/python3 sh bench/run.sh
 #
 # TIME is the seconds that one measurement takes; BENCH_LOCK a file to lock meanwhile; OUT where the
-# result goes. All takes 8 minutes.
+# result goes. All takes 20 minutes.
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build} rounds=${ROUNDS:-5} time=${TIME:-0.3} python=${PYTHON:-/usr/bin/python3}
-workloads=${WORKLOADS:-w1 w2 w3 w5 w6 w8 w10 w10n block w9} threads=${THREADS:-1 2}
+workloads=${WORKLOADS:-w1 w2 w3 w4 w5 w6 w6b w7 w8 w10 w10n w11 block w9} threads=${THREADS:-1 2}
 out=${OUT:-bench/results.md} work=${WORK:-$build/bench}
 tab=$(printf '\t')
 rm -rf "$work"
@@ -48,11 +48,12 @@ all=
 for w in $workloads; do
     case $w in
     w9) for p in $products; do all="$all w9:$p"; done ;;
+    w11) all="$all w11:1 w11:256 w11lenet:1 w11lenet:256" ;;  # of so many rows
     *) all="$all $w" ;;
     esac
 done
 
-dimension() { echo "$1" | cut -d : -f "$2"; }  # of w9:M:K:N:NN, from 2
+dimension() { echo "$1" | cut -d : -f "$2"; }  # of w9:M:K:N:NN and w11:ROWS, from 2
 
 # What nnc compiles for a workload: its options and its file.
 source_of() {
@@ -62,7 +63,7 @@ source_of() {
         case $1 in *TN) suffix=tn ;; *NT) suffix=nt ;; esac
         echo "-D m=$(dimension "$1" 2) -D k=$(dimension "$1" 3) -D n=$(dimension "$1" 4) bench/w9$suffix.nn"
         ;;
-    w6b) echo "-D layers=6 -D heads=6 -D width=384 -D block=256 -D rows=8 bench/w6.nn" ;;
+    w11*) echo "-D rows=$(dimension "$1" 2) bench/${1%:*}.nn" ;;
     *) echo "bench/$1.nn" ;;
     esac
 }
@@ -79,11 +80,21 @@ compile() {  # WORKLOAD: the median of three times
     done | sort -n | sed -n 's/.$/.&/;2p'
 }
 
+# How many steps of a program fit, but three at least: by two steps, and where they are short by more.
+steps_in() {  # PROGRAM THREADS SECONDS
+    n=2
+    for _ in 1 2; do
+        ms=$("$1" bench --threads "$2" --steps "$n" --warmup $((n / 2)) | field min_ms)
+        n=$(awk -v ms="$ms" -v s="$3" 'BEGIN { print int(1000 * s / ms) }')
+        [ "$n" -gt 100 ] || break
+    done
+    echo "$n" | awk '{ print ($1 < 3 ? 3 : $1 > 99999 ? 99999 : $1) }'
+}
+
 own_time() {  # WORKLOAD THREADS SECONDS
     program=$(program_of "$1")
-    ms=$("$program" bench --threads "$2" --steps 5 | field min_ms)
-    steps=$(awk -v ms="$ms" -v s="$3" 'BEGIN { n = int(1000 * s / ms); print (n < 5 ? 5 : n > 99999 ? 99999 : n) }')
-    alone "$program" bench --threads "$2" --steps "$steps" --warmup $((steps / 3 + 3))
+    steps=$(steps_in "$program" "$2" "$3")
+    alone "$program" bench --threads "$2" --steps "$steps" --warmup $((steps / 3 + 1))
 }
 
 prepare() {  # WORKLOAD
@@ -94,7 +105,7 @@ prepare() {  # WORKLOAD
     memory=$("$build/nnc" --emit=memory=- $(source_of "$1") |
         sed -n 's/^arena: \([0-9]*\) bytes.* less than \([0-9]*\)/\1\t\2/p')
     printf '%s\t%s\t%s\t%s\n' "$1" "$ms" "$(wc -c < "$program.stripped")" "$memory" >> "$work/programs"
-    alone "$program" profile --threads 1 --steps "$(case $1 in w2) echo 2000 ;; *) echo 40 ;; esac)" |
+    alone "$program" profile --threads 1 --steps "$(steps_in "$program" 1 "$time")" --warmup 2 |
         sed -n "/^ *us /,/ all\$/s/^/$1$tab/p" | grep -v ' us .* kernel$' >> "$work/kernels"
 }
 
@@ -156,13 +167,15 @@ ask() {  # SERVER WORKLOAD SECONDS FLAGS...
 python_settings() {  # WORKLOAD: servers and flags
     for s in $servers; do
         case $s in
-        numpy*) case $1 in w1 | w2 | w8) echo "$s" ;; esac ;;
+        numpy*) case $1 in w1 | w2 | w8 | w11:*) echo "$s" ;; esac ;;
         torch,asis) echo "$s" ;;
         *)
             echo "$s"
             case $1 in w1 | w2 | w3 | w5 | w6 | w6b | w8) echo "$s foreach" ;; esac
-            case $1 in w3 | block) echo "$s channels-last" ;; esac
-            case $1 in w3) echo "$s foreach channels-last" ;; esac
+            case $1 in w3 | w4 | w7 | block) echo "$s channels-last" ;; esac
+            case $1 in w3 | w4 | w7) echo "$s foreach channels-last" ;; esac
+            case $1 in w11*) echo "$s trace" && echo "$s optimized" ;; esac
+            case $1 in w11lenet*) echo "$s optimized channels-last" ;; esac
             ;;
         esac
     done

@@ -2,9 +2,9 @@
 
     echo "w1 1.0 foreach" | OMP_NUM_THREADS=1 python3 bench/torch_bench.py
 
-Flags: foreach (multi-tensor optimizers), channels-last. A batch is made once and is in memory. A
-step clears the gradients, and computes the forward pass, the loss, the backward pass and the
-update. run.sh sets the environments in which torch is fastest.
+Flags: foreach (multi-tensor optimizers), channels-last; of inference: trace, optimized (traced, frozen
+and optimized). A batch is made once and is in memory. A step clears the gradients, and computes
+the forward pass, the loss, the backward pass and the update. run.sh sets the environments in which torch is fastest.
 """
 import peer
 import torch
@@ -23,9 +23,13 @@ def training(model, optimizer, x, y, loss=F.cross_entropy):
     return step
 
 
+def mlp():
+    return nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(),
+                         nn.Linear(256, 10))
+
+
 def w1(foreach, _):
-    model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(),
-                          nn.Linear(256, 10))
+    model = mlp()
     adam = torch.optim.Adam(model.parameters(), lr=1e-3, **foreach)
     return training(model, adam, torch.rand(128, 784), torch.randint(10, (128,)))
 
@@ -37,13 +41,73 @@ def w2(foreach, _):
     return training(model, sgd, torch.rand(10, 784), y, lambda a, y: ((a - y) ** 2).sum() / 20)
 
 
+def lenet():
+    return nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+                         nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(),
+                         nn.Linear(84, 10))
+
+
 def w3(foreach, layout):
-    model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-                          nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-                          nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(),
-                          nn.Linear(84, 10)).to(**layout)
+    model = lenet().to(**layout)
     sgd = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, **foreach)
     return training(model, sgd, torch.rand(64, 1, 28, 28).to(**layout), torch.randint(10, (64,)))
+
+
+def pair(c, filters, stride=1):
+    """Two 3x3 convolutions with their norms; the last ReLU is the caller's."""
+    return nn.Sequential(nn.Conv2d(c, filters, 3, stride, 1, bias=False), nn.BatchNorm2d(filters),
+                         nn.ReLU(), nn.Conv2d(filters, filters, 3, 1, 1, bias=False),
+                         nn.BatchNorm2d(filters))
+
+
+class Residual(nn.Module):
+    def __init__(self, c, filters, stride):
+        super().__init__()
+        self.inside, self.stride = pair(c, filters, stride), stride
+        self.around = (0, 0, 0, 0) + 2 * ((filters - c) // 2,)  # zero channels, before and behind
+
+    def forward(self, x):
+        y = self.inside(x)
+        if self.stride > 1:
+            x = F.pad(x[:, :, ::self.stride, ::self.stride], self.around)
+        return F.relu(x + y)
+
+
+def w4(foreach, layout):
+    parts, c = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()], 16
+    for filters in (16, 32, 64):
+        for _ in range(3):
+            parts.append(Residual(c, filters, 1 if c == filters else 2))
+            c = filters
+    parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
+    model = nn.Sequential(*parts).to(**layout)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4, **foreach)
+    return training(model, sgd, torch.randn(128, 3, 32, 32).to(**layout), torch.randint(10, (128,)))
+
+
+class UNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        sizes = (1, 16), (16, 32), (32, 64), (64, 32), (32, 16)
+        self.pairs = nn.ModuleList(nn.Sequential(pair(c, filters), nn.ReLU())
+                                   for c, filters in sizes)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(2 * c, c, 2, 2) for c in (32, 16))
+        self.head = nn.Conv2d(16, 1, 1)
+
+    def forward(self, x):
+        a = self.pairs[0](x)
+        b = self.pairs[1](F.max_pool2d(a, 2))
+        c = self.pairs[2](F.max_pool2d(b, 2))
+        y = self.pairs[3](torch.cat([self.up[0](c), b], 1))
+        return self.head(self.pairs[4](torch.cat([self.up[1](y), a], 1)))
+
+
+def w7(foreach, layout):
+    model = UNet().to(**layout)
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3, **foreach)
+    x, y = torch.rand(8, 1, 128, 128).to(**layout), (torch.rand(8, 1, 128, 128) < 0.5).float()
+    return training(model, adam, x, y, F.binary_cross_entropy_with_logits)
 
 
 class CharLSTM(nn.Module):
@@ -178,9 +242,35 @@ def gpt(foreach, layers, heads, width, block, rows):
     return step
 
 
+guard = torch.inference_mode()
+
+
+def inference(model, x, flags):
+    """Logits alone; this process computes no gradient any more."""
+    model.eval()
+    if "trace" in flags or "optimized" in flags:
+        with torch.no_grad():
+            model = torch.jit.trace(model, x)
+        if "optimized" in flags:
+            model = torch.jit.optimize_for_inference(torch.jit.freeze(model))
+    guard.__enter__()
+    return lambda: model(x)
+
+
+def w11(rows):
+    return lambda flags, _: inference(mlp(), torch.rand(rows, 784), flags)
+
+
+def w11lenet(rows):
+    return lambda flags, layout: inference(lenet().to(**layout),
+                                           torch.rand(rows, 1, 28, 28).to(**layout), flags)
+
+
+INFERENCE = {"w11:1": w11(1), "w11:256": w11(256),
+             "w11lenet:1": w11lenet(1), "w11lenet:256": w11lenet(256)}
 WORKLOADS = {"w6": lambda foreach, _: gpt(foreach, 4, 4, 128, 64, 12),
              "w6b": lambda foreach, _: gpt(foreach, 6, 6, 384, 256, 8),
-             "w1": w1, "w2": w2, "w3": w3, "w5": w5, "w8": w8, "block": block,
+             "w1": w1, "w2": w2, "w3": w3, "w4": w4, "w5": w5, "w7": w7, "w8": w8, "block": block,
              "w10": lambda *_: chain(0.1), "w10n": lambda *_: chain(0)}
 
 
@@ -188,6 +278,8 @@ def make_step(workload, flags):
     torch.manual_seed(1)
     foreach = {"foreach": True} if "foreach" in flags else {}
     layout = {"memory_format": torch.channels_last} if "channels-last" in flags else {}
+    if workload in INFERENCE:
+        return INFERENCE[workload](flags, layout)
     return WORKLOADS[workload](foreach, layout)
 
 

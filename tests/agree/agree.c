@@ -1,6 +1,6 @@
 // Holds compiled programs against the interpreter:
 //
-//   agree [--suite=NAME] [--work=STEPS] [--verbose] FILE.nn...
+//   agree [--suite=NAME] [--work=STEPS] [--verbose] [-DNAME=VALUE...] FILE.nn...
 //
 // Every entry point of each program is run on seeded data at small batches, compiled for several
 // machines, with kernels whole and split into parts, and must give the interpreter's bits: those
@@ -24,6 +24,8 @@ typedef struct Line {
     const char *suite;
     double work;  // scalar steps of the interpreter that one call may take
     bool is_verbose;
+    Define define[8];  // hypers that all programs take
+    int n_define;
 } Line;
 
 typedef struct Check {
@@ -292,7 +294,9 @@ static void check_program(const Line *line, const char *path) {
         const char *name = arena_printf(a, "%s/%.*s/%s", line->suite,
                                         (int)(strrchr(base, '.') - base), base,
                                         is_f64 ? "f64" : "f32");
-        Subject *s = subject_new(path, is_f64);
+        Options options = {.is_f64 = is_f64, .n_define = line->n_define};
+        options.define = memcpy(arena_alloc(a, sizeof line->define), line->define, sizeof line->define);
+        Subject *s = subject_new(path, &options);
         Check k = {.s = s, .line = line, .name = name};
         if (!s) printf("FAIL %s: it does not compile\n", name);
         else check_subject(&k);
@@ -307,6 +311,13 @@ static void check_program(const Line *line, const char *path) {
         if (s) subject_free(s);
         arena_free(a);
     }
+}
+
+static void take_define(Line *line, char *text) {
+    char *value = strchr(text, '=');
+    if (!value || line->n_define == sizeof line->define / sizeof *line->define) die("agree: -D%s", text);
+    *value++ = 0;
+    line->define[line->n_define++] = (Define){text, value};
 }
 
 // In a process of its own: an internal error is the program's alone.
@@ -331,6 +342,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (!strncmp(argv[i], "--suite=", 8)) line.suite = argv[i] + 8;
         else if (!strncmp(argv[i], "--work=", 7)) line.work = atof(argv[i] + 7);
+        else if (!strncmp(argv[i], "-D", 2)) take_define(&line, argv[i] + 2);
         else if (!strcmp(argv[i], "--verbose")) line.is_verbose = true;
         else if (argv[i][0] == '-' || !strrchr(argv[i], '.')) die("agree: no %s", argv[i]);
         else check_apart(&line, argv[i]);

@@ -53,14 +53,14 @@ static void after_pass(void *context, Pass *p, const PassInfo *info) {
 
 // ---- from the file to code in memory
 
-static Compiler *new_compiler(bool is_f64) {
+static Compiler *new_compiler(const Options *options) {
     Arena *a = arena_new();
     Compiler *c = NEW(a, Compiler);
     c->arena = a;
     c->names = names_new(a);
     c->sources = sources_new(a);
     c->diags = diags_new(a, c->sources);
-    c->opt.is_f64 = is_f64;
+    c->opt = *options;
     return c;
 }
 
@@ -74,8 +74,8 @@ static Module *front_end(Subject *s, const char *path) {
     return diag_errors(s->c->diags) ? NULL : m;
 }
 
-Subject *subject_new(const char *path, bool is_f64) {
-    Compiler *c = new_compiler(is_f64);
+Subject *subject_new(const char *path, const Options *options) {
+    Compiler *c = new_compiler(options);
     Subject *s = NEW(c->arena, Subject);
     s->c = c;
     s->a = c->arena;

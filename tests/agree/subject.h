@@ -40,8 +40,8 @@ typedef struct Variant {
 } Variant;
 
 // Reads a program and freezes its arithmetic. NULL after errors of the program, which are shown
-// on standard error.
-Subject *subject_new(const char *path, bool is_f64);
+// on standard error. Of the options: the precision and the hypers.
+Subject *subject_new(const char *path, const Options *options);
 void subject_compile(Subject *s, const Variant *v);
 void subject_free(Subject *s);
 Entry *subject_entry(const Subject *s, const char *name);  // NULL where there is none
