@@ -6,6 +6,7 @@
 #include "ir/build.h"
 #include "pass/access.h"
 #include "pass/algebra.h"
+#include "pass/part.h"
 
 static const double costly = 10;
 
@@ -26,36 +27,15 @@ typedef struct Common {
     int depth;
 } Common;
 
-static bool draws(const Scalar *s, Map *seen) {
-    if (map_has(seen, s)) return false;
-    map_set(seen, s, seen);
-    if (op_is_draw(s->op)) return true;
-    for (int i = 0; i < op_info[s->op].arity; i++)
-        if (draws(s->arg[i], seen)) return true;
-    return false;
-}
-
 static bool is_costly(Common *c, Scalar *s) {
     return op_info[s->op].arity && s->op != OP_mac && elem_is_real(s->elem) &&
            scalar_slots(c->a, s) && scalar_cost(s, c->arena) >= costly &&
-           !draws(s, map_new(c->arena));
+           !part_draws(s);
 }
 
-// s as a value over the slots that it uses; `at`: where its slots stand.
 static Value *part_value(Common *c, Scalar *s, Affine *at) {
     const Index *x = &c->v->index;
-    Affine to[MAX_SLOTS];
-    Dim dim[MAX_SLOTS];
-    int rank = 0;
-    for (int i = 0; i < x->np + x->nr; i++) {
-        to[i] = (Affine){.n = -1};
-        if (!(scalar_slots(c->a, s) >> i & 1)) continue;
-        if (rank == MAX_RANK) return NULL;
-        to[i] = affine_slot(c->m, rank);
-        at[rank] = affine_slot(c->m, i);
-        dim[rank++] = x->extent[i];
-    }
-    return build_map(c->m, rank, dim, scalar_subst(c->m, s, to), c->v->span, NULL);
+    return part_of_body(c->a, s, x->extent, x->np + x->nr, c->v->span, at);
 }
 
 static bool is_whole(const Common *c, const Scalar *s) {

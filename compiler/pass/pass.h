@@ -27,6 +27,7 @@ extern const PassInfo pipeline[];  // ends with a NULL name
 void pass_pick(Pass *p);      // sums of which one term counts read that term
 void pass_grad(Pass *p);      // replaces grad values by the graph that computes them
 void pass_simplify(Pass *p);  // algebra, factoring, merging of adjoints, dead values; drops stop
+void pass_keep(Pass *p);      // taps of scans in place of what would be computed again
 void pass_moments(Pass *p);   // variances over samples from each sample's own
 void pass_expand(Pass *p);    // exp, log, tanh ... as polynomials
 void pass_fma(Pass *p);       // forms fma and mac

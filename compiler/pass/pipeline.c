@@ -12,6 +12,7 @@ const PassInfo pipeline[] = {
     {"pick", "sums of which one term counts read that term", pass_pick},
     {"grad", "replace derivatives by the graph that computes them", pass_grad},
     {"simplify", "algebra, factoring, dead values", pass_simplify},
+    {"keep", "scans keep what is costly and wanted outside, too", pass_keep},
     {"moments", "variances over samples from each sample's own", pass_moments},
     {"expand", "exp, log, tanh and their kin as polynomials", pass_expand},
     {"fma", "form multiply-adds", pass_fma},

@@ -10,6 +10,7 @@
 #include "pass/access.h"
 #include "pass/algebra.h"
 #include "pass/common.h"
+#include "pass/part.h"
 #include "pass/pass.h"
 
 static const double hoisted_cost = 4, repeated_times = 4;
@@ -43,19 +44,8 @@ static bool is_worth_it(Share *s, Scalar *e) {
 
 // e as a value over the slots that it uses, read where it stood.
 static Scalar *hoist(Share *s, Scalar *e) {
-    unsigned slots = scalar_slots(s->a, e);
-    Affine to[MAX_SLOTS], at[MAX_RANK];
-    Dim dim[MAX_RANK];
-    int rank = 0;
-    for (int i = 0; i < s->n; i++) {
-        to[i] = (Affine){.n = -1};
-        if (!(slots >> i & 1)) continue;
-        to[i] = affine_slot(s->m, rank);
-        at[rank] = affine_slot(s->m, i);
-        dim[rank++] = s->extent[i];
-    }
-    Value *v = build_map(s->m, rank, dim, scalar_subst(s->m, e, to), s->v->span, NULL);
-    return scalar_read_at(s->m, v, at);
+    Affine at[MAX_RANK];
+    return scalar_read_at(s->m, part_of_body(s->a, e, s->extent, s->n, s->v->span, at), at);
 }
 
 // Outermost parts first: what moves takes everything below along.
