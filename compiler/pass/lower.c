@@ -40,14 +40,20 @@ static bool is_member(const Region *region, const Value *v) {
     return false;
 }
 
-// A block of rows further on than the point.
+// A block of rows further on than the point, or a step of a scan.
+static int64_t ahead_of(const Region *region, const Storage *storage, int row) {
+    if (!region->scan) return region->block * storage->stride[row];
+    const Scan *x = &region->scan->scan;
+    return x->is_reverse ? -storage->stride[x->axis] : storage->stride[x->axis];
+}
+
 static void add_fetch(NestLower *n, Block *block, Value *v) {
     Lower *l = n->l;
     Stmt *s = NEW(l->m->arena, Stmt);
     s->kind = STMT_fetch;
     s->fetch.access = store_access(n, v);
-    int64_t rows = l->region->block * storage_of(l->s, v)->stride[n->row];
-    s->fetch.access.at = affine_add_const(s->fetch.access.at, rows);
+    int64_t ahead = ahead_of(l->region, storage_of(l->s, v), n->row);
+    s->fetch.access.at = affine_add_const(s->fetch.access.at, ahead);
     s->fetch.is_stored = v->op == VAL_index && is_member(l->region, v);
     add_stmt(l, block, s);
 }
