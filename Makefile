@@ -96,13 +96,49 @@ $(BUILD)/libnnrt.a: $(RUNTIME)
 	$(Q)ar rcs $@ $^
 # It is part of every program: small. Nothing of it is where the time goes. Programs stay where
 # they were linked (emit/output.c), which saves 1.6 KB.
-OZ := $(shell echo | $(CC) -Oz -xc -E - >/dev/null 2>&1 && echo -Oz || echo -Os)
+small = $(shell echo | $(1) -Oz -xc -E - >/dev/null 2>&1 && echo -Oz || echo -Os)
 # What GCC still does at -Oz that makes it larger: 1.7 KB of a program.
-OZ += $(shell $(CC) -dM -E - </dev/null | grep -q __clang__ || echo -fno-expensive-optimizations \
-        -fno-inline-functions-called-once -fno-tree-loop-im -fno-move-loop-invariants -fno-caller-saves \
-        -fno-tree-fre -fno-tree-sra)
-$(RUNTIME): FLAGS += $(OZ) -fno-pie -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
-                     $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine)),-fno-plt)
+small += $(shell $(1) -dM -E - </dev/null | grep -q __clang__ || echo -fno-expensive-optimizations \
+           -fno-inline-functions-called-once -fno-tree-loop-im -fno-move-loop-invariants -fno-caller-saves \
+           -fno-tree-fre -fno-tree-sra)
+runtime_flags = $(call small,$(1)) -fno-pie -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+                $(if $(filter x86_64-%,$(shell $(1) -dumpmachine)),-fno-plt)
+OZ := $(call runtime_flags,$(CC))
+$(RUNTIME): FLAGS += $(OZ)
+
+# The same for another machine, for `nnc --target=$(TARGET)`: make runtime TARGET=aarch64-linux-gnu
+.PHONY: runtime
+ifdef TARGET
+TARGET_CC     ?= $(TARGET)-gcc
+TARGET_CFLAGS ?= -O2 -g
+# What reads images needs the libraries' headers for that machine: without them it stays out.
+has_there = $(shell echo | $(TARGET_CC) -E -include stdio.h $(addprefix -include ,$(1)) - >/dev/null 2>&1 && echo yes)
+THERE = $(filter-out $(if $(call has_there,jpeglib.h png.h),,%/image.o),$(RUNTIME:$(BUILD)/%=$(BUILD)/$(TARGET)/%))
+runtime: $(BUILD)/$(TARGET)/libnnrt.a
+$(BUILD)/$(TARGET)/libnnrt.a: $(THERE)
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+$(THERE): CC = $(TARGET_CC)
+$(THERE): CFLAGS = $(TARGET_CFLAGS)
+$(THERE): FLAGS += $(call runtime_flags,$(TARGET_CC))
+$(BUILD)/$(TARGET)/%.o: %.c
+	$(call say,CC,'$< for $(TARGET)')
+	@command -v $(firstword $(TARGET_CC)) >/dev/null || \
+	    { echo "there is no $(firstword $(TARGET_CC)): Debian's package gcc-$(TARGET) has one" >&2; exit 1; }
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -c $< -o $@
+
+# What runs compiled programs for the tests, under an emulator.
+.PHONY: elsewhere
+elsewhere: $(BUILD)/$(TARGET)/elsewhere
+$(BUILD)/$(TARGET)/elsewhere: tests/fuzz/elsewhere.c tests/fuzz/parts.h runtime/abi.h
+	$(call say,CC,'$< for $(TARGET)')
+	@mkdir -p $(@D)
+	$(Q)$(TARGET_CC) -std=gnu11 $(TARGET_CFLAGS) -I. -o $@ $< -ldl
+else
+runtime: $(BUILD)/libnnrt.a ## the runtime library; TARGET=aarch64-linux-gnu for programs of another machine
+endif
 
 # ---- unit tests: tests/unit/LAYER_*.c sees the layers up to LAYER; runtime_*.c the runtime
 
@@ -154,7 +190,7 @@ examples: all ## train the examples briefly and check a figure of each; FULL=1 a
 valgrind: all ## the compiler on the examples under valgrind
 	@BUILD=$(BUILD) sh tests/run.sh valgrind
 
-FUZZ = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/run_compiled.c,$(wildcard tests/fuzz/*.c)))
+FUZZ = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/run_compiled.c %/elsewhere.c,$(wildcard tests/fuzz/*.c)))
 $(BUILD)/fuzz: $(FUZZ) $(foreach l,emit pass ir base,$(call lib,$(l)))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ $(FUZZ) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
@@ -195,6 +231,8 @@ demo: ## install what is missing, build, train examples/digits, show what it rea
 install: all ## into PREFIX (default /usr/local)
 	install -D -m 755 $(BUILD)/nnc $(DESTDIR)$(PREFIX)/bin/nnc
 	install -D -m 644 $(BUILD)/libnnrt.a $(DESTDIR)$(PREFIX)/lib/nnc/libnnrt.a
+	for t in $(notdir $(patsubst %/libnnrt.a,%,$(wildcard $(BUILD)/*-*/libnnrt.a))); do \
+	    install -D -m 644 $(BUILD)/$$t/libnnrt.a $(DESTDIR)$(PREFIX)/lib/nnc/$$t/libnnrt.a; done
 	install -d $(DESTDIR)$(PREFIX)/share/nnc/examples/data $(DESTDIR)$(PREFIX)/share/doc/nnc
 	install -m 644 examples/*.nn examples/README.md examples/examples.tsv $(DESTDIR)$(PREFIX)/share/nnc/examples
 	install -m 644 examples/data/* $(DESTDIR)$(PREFIX)/share/nnc/examples/data

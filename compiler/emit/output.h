@@ -13,8 +13,10 @@
 void write_output(const char *path, const void *data, size_t n, bool is_executable);
 
 // Links objects (in memory) with the runtime library into an executable, and with the libraries
-// of these names (NULL behind the last): their archives where there are any. Dies where there is
-// no `cc` or runtime library, or where linking fails.
+// of these names (NULL behind the last): their archives where there are any. For another machine
+// by its C compiler, TARGET-gcc, with the runtime that `make runtime TARGET=...` has built. Dies
+// where a compiler, the runtime or a library is missing, saying how to get it, and where linking
+// fails.
 void link_executable(Compiler *c, const Objects *objects, const char *const *libraries,
                      const char *path);
 
