@@ -15,10 +15,12 @@ typedef struct Define {  // -D NAME=VALUE
     bool is_used;
 } Define;
 
-// What scheduling wants to know of the processor compiled for. It never changes bits.
+// What is to be known of the processor compiled for. What scheduling takes from it never changes
+// bits.
 typedef struct Machine {
     int vector_bytes;  // of one register; 0 counts as 64
     int n_register;    // vector registers; 0 counts as 32
+    bool is_unfused;   // multiply-adds round twice
     int64_t l1, l2;    // bytes per core; 0 counts as 32 KB and 1 MB
 } Machine;
 

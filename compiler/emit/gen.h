@@ -38,6 +38,7 @@ struct Code {
     char *triple, *cpu, *features;
     bool has_fma;        // else a fused multiply-add is a multiply and an add
     bool has_avx512;
+    bool has_rounding;   // reals to whole numbers by an instruction
     int version;         // LLVM's major number
     T t_void, t_ptr, t_i1, t_i8, t_i32, t_i64;
     T value_type[N_ELEM];   // of a value: i1, i32, i32, float, double

@@ -149,11 +149,32 @@ static V emit_op_idiv(Code *g, const Operation *o) {
     return select_of(g, is_zero, zero, q);
 }
 
+// To the nearest, ties to even. Where the processor can't, LLVM would call the library lane by
+// lane: what lies below 2^23 (2^52) loses its fraction by adding that much to it.
+static V round_of(Code *g, V x) {
+    if (g->has_rounding) return call_same(g, "llvm.roundeven", &x, 1);
+    LLVMBuilderRef b = g->b;
+    bool is_f32 = element_type(x) == g->value_type[ELEM_f32];
+    V whole = splat_to(g, LLVMConstReal(element_type(x), is_f32 ? 0x1p23 : 0x1p52), x);
+    V size = call_same(g, "llvm.fabs", &x, 1);
+    V near = LLVMBuildFSub(b, LLVMBuildFAdd(b, size, whole, ""), whole, "");
+    V arg[2] = {near, x};
+    V has_fraction = LLVMBuildFCmp(b, LLVMRealOLT, size, whole, "");  // NaN has none
+    return select_of(g, has_fraction, call_same(g, "llvm.copysign", arg, 2), x);
+}
+
+static V floor_of(Code *g, V x) {
+    if (g->has_rounding) return call_same(g, "llvm.floor", &x, 1);
+    V near = round_of(g, x), one = splat_to(g, LLVMConstReal(element_type(x), 1), x);
+    V is_above = LLVMBuildFCmp(g->b, LLVMRealOGT, near, x, "");
+    return select_of(g, is_above, LLVMBuildFSub(g->b, near, one, ""), near);
+}
+
 static V emit_op_mod(Code *g, const Operation *o) {
     V a = o->a[0], b = o->a[1];
     if (elem_is_real(o->elem)) {
         V q = LLVMBuildFDiv(g->b, a, b, "");
-        V whole = call_same(g, "llvm.floor", &q, 1);
+        V whole = floor_of(g, q);
         return LLVMBuildFSub(g->b, a, LLVMBuildFMul(g->b, b, whole, ""), "");
     }
     V r = LLVMBuildSub(g->b, a, LLVMBuildMul(g->b, emit_op_idiv(g, o), b, ""), "");
@@ -162,11 +183,11 @@ static V emit_op_mod(Code *g, const Operation *o) {
 }
 
 static V emit_op_floor(Code *g, const Operation *o) {
-    return call_same(g, "llvm.floor", o->a, 1);
+    return floor_of(g, o->a[0]);
 }
 
 static V emit_op_round(Code *g, const Operation *o) {
-    return call_same(g, "llvm.roundeven", o->a, 1);
+    return round_of(g, o->a[0]);
 }
 
 static V emit_op_sqrt(Code *g, const Operation *o) {
@@ -238,7 +259,7 @@ static V emit_op_to_int(Code *g, const Operation *o) {
     T t = same_lanes(o->a[0], g->t_i32);
     if (o->from == ELEM_bool) return LLVMBuildZExt(g->b, o->a[0], t, "");
     if (!elem_is_real(o->from)) return o->a[0];
-    V x = call_same(g, "llvm.floor", o->a, 1);
+    V x = floor_of(g, o->a[0]);
     if (is_vector(x) && is_x86(g)) return saturate(g, x, t);
     return call_intrinsic2(g, "llvm.fptosi.sat", t, LLVMTypeOf(x), &x, 1);
 }

@@ -60,6 +60,9 @@ static const char *const without_fma[] = {  // all older than 2013
     "ivybridge", "bonnell", "silvermont", "goldmont", "goldmont-plus", "tremont", "btver1",
     "btver2", "k8", "amdfam10", NULL};
 
+static const char *const without_sse41[] = {
+    "x86-64", "generic", "core2", "bonnell", "btver1", "k8", "amdfam10", NULL};
+
 static const char *const with_avx512[] = {
     "x86-64-v4", "skylake-avx512", "skx", "cascadelake", "cooperlake", "cannonlake",
     "icelake-client", "icelake-server", "tigerlake", "rocketlake", "sapphirerapids",
@@ -82,6 +85,8 @@ static void choose_cpu(Code *g) {
     g->features = is_native_cpu ? take(g->arena, LLVMGetHostCPUFeatures()) : "";
     g->has_fma = !is_x86(g) || (is_native_cpu ? has_feature(g, "+fma")
                                               : !is_among(g->cpu, without_fma));
+    g->has_rounding = !is_x86(g) || (is_native_cpu ? has_feature(g, "+sse4.1")
+                                                   : !is_among(g->cpu, without_sse41));
     g->has_avx512 = is_x86(g) && (is_native_cpu ? has_feature(g, "+avx512f")
                                                 : is_among(g->cpu, with_avx512));
 }
@@ -228,7 +233,7 @@ Machine emit_machine(const Options *o) {
     Code g = {.c = &c, .arena = arena};
     g.triple = o->triple ? (char *)o->triple : take(arena, LLVMGetDefaultTargetTriple());
     choose_cpu(&g);
-    Machine m = {.vector_bytes = 16, .n_register = 32};
+    Machine m = {.vector_bytes = 16, .n_register = 32, .is_unfused = !g.has_fma};
     if (is_x86(&g)) {
         m.n_register = g.has_avx512 ? 32 : 16;
         m.vector_bytes = g.has_avx512 ? 64 : g.has_fma ? 32 : 16;  // who has fma has AVX
