@@ -109,6 +109,15 @@ static bool filters_points(const Planner *p, const Tile *tile) {
     return false;
 }
 
+// How many elements of an operand a step's tile needs for the same lanes.
+static double copies_of(const Planner *p, const Tile *tile, const Touch *t) {
+    double n = 1;
+    for (int u = 0; u < 2; u++)
+        if (tile->unroll[u] >= 0 && touches_slot(t, &p->nest->slot[tile->unroll[u]]))
+            n *= (double)tile->times[u];
+    return n;
+}
+
 // Cycles of one tile of the given size, all of its reduced points included.
 static double tile_cycles(const Planner *p, const Tile *tile, double k_points, double reuse) {
     double points = 1, vectors = registers_of(p, tile);
@@ -120,10 +129,7 @@ static double tile_cycles(const Planner *p, const Tile *tile, double k_points, d
     for (int i = 0; i < p->touches.n; i++) {
         const Touch *t = &p->touches.at[i];
         if (t->is_place) continue;
-        double n = 1;
-        for (int u = 0; u < 2; u++)
-            if (tile->unroll[u] >= 0 && touches_slot(t, &p->nest->slot[tile->unroll[u]]))
-                n *= (double)tile->times[u];
+        double n = copies_of(p, tile, t);
         if (tile->lanes >= 0 && touches_slot(t, &p->nest->slot[tile->lanes]))
             n *= vectors * lane_cost(p, t, tile, reuse) * lines_per_load(p, t, tile);
         else
@@ -229,15 +235,30 @@ static double kept_between_steps(const Planner *p, const Tile *tile) {
     return kept;
 }
 
+// The registers that one step's operands take: all of one side are held while the other side's
+// pass by, one after the other.
+static double operand_registers(const Planner *p, const Tile *tile) {
+    double vectors = registers_of(p, tile), streams = 0, splats = 1;
+    for (int i = 0; i < p->touches.n; i++) {
+        const Touch *t = &p->touches.at[i];
+        if (!t->is_inner) continue;
+        double n = copies_of(p, tile, t);
+        if (tile->lanes >= 0 && touches_slot(t, &p->nest->slot[tile->lanes]))
+            streams = fmax(streams, n);
+        else
+            splats = fmax(splats, n);
+    }
+    double kept = fmax(1, kept_between_steps(p, tile));
+    double by_splats = fmin(streams, 1) * vectors + (streams > 1 ? fmax(splats, kept) : kept);
+    return fmin(by_splats, streams * vectors + kept);
+}
+
 static bool fits_registers(const Planner *p, const Tile *tile) {
-    double points = 1, vectors = registers_of(p, tile), streams = 0;
+    double points = 1;
     for (int u = 0; u < 2; u++) points *= tile->unroll[u] >= 0 ? (double)tile->times[u] : 1;
-    for (int i = 0; i < p->touches.n; i++)
-        if (p->touches.at[i].is_inner && tile->lanes >= 0 &&
-            touches_slot(&p->touches.at[i], &p->nest->slot[tile->lanes]))
-            streams = vectors;
-    double kept = kept_between_steps(p, tile);
-    return points * vectors + streams + (kept > 1 ? kept : 1) <= p->machine.n_register;
+    double product = p->machine.is_unfused ? 1 : 0;  // on its way to the sum
+    return points * registers_of(p, tile) + operand_registers(p, tile) + product <=
+           p->machine.n_register;
 }
 
 typedef struct Best {
@@ -287,7 +308,7 @@ static void consider(const Planner *p, const Tile *tile, double k_points, Best *
     // Among equals of a plain product, the one whose sides are the shortest.
     const double NEAR = 0.001;
     bool is_product = is_contraction(p->leader) && p->nest->n_reduced == 1;
-    double loads = tile->lanes >= 0 ? (double)vectors_of(tile->width) : 0, rows = 1;
+    double loads = tile->lanes >= 0 ? registers_of(p, tile) : 0, rows = 1;
     for (int u = 0; u < 2; u++) rows *= tile->unroll[u] >= 0 ? (double)tile->times[u] : 1;
     loads += rows;
     bool is_better = cycles < best->cycles * (1 - NEAR);
