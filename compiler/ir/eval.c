@@ -140,11 +140,12 @@ static Body code_body(Code *c, Scalar *s) {
     return (Body){code_scalar(c, s), -1};
 }
 
-static double step_sum(RedKind red, Elem elem, const Code *c, Body body, int i, double acc) {
+static double step_sum(EvalMode mode, RedKind red, Elem elem, const Code *c, Body body, int i,
+                       double acc) {
     double x = code_register(c, body.a)[i];
     if (body.b < 0) return combine(red, elem, acc, x);
     double arg[MAX_ARGS] = {x, code_register(c, body.b)[i], acc};
-    return eval_op(OP_fma, elem, elem, arg);
+    return eval_multiply_add(mode, elem, arg);
 }
 
 // The row-major number among the reduced slots of point i, at the largest extents.
@@ -187,7 +188,7 @@ static void reduce(Eval *e, const Index *x, Code *c, Body body, Slice out) {
                 step_best(&r, code_register(c, body.a)[i], reduced_number(x, c, i));
             } else if (code_takes_part(c, i)) {
                 double *acc = partial_of(&r, slot_first[i], slot_last[i]);
-                *acc = step_sum(x->red, r.elem, c, body, i, *acc);
+                *acc = step_sum(e->mode, x->red, r.elem, c, body, i, *acc);
             }
             if (++k < inner) continue;
             out.at[to++] = reducer_finish(&r);
@@ -232,7 +233,7 @@ static void eval_accumulate(Eval *e, const Value *v, Tensor *out) {
         code_places(c, x->target, out, "target", place);
         for (int i = 0; i < n; i++)
             if (code_takes_part(c, i))
-                out->at[place[i]] = step_sum(x->red, elem, c, body, i, out->at[place[i]]);
+                out->at[place[i]] = step_sum(e->mode, x->red, elem, c, body, i, out->at[place[i]]);
     }
     eval_code_free(c);
 }

@@ -3,13 +3,14 @@
 // EVAL_wide computes reals in f64 whatever the module's real is (the oracle to a
 // tolerance, for graphs before `expand` too). EVAL_exact computes them in the module's
 // real, each operation rounded, every reduction in the order that it carries: its bits
-// are those of the compiled program.
+// are those of the compiled program. EVAL_unfused rounds the products of multiply-adds too, as
+// processors do that have no fused ones.
 #ifndef NNC_IR_EVAL_H
 #define NNC_IR_EVAL_H
 
 #include "ir/ir.h"
 
-typedef enum EvalMode { EVAL_wide, EVAL_exact } EvalMode;
+typedef enum EvalMode { EVAL_wide, EVAL_exact, EVAL_unfused } EvalMode;
 
 // Elements in row-major order at the actual extents. Reals are held as doubles in both
 // modes (an f32 fits exactly), everything else as integers in doubles, too.
@@ -42,6 +43,9 @@ static const uint32_t DRAW_KEY0 = 0x243F6A88, DRAW_KEY1 = 0x85A308D3;  // digits
 
 // The generator itself, for any number of rounds.
 void philox4x32(int rounds, const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+// A multiply-add as the mode rounds it.
+double eval_multiply_add(EvalMode mode, Elem elem, const double *arg);
 
 // What an operation gives for constant arguments, rounded to `real`. Used for folding.
 double eval_op(Op op, Elem elem, Elem argument_elem, const double *arg);

@@ -200,10 +200,12 @@ static void run_rand(const Code *c, const Step *step, double *out) {
 
 static void run_op(const Code *c, const Step *step, double *out) {
     double *const *reg = c->registers.at;
+    bool is_fma = step->s->op == OP_fma;
     const double *a = reg[step->arg[0]], *b = reg[step->arg[1]], *d = reg[step->arg[2]];
     for (int i = 0; i < c->n; i++) {
         double arg[MAX_ARGS] = {a[i], b[i], d[i]};
-        out[i] = eval_op(step->s->op, step->elem, step->from, arg);
+        out[i] = is_fma ? eval_multiply_add(c->e->mode, step->elem, arg)
+                        : eval_op(step->s->op, step->elem, step->from, arg);
     }
 }
 

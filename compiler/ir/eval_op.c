@@ -274,3 +274,9 @@ double eval_rand(uint32_t seed, uint32_t site, uint32_t step, uint32_t place) {
     philox4x32(7, counter, key, word);
     return (double)(word[(place / 16) % 4] >> 8) * 0x1p-24;
 }
+
+double eval_multiply_add(EvalMode mode, Elem elem, const double *arg) {
+    if (mode != EVAL_unfused) return eval_op(OP_fma, elem, elem, arg);
+    double product[MAX_ARGS] = {eval_op(OP_mul, elem, elem, arg), arg[2]};
+    return eval_op(OP_add, elem, elem, product);
+}

@@ -1,13 +1,15 @@
 // Holds compiled programs against the interpreter:
 //
-//   agree [--suite=NAME] [--work=STEPS] [--verbose] [-DNAME=VALUE...] FILE.nn...
+//   agree [--suite=NAME] [--work=STEPS] [--cpu=NAME] [--target=TRIPLE] [--verbose]
+//         [-DNAME=VALUE...] FILE.nn...
 //
 // Every entry point of each program is run on seeded data at small batches, compiled for several
 // machines, with kernels whole and split into parts, and must give the interpreter's bits: those
 // of the graph after `order`, in the module's precision. And it must agree with the graph as it
 // stood before anything but derivatives was done to it, in f64: to 1e-4 of a tensor's largest
-// element in f32, 1e-10 in f64 (excuse.h says what is let pass). One line for each entry point,
-// `ok NAME`, `FAIL NAME: why` or `skip NAME: why`.
+// element in f32, 1e-10 in f64 (excuse.h says what is let pass). For another processor or target
+// (run by a command, fuzz/in_parts.h) only as it is compiled for that, in f32. One line for each
+// entry point, `ok NAME`, `FAIL NAME: why` or `skip NAME: why`.
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
@@ -26,7 +28,12 @@ typedef struct Line {
     bool is_verbose;
     Define define[8];  // hypers that all programs take
     int n_define;
+    const char *cpu, *triple;
 } Line;
+
+static bool is_for_here(const Line *line) {
+    return !line->cpu && !line->triple;
+}
 
 typedef struct Check {
     Subject *s;
@@ -272,10 +279,11 @@ static void check_variant(Check *k) {
 static void check_subject(Check *k) {
     static const Variant variant[] = {
         {"plain", NULL, {0}, 2},
-        {"narrow-unshared", "share", {16, 16, 4096, 16384}, 1},
-        {"half-wide-O0", NULL, {32, 16, 2048, 8192}, 0},
+        {"narrow-unshared", "share",
+         {.vector_bytes = 16, .n_register = 16, .l1 = 4096, .l2 = 16384}, 1},
+        {"half-wide-O0", NULL, {.vector_bytes = 32, .n_register = 16, .l1 = 2048, .l2 = 8192}, 0},
     };
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < (is_for_here(k->line) ? 3 : 1); i++) {
         // One of the others for each precision.
         if (i && (i == 1) != (k->s->m->real == ELEM_f32)) continue;
         k->variant = &variant[i];
@@ -289,12 +297,13 @@ static void check_subject(Check *k) {
 
 static void check_program(const Line *line, const char *path) {
     const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-    for (int is_f64 = 0; is_f64 < 2; is_f64++) {
+    for (int is_f64 = 0; is_f64 < (is_for_here(line) ? 2 : 1); is_f64++) {
         Arena *a = arena_new();
         const char *name = arena_printf(a, "%s/%.*s/%s", line->suite,
                                         (int)(strrchr(base, '.') - base), base,
                                         is_f64 ? "f64" : "f32");
-        Options options = {.is_f64 = is_f64, .n_define = line->n_define};
+        Options options = {.is_f64 = is_f64, .n_define = line->n_define, .cpu = line->cpu,
+                           .triple = line->triple};
         options.define = memcpy(arena_alloc(a, sizeof line->define), line->define, sizeof line->define);
         Subject *s = subject_new(path, &options);
         Check k = {.s = s, .line = line, .name = name};
@@ -343,6 +352,8 @@ int main(int argc, char **argv) {
         if (!strncmp(argv[i], "--suite=", 8)) line.suite = argv[i] + 8;
         else if (!strncmp(argv[i], "--work=", 7)) line.work = atof(argv[i] + 7);
         else if (!strncmp(argv[i], "-D", 2)) take_define(&line, argv[i] + 2);
+        else if (!strncmp(argv[i], "--cpu=", 6)) line.cpu = argv[i] + 6;
+        else if (!strncmp(argv[i], "--target=", 9)) line.triple = argv[i] + 9;
         else if (!strcmp(argv[i], "--verbose")) line.is_verbose = true;
         else if (argv[i][0] == '-' || !strrchr(argv[i], '.')) die("agree: no %s", argv[i]);
         else check_apart(&line, argv[i]);

@@ -146,7 +146,7 @@ Call *call_new(Subject *s, const Entry *e, When when, const Memory *before) {
         Value *v = e->f->inputs.at[i];
         vec_push(s->a, &call->inputs, ((Held){v, input_data(s, call, v, &r)}));
     }
-    call->exact = evaluate(s, call, EVAL_exact);
+    call->exact = evaluate(s, call, s->is_unfused ? EVAL_unfused : EVAL_exact);
     call->wide = evaluate(s, call, EVAL_wide);
     for (int i = 0; i < s->m->params.n; i++) add_after(s, call, s->m->params.at[i]);
     for (int i = 0; i < s->m->states.n; i++) add_after(s, call, s->m->states.at[i]);

@@ -79,6 +79,7 @@ Subject *subject_new(const char *path, const Options *options) {
     Subject *s = NEW(c->arena, Subject);
     s->c = c;
     s->a = c->arena;
+    s->is_unfused = emit_machine(&c->opt).is_unfused;
     s->m = front_end(s, path);
     Pass p = {.c = c, .m = s->m};
     PipelineRun run = {.stop_after = "order", .after = after_pass, .context = s};

@@ -29,7 +29,8 @@ typedef struct Subject {
     Module *m;
     ModelSpec spec;
     VEC(Entry *) entries;
-    Loaded *loaded;  // as compiled last
+    bool is_unfused;  // the processor has no fused multiply-adds
+    Loaded *loaded;   // as compiled last
 } Subject;
 
 // How the passes behind `order` run: none of it may change a bit.
@@ -40,7 +41,8 @@ typedef struct Variant {
 } Variant;
 
 // Reads a program and freezes its arithmetic. NULL after errors of the program, which are shown
-// on standard error. Of the options: the precision and the hypers.
+// on standard error. Of the options: the precision, the hypers, the processor and
+// the target.
 Subject *subject_new(const char *path, const Options *options);
 void subject_compile(Subject *s, const Variant *v);
 void subject_free(Subject *s);

@@ -1,55 +1,119 @@
 #include "tests/fuzz/in_parts.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/die.h"
 #include "emit/emit.h"
 #include "emit/output.h"
-#include "runtime/abi.h"
-
-enum { RUBBISH = 0xC3, BEHIND = 4096 };
+#include "tests/fuzz/parts.h"
 
 struct Loaded {
     const Program *p;
-    void *handle;
+    void *handle;  // NULL where another process runs the program
     const NnProgram *program;
     char *arena, *scratch;
     int64_t arena_bytes, scratch_bytes;
+    pid_t elsewhere;
+    FILE *ask, *answer;
 };
-
-// The runtime's stands in for threads: context->pool tells into how many parts.
-struct NnPool {
-    int parts;
-    char *scratch;
-    int64_t scratch_bytes;
-};
-
-static void run_step(const NnContext *context, const NnStep *s) {
-    const struct NnPool *pool = context->pool;
-    int64_t n = nn_iterations(context, s);
-    if (!s->parts) s->kernel(context, 0, n, s->table);
-    for (int i = s->parts ? pool->parts : 0; i-- > 0;) {
-        int64_t begin = n * i / pool->parts, end = n * (i + 1) / pool->parts;
-        if (begin == end) continue;
-        memset(pool->scratch, RUBBISH, (size_t)pool->scratch_bytes);
-        s->kernel(context, begin, end, s->table);
-    }
-}
 
 static char *memory(int64_t bytes) {
-    size_t n = ((size_t)bytes + BEHIND + 63) / 64 * 64;
-    char *p = aligned_alloc(64, n);
+    char *p = aligned_alloc(64, bytes_with_end(bytes));
     if (!p) die("out of memory");
-    memset(p, RUBBISH, n);
+    memset(p, RUBBISH, bytes_with_end(bytes));
     return p;
 }
 
 static void fork_always(Program *p) {
     for (int f = 0; f < p->fns.n; f++)
         for (int k = 0; k < p->fns.at[f]->kernels.n; k++) p->fns.at[f]->kernels.at[k]->cost = 0;
+}
+
+static char *temporary(Arena *arena) {
+    const char *dir = getenv("TMPDIR");
+    char *path = arena_printf(arena, "%s/nnc-fuzz-XXXXXX", dir ? dir : "/tmp");
+    int fd = mkstemp(path);
+    if (fd < 0) die("cannot make a temporary file %s", path);
+    close(fd);
+    return path;
+}
+
+// ---- a program of another machine, run by a command that emulates it
+
+static void start_elsewhere(Loaded *x, const char *command, const char *program, const char *file) {
+    int to[2], from[2];
+    if (pipe(to) || pipe(from)) die("cannot make a pipe");
+    x->elsewhere = fork();
+    if (x->elsewhere < 0) die("cannot start a process");
+    if (!x->elsewhere) {
+        dup2(to[0], STDIN_FILENO);
+        dup2(from[1], STDOUT_FILENO);
+        close(to[1]);
+        close(from[0]);
+        execl("/bin/sh", "sh", "-c", "exec $0 \"$1\" \"$2\"", command, program, file, NULL);
+        _exit(127);
+    }
+    close(to[0]);
+    close(from[1]);
+    x->ask = fdopen(to[1], "w");
+    x->answer = fdopen(from[0], "r");
+}
+
+static void load_elsewhere(Loaded *x, const char *command, const char *program, Arena *arena) {
+    signal(SIGPIPE, SIG_IGN);
+    char *file = temporary(arena);
+    start_elsewhere(x, command, program, file);
+    long long arena_bytes, scratch_bytes;
+    if (fscanf(x->answer, "%lld %lld", &arena_bytes, &scratch_bytes) != 2)
+        die("`%s` does not run compiled programs", command);
+    x->arena_bytes = arena_bytes;
+    x->scratch_bytes = scratch_bytes;
+    size_t all = bytes_with_end(arena_bytes) + bytes_with_end(scratch_bytes);
+    int fd = open(file, O_RDWR);
+    x->arena = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd < 0 || x->arena == MAP_FAILED) die("cannot map %s", file);
+    close(fd);
+    unlink(file);
+    x->scratch = x->arena + bytes_with_end(arena_bytes);
+    memset(x->arena, RUBBISH, all);
+}
+
+static void run_elsewhere(Loaded *x, const char *entry, const int64_t *extent, uint32_t seed,
+                          uint32_t step, int parts) {
+    fprintf(x->ask, "%s %d %u %u", entry, parts, seed, step);
+    for (int i = 0; i < NN_EXTENTS; i++) fprintf(x->ask, " %lld", (long long)extent[i]);
+    fprintf(x->ask, "\n");
+    fflush(x->ask);
+    char word[8];
+    if (fscanf(x->answer, "%7s", word) != 1) die("the process that runs %s has ended", entry);
+}
+
+static void end_elsewhere(Loaded *x) {
+    fclose(x->ask);
+    fclose(x->answer);
+    waitpid(x->elsewhere, NULL, 0);
+    munmap(x->arena, bytes_with_end(x->arena_bytes) + bytes_with_end(x->scratch_bytes));
+}
+
+// ---- in this process
+
+static void load_here(Loaded *x, const char *path) {
+    x->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!x->handle) die("cannot load a compiled program: %s", dlerror());
+    x->program = dlsym(x->handle, "nn_program");
+    if (!x->program) die("a compiled program without nn_program");
+    x->arena_bytes = x->program->arena_bytes;
+    x->scratch_bytes = x->program->scratch_bytes;
+    x->arena = memory(x->arena_bytes);
+    x->scratch = memory(x->scratch_bytes);
 }
 
 Loaded *load_in_parts(Compiler *c, Program *p) {
@@ -59,32 +123,29 @@ Loaded *load_in_parts(Compiler *c, Program *p) {
     Arena *arena = arena_new();
     Objects objects = code_objects(code, arena);
     code_free(code);
-    const char *dir = getenv("TMPDIR");
-    char *path = arena_printf(arena, "%s/nnc-fuzz-XXXXXX", dir ? dir : "/tmp");
-    int fd = mkstemp(path);
-    if (fd < 0) die("cannot make a temporary file %s", path);
-    close(fd);
+    char *path = temporary(arena);
     link_shared(c, &objects, path);
     Loaded *x = calloc(1, sizeof *x);
     if (!x) die("out of memory");
     x->p = p;
-    x->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const char *command = c->opt.triple ? getenv("ELSEWHERE") : NULL;
+    if (command)
+        load_elsewhere(x, command, path, arena);
+    else
+        load_here(x, path);
     unlink(path);
-    if (!x->handle) die("cannot load a compiled program: %s", dlerror());
-    x->program = dlsym(x->handle, "nn_program");
-    if (!x->program) die("a compiled program without nn_program");
-    x->arena_bytes = x->program->arena_bytes;
-    x->scratch_bytes = x->program->scratch_bytes;
-    x->arena = memory(x->arena_bytes);
-    x->scratch = memory(x->scratch_bytes);
     arena_free(arena);
     return x;
 }
 
 void loaded_free(Loaded *x) {
-    dlclose(x->handle);
-    free(x->arena);
-    free(x->scratch);
+    if (x->handle) {
+        dlclose(x->handle);
+        free(x->arena);
+        free(x->scratch);
+    } else {
+        end_elsewhere(x);
+    }
     free(x);
 }
 
@@ -101,19 +162,14 @@ bool loaded_is_intact(const Loaded *x) {
     return true;
 }
 
-void loaded_run(Loaded *x, const char *entry, const int64_t *extent, uint32_t seed,
-                  uint32_t step, int parts) {
+void loaded_run(Loaded *x, const char *entry, const int64_t *extent, uint32_t seed, uint32_t step,
+                int parts) {
+    if (!x->handle) return run_elsewhere(x, entry, extent, seed, step, parts);
     struct NnPool pool = {parts, x->scratch, x->scratch_bytes};
     NnContext context = {.arena = x->arena, .scratch = x->scratch, .seed = seed, .step = step,
                          .pool = &pool};
     memcpy(context.extent, extent, sizeof context.extent);
-    for (int64_t i = 0; i < x->program->n_entry; i++)
-        if (!strcmp(x->program->entry[i].name, entry)) {
-            const NnEntryPoint *e = &x->program->entry[i];
-            for (int64_t s = 0; s < e->n_step; s++) run_step(&context, &e->step[s]);
-            return;
-        }
-    die("the compiled program has no %s", entry);
+    if (!run_in_parts(x->program, &context, entry)) die("the compiled program has no %s", entry);
 }
 
 // ---- elements

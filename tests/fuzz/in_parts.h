@@ -1,6 +1,7 @@
 // Runs compiled programs in this process. Parallel kernels are run in parts, the last part
 // first, each with scratch memory full of rubbish: the results must not depend on how threads
-// share the iterations.
+// share the iterations. With --target, the command in ELSEWHERE (elsewhere.c under an emulator)
+// runs them, on memory that both processes share.
 #ifndef NNC_FUZZ_IN_PARTS_H
 #define NNC_FUZZ_IN_PARTS_H
 
