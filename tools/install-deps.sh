@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what building nnc needs and this machine lacks, with apt; sudo when not root.
-# --list only prints the packages that are missing.
+# --list only prints the packages that are missing. --tests also installs what only the suite `cross`
+# uses, where there is such a thing: a compiler, an emulator and zlib for another processor.
 set -eu
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -29,13 +30,17 @@ if [ "${1-}" = --list ]; then
     echo $missing
     exit
 fi
-[ -n "$missing" ] || exit 0
+cross=
+[ "${1-}" != --tests ] || [ "$(uname -m)" != x86_64 ] ||
+    { has qemu-aarch64 && has aarch64-linux-gnu-gcc; } || cross="qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross zlib1g:arm64"
+[ -n "$missing$cross" ] || exit 0
 
 has apt-get || { echo "please install:$missing (llvm 19 to 22 with headers)" >&2; exit 1; }
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
-echo "installing:$missing"
+echo "installing:$missing $cross"
 export DEBIAN_FRONTEND=noninteractive
+[ -z "$cross" ] || $sudo dpkg --add-architecture arm64
 $sudo apt-get -qq update
 packages=
 for p in $missing; do
@@ -45,4 +50,9 @@ for p in $missing; do
     fi
     packages="$packages $p"
 done
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y $packages
+[ -z "$packages" ] ||
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y $packages
+# Tests are skipped without these.
+[ -z "$cross" ] ||
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y $cross ||
+    echo "not installed:$cross" >&2
