@@ -40,6 +40,7 @@ typedef struct NestLower {
     Range range[MAX_SLOTS];     // by place in nest->slot
     bool resumes;               // the reduction may go on from an earlier block's partial result
     bool is_last;               // it ends in this block
+    bool has_ended;             // in those before: only what follows it is left
     Affine reduced_before;      // positive after the first block
     Buffer *partial;            // where its partial results lie; NULL for the leader's own memory
     Buffer *panel;              // the packed operand, or NULL

@@ -210,18 +210,33 @@ static void lower_block_part(NestLower *n, int place, Block *block, Bound low, B
     n->reduced_before = before;
 }
 
-// The last block of a chain is apart where something follows it there, which nothing does over a
-// run-time extent: blocks there divide what it is a multiple of.
+// A chain over a run-time extent, in blocks that divide what the extent is a multiple of. Nothing
+// tells the last one from the others: what follows the chain comes behind them all.
+static void lower_runtime_blocks(NestLower *n, int place, Block *block, bool has_end) {
+    Dim count = n->range[place].count;
+    int64_t size = n->nest->slot[place].block;
+    if (count.n % size) BUG("lower: odd blocks of a chain");
+    n->is_last = !has_end;
+    lower_block_part(n, place, block, bound_const(0), bound_of(count), size, true, 0);
+    n->is_last = true;
+    if (!has_end) return;
+    Affine before = n->reduced_before;
+    n->reduced_before = affine_const(1);  // there is at least one block
+    n->has_ended = true;
+    lower_slots(n, 0, block);
+    n->has_ended = false;
+    n->reduced_before = before;
+}
+
+// The last block of a chain is apart where something follows it there.
 static void lower_reduced_blocks(NestLower *n, int place, Block *block) {
     int64_t e = n->range[place].count.n, size = n->nest->slot[place].block;
+    bool has_end = n->is_last && (n->nest->members.n > 1 || n->partial);
     if (n->range[place].count.by) {
-        if (n->nest->members.n > 1 || n->partial || e % size) BUG("lower: odd blocks of a chain");
-        lower_block_part(n, place, block, bound_const(0), bound_of(n->range[place].count), size, true,
-                         0);
+        lower_runtime_blocks(n, place, block, has_end);
         return;
     }
     int64_t whole = e / size, rest = e % size;
-    bool has_end = n->is_last && (n->nest->members.n > 1 || n->partial);
     if (has_end && !rest) whole--, rest = size;
     n->is_last = n->is_last && !has_end;
     if (whole)

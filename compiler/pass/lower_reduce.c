@@ -194,6 +194,7 @@ static const Temp *lower_seq(NestLower *n, Block *block, const Value *v) {
     Temp *acc = new_temp(l, v->type.elem, "acc");
     add_let(l, block, acc, n->resumes ? load_partial(n, v)
                                       : red_identity(l->m, x->red, v->type.elem));
+    if (n->has_ended) return acc;
     bool guards_loops = can_guard_loops(n, x);
     Block *inner = reduced_loops(n, block, 0, guards_loops ? x : NULL);
     Index rest = guards_loops ? without_loop_guards(n, x) : *x;

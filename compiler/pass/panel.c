@@ -94,20 +94,8 @@ static bool find_panel(const Planner *p, double k_points, Panel *out) {
     return false;
 }
 
-// Does nothing follow the chain, and can its own memory hold what it has come to?
-static bool is_alone(const Planner *p) {
-    const Storage *own = storage_of(p->s, (Value *)p->leader);
-    if (p->nest->members.n > 1 || !own) return false;
-    for (int i = 0; i < p->leader->n_operand; i++) {
-        const Storage *other = storage_of(p->s, p->leader->operand[i]);
-        if (other && other->buffer == own->buffer) return false;
-    }
-    return true;
-}
-
 // Can the chain stop between two points of the reduced slots, and go on later? Over a run-time
-// extent, which may stand first, it stops behind equal blocks of what each of its steps has, and
-// nothing is apart in the last one.
+// extent, which may stand first, it stops behind equal blocks of what each of its steps has.
 static bool can_block_rows(const Planner *p) {
     const Index *x = &p->leader->index;
     const Slot *slot = &p->nest->slot[p->nest->n_parallel];
@@ -117,7 +105,7 @@ static bool can_block_rows(const Planner *p) {
         rows *= slot[i].extent.n;
         if (i && slot[i].extent.by) return false;
     }
-    return !slot[0].extent.by || (rows >= ENOUGH_ROWS && is_alone(p));
+    return !slot[0].extent.by || rows >= ENOUGH_ROWS;
 }
 
 // Of `each` rows, which come a run-time number of times: the block of at most n that divides them.
@@ -147,8 +135,9 @@ static void block_rows(Planner *p, double rows) {
 }
 
 // How many rows stay near of an operand of whose lines each row of tiles wants some elements, until
-// the next ones want the others: in L2, and in the pages that the processor knows at a time.
-static double rows_of_lines(const Planner *p) {
+// the next ones want the others: in L2, and in the pages that the processor knows at a time. Rows
+// that lie close together are a stream, and so may be as many as L2 holds of them.
+static double rows_of_lines(const Planner *p, double k_points) {
     const Nest *nest = p->nest;
     const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
     const double LEAST = 128;  // fewer cost more by stopping
@@ -156,7 +145,8 @@ static double rows_of_lines(const Planner *p) {
     for (int i = 0; i < p->touches.n; i++) {
         const Touch *t = &p->touches.at[i];
         int64_t pitch = llabs(t->walk.stride[fastest(inner)]) * t->elem;
-        if (!t->is_inner || !t->read || t->walk.is_irregular || pitch < PAGE / 4) continue;
+        if (!t->is_inner || !t->read || t->walk.is_irregular) continue;
+        if (pitch < PAGE / 4 && (double)pitch * k_points < (double)p->machine.l2) continue;
         for (int k = 0; k < nest->n_parallel; k++) {
             const Slot *s = &nest->slot[k];
             if (s->is_lanes || llabs(t->walk.stride[fastest(s)]) * t->elem >= LINE) continue;
@@ -183,6 +173,19 @@ static double stopping(double rows) {
     return 4 / rows;
 }
 
+// How many panels one block of a chain takes: where it stops behind each sample, every block of
+// panels brings all samples in again. Two blocks of panels are left at least, for threads.
+static int64_t panels_at_once(const Planner *p, const Panel *n) {
+    const double SHARE = 0.3;  // of L2, for what the chains of these panels have come to
+    const Slot *samples = &p->nest->slot[p->nest->n_parallel];
+    if (!samples->block || !samples->extent.by) return 1;
+    double bytes = n->uses * (double)n->width * n->touch->elem;
+    int64_t count = (int64_t)n->n_panel, most = (int64_t)(SHARE * (double)p->machine.l2 / bytes);
+    for (int64_t k = count / 2; k > 1; k--)
+        if (count % k == 0 && k <= most) return k;
+    return 1;
+}
+
 static void lanes_first(Planner *p, int lanes) {
     Nest *nest = p->nest;
     Slot s = nest->slot[lanes];
@@ -200,7 +203,8 @@ void choose_panels(Planner *p, double k_points) {
     int64_t row_bytes = n.width * n.touch->elem;
     double held = rows_in_l2(p, n.pitch, row_bytes);
     double packed_rows = SHARE * (double)p->machine.l2 / (double)row_bytes;
-    bool can_stop = can_block_rows(p), packs = n.is_turned;
+    // One panel's blocks are one thread's.
+    bool can_stop = can_block_rows(p) && (n.n_panel > 1 || p->region->n_outer), packs = n.is_turned;
     double rows = k_points;
     if (!n.is_turned && k_points >= ENOUGH_ROWS) {
         double least = walking(&n, k_points, k_points <= held);
@@ -210,7 +214,7 @@ void choose_panels(Planner *p, double k_points) {
     }
     if (packs) rows = k_points > packed_rows ? packed_rows : k_points;
     // Blocks of rows make the panels the outermost loop, which threads split.
-    double of_lines = n.n_panel < FEW_PANELS ? INFINITY : rows_of_lines(p);
+    double of_lines = n.n_panel < FEW_PANELS ? INFINITY : rows_of_lines(p, k_points);
     if (can_stop && of_lines < rows) rows = of_lines;
     if (!can_stop && rows < k_points) return;
     if (!packs && rows >= k_points) return;
@@ -219,6 +223,6 @@ void choose_panels(Planner *p, double k_points) {
     if (rows < k_points) block_rows(p, rows);
     bool is_whole = n.n_panel < FEW_PANELS && rows >= k_points && !nest->slot[n.lanes].extent.by;
     if (is_whole) return;
-    nest->slot[n.lanes].block = n.width;
+    nest->slot[n.lanes].block = n.width * panels_at_once(p, &n);
     lanes_first(p, n.lanes);
 }
