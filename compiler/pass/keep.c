@@ -221,7 +221,7 @@ static bool keep_parts(Function *f, Arena *arena) {
     }
     for (int i = 0; i < order.n && scans.n; i++) each_part_of(&k, order.at[i], note_part, k.found);
     for (int i = 0; i < scans.n; i++)
-        if (!map_has(inside, scans.at[i])) find_taps(&k, scans.at[i]);
+        if (!map_has(inside, scans.at[i]) && !scans.at[i]->scan.axis) find_taps(&k, scans.at[i]);
     if (!k.kept->n) return false;
     for (int i = 0; i < order.n; i++) {
         if (map_has(k.part, order.at[i])) continue;  // a tap from now on

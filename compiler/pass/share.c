@@ -23,8 +23,33 @@ typedef struct Share {
     int n;
     unsigned box;  // its slots of more than one point
     Map *done;     // Scalar * to what replaces it
+    Map *steps;    // Value * to the axis of the steps that compute it, plus 1
     const Value *v;
 } Share;
+
+// The axis of the steps that compute v, plus 1; 0 where it depends on no carry.
+static int steps_of(Map *steps, Value *v, Arena *arena) {
+    if (map_has(steps, v)) return (int)(intptr_t)map_get(steps, v);
+    int axis = 0;
+    Values operands = value_operands(v, arena);
+    for (int i = 0; i < operands.n; i++) {
+        int below = steps_of(steps, operands.at[i], arena);
+        if (below > axis) axis = below;
+    }
+    map_set(steps, v, (void *)(intptr_t)axis);
+    return axis;
+}
+
+// What the steps of a scan compute has their axis where their other values have it.
+static bool keeps_steps(const Share *s, Scalar *e, unsigned slots) {
+    int axis = 0;
+    Reads reads = scalar_reads(e, s->arena);
+    for (int i = 0; i < reads.n; i++) {
+        int of = steps_of(s->steps, reads.at[i]->read->v, s->arena);
+        if (of > axis) axis = of;
+    }
+    return (slots & ((1u << axis) - 1)) == (1u << axis) - 1;
+}
 
 static double points_of(const Share *s, unsigned slots) {
     double n = 1;
@@ -38,6 +63,7 @@ static bool is_worth_it(Share *s, Scalar *e) {
     if (!op_info[e->op].arity || e->op == OP_rand || e->op == OP_mac) return false;
     if (!elem_is_real(e->elem) || slots == s->box) return false;
     if (__builtin_popcount(scalar_slots(s->a, e)) > MAX_RANK) return false;
+    if (!keeps_steps(s, e, scalar_slots(s->a, e))) return false;
     if (points_of(s, s->box) < repeated_times * points_of(s, slots)) return false;
     return scalar_cost(e, s->arena) >= hoisted_cost;
 }
@@ -68,9 +94,15 @@ static Scalar *share_scalar_parts(Share *s, Scalar *e) {
     return done;
 }
 
-static Scalar *share_body(Algebra *a, Arena *arena, const Value *v, const Dim *extent, int n,
-                          Scalar *body) {
-    Share s = {.m = a->m, .a = a, .arena = arena, .extent = extent, .n = n, .v = v};
+typedef struct Sharing {
+    Algebra *a;
+    Map *steps;
+} Sharing;
+
+static Scalar *share_body(const Sharing *x, const Value *v, const Dim *extent, int n, Scalar *body) {
+    Algebra *a = x->a;
+    Arena *arena = a->arena;
+    Share s = {.m = a->m, .a = a, .arena = arena, .extent = extent, .n = n, .v = v, .steps = x->steps};
     s.done = map_new(arena);
     for (int i = 0; i < n; i++)
         if (dim_max(extent[i]) > 1) s.box |= 1u << i;
@@ -78,17 +110,27 @@ static Scalar *share_body(Algebra *a, Arena *arena, const Value *v, const Dim *e
 }
 
 static Value *share_value_parts(void *context, Module *m, Value *v) {
-    Algebra *a = context;
+    const Sharing *sharing = context;
     if (v->op == VAL_index) {
         Index x = v->index;
-        x.body = share_body(a, a->arena, v, x.extent, x.np + x.nr, x.body);
+        x.body = share_body(sharing, v, x.extent, x.np + x.nr, x.body);
         return x.body == v->index.body ? v : build_index(m, &x, v->span, v->hint);
     }
     if (v->op != VAL_accumulate) return v;
     Accumulate x = v->accumulate;
-    x.body = share_body(a, a->arena, v, x.extent, x.n, x.body);
+    x.body = share_body(sharing, v, x.extent, x.n, x.body);
     if (x.body == v->accumulate.body) return v;
     return build_accumulate(m, &x, &v->type, v->span, v->hint);
+}
+
+static Map *steps_of_carries(const Function *f, Arena *arena) {
+    Map *steps = map_new(arena);
+    Values order = function_order(f, arena);
+    for (int i = 0; i < order.n; i++)
+        for (int k = 0; order.at[i]->op == VAL_scan && k < order.at[i]->scan.n_carry; k++)
+            map_set(steps, order.at[i]->scan.carry[k].leaf,
+                    (void *)(intptr_t)(order.at[i]->scan.axis + 1));
+    return steps;
 }
 
 // What was moved may hold parts that vary still less: a few rounds find them.
@@ -97,7 +139,8 @@ void pass_share(Pass *p) {
         for (int round = 0; round < 4; round++) {
             Arena *arena = arena_new();
             int before = p->m->n_value;
-            function_rewrite(p->m->fns.at[i], share_value_parts, algebra_new(p->m, arena));
+            Sharing sharing = {algebra_new(p->m, arena), steps_of_carries(p->m->fns.at[i], arena)};
+            function_rewrite(p->m->fns.at[i], share_value_parts, &sharing);
             arena_free(arena);
             if (p->m->n_value == before) break;
         }
