@@ -67,6 +67,7 @@ static void add_ahead(Schedule *s, const Region *region, Nest *nest, Value *v) {
     const Storage *storage = storage_of(s, v);
     if (!storage || storage->buffer->kind != BUFFER_arena || v->op == VAL_reshape) return;
     if (!has_box(region, v, &nest->members.at[0].v->index)) return;
+    if (region->scan && !storage->stride[region->scan->scan.axis]) return;  // always there
     if ((double)type_count(&v->type) * elem_size[v->type.elem] < SMALL) return;
     for (int i = 0; i < nest->ahead.n; i++)
         if (nest->ahead.at[i] == v) return;

@@ -70,16 +70,16 @@ static bool same_layout(const TakeOver *t, Value *a, Value *b) {
 }
 
 // At the point at hand, before it is stored (lower.c); or by an earlier nest, in the same row.
-static bool reads_before(const TakeOver *t, const Region *region, int nest, int writer,
-                         const Value *reader, const Value *old) {
-    Values operands = value_operands(reader, t->scratch);
+bool reads_before(const Region *region, int nest, int writer, const Value *reader, const Value *old,
+                  Arena *scratch) {
+    Values operands = value_operands(reader, scratch);
     bool reads_it = false;
     for (int i = 0; i < operands.n; i++) reads_it |= storage_root(operands.at[i]) == old;
     if (!reads_it) return true;
     if (reader->op != VAL_index || nest > writer) return false;
     for (int i = 0; i < reader->index.n_where; i++)
         if (reader->index.where[i].s) return false;
-    Reads reads = scalar_reads(reader->index.body, t->scratch);
+    Reads reads = scalar_reads(reader->index.body, scratch);
     for (int i = 0; i < reads.n; i++) {
         const Read *r = reads.at[i]->read;
         if (storage_root(r->v) != old) continue;
@@ -96,7 +96,8 @@ static bool may_take(const TakeOver *t, const Region *region, int writer, Value 
         const Nest *nest = region->nests.at[n];
         for (int k = 0; k < nest->members.n; k++) {
             if (nest->members.at[k].v == old->v) return false;
-            if (!reads_before(t, region, n, writer, nest->members.at[k].v, old->v)) return false;
+            if (!reads_before(region, n, writer, nest->members.at[k].v, old->v, t->scratch))
+                return false;
         }
     }
     return true;

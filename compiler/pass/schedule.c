@@ -9,6 +9,7 @@
 #include "pass/access.h"
 #include "pass/ahead.h"
 #include "pass/fuse.h"
+#include "pass/history.h"
 #include "pass/in_place.h"
 #include "pass/layout.h"
 #include "pass/pass.h"
@@ -56,14 +57,18 @@ static void note_replica(Schedule *s, Region *region, Value *v) {
 
 // What the steps of a scan leave is the carries' history: the parts; and what they find is the
 // same memory, a step apart. Parts that are taps are what a member stores.
-static void place_history(Schedule *s, const Region *region, Layouts *layouts) {
+static void place_history(Schedule *s, const FunctionSchedule *fs, const Region *region,
+                          Layouts *layouts, Arena *scratch) {
     const Scan *x = &region->scan->scan;
     for (int k = 0; k < x->n_carry; k++) {
         Value *leaf = x->carry[k].leaf;
         Value *part = build_scan_part(s->m, region->scan, k, leaf->span, leaf->hint);
         bool is_free = !is_seen_as_rows(layouts, part) && !is_seen_as_rows(layouts, leaf) &&
                        !is_seen_as_rows(layouts, region->written[k]);
-        place_stored(s, part, NULL, false, is_free ? LAYOUT_rows_outermost : LAYOUT_row_major);
+        if (is_free && !region->started[k] && has_one_place(s->m, fs, region, k, scratch))
+            place_in_one(s, part, x->axis);
+        else
+            place_stored(s, part, NULL, false, is_free ? LAYOUT_rows_outermost : LAYOUT_row_major);
         place_steps_of(s, leaf, part, x->axis, x->is_reverse ? 1 : 0);
         place_steps_of(s, region->written[k], part, x->axis, x->is_reverse ? 0 : 1);
         if (region->started[k])
@@ -100,10 +105,12 @@ static Layout layout_of(Schedule *s, Layouts *layouts, const Region *region, Val
     return is_free ? LAYOUT_rows_outermost : LAYOUT_row_major;
 }
 
-static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Layouts *layouts) {
-    if (region->scan) place_history(s, region, layouts);
+static void place_members(Schedule *s, FunctionSchedule *fs, Region *region, Layouts *layouts,
+                          Arena *scratch) {
+    if (region->scan) place_history(s, fs, region, layouts, scratch);
     for (int n = 0; n < region->nests.n; n++)
-        if (region->nests.at[n]->inner) place_history(s, region->nests.at[n]->inner, layouts);
+        if (region->nests.at[n]->inner)
+            place_history(s, fs, region->nests.at[n]->inner, layouts, scratch);
     for (int n = 0; n < region->nests.n; n++) {
         Nest *nest = region->nests.at[n];
         for (int k = 0; k < nest->members.n; k++) {
@@ -144,7 +151,7 @@ static void place_scan_reshapes(Schedule *s, const Region *region, Arena *scratc
 
 static void place_function(Schedule *s, FunctionSchedule *fs, Arena *scratch) {
     Layouts *layouts = layouts_new(fs, scratch);
-    for (int i = 0; i < fs->regions.n; i++) place_members(s, fs, fs->regions.at[i], layouts);
+    for (int i = 0; i < fs->regions.n; i++) place_members(s, fs, fs->regions.at[i], layouts, scratch);
     for (int i = 0; i < fs->regions.n; i++)
         if (fs->regions.at[i]->scan) place_taps(s, fs->regions.at[i]);
     place_in_place(s, fs, scratch);

@@ -107,6 +107,15 @@ void place_reshape(Schedule *s, Value *v) {
         storage->stride[i] = of->stride[i];
 }
 
+void place_in_one(Schedule *s, Value *v, int axis) {
+    Storage *storage = new_storage(s, v);
+    Type t = v->type;
+    t.dim[axis] = dim_const(1);
+    set_strides(storage, &t, 0, false);
+    storage->stride[axis] = 0;
+    storage->buffer = new_buffer(s, v, BUFFER_arena, type_count(&t), false);
+}
+
 void place_steps_of(Schedule *s, Value *v, Value *of, int axis, int64_t first) {
     const Storage *whole = storage_of(s, of);
     Storage *storage = new_storage(s, v);

@@ -18,6 +18,8 @@ void place_scratch(Schedule *s, Value *v, int n_outer, bool is_planar);
 // A block of rows; where rows are the lanes, each column's lie side by side.
 void place_rows(Schedule *s, Value *v, const Region *region, bool rows_are_lanes);
 void place_reshape(Schedule *s, Value *v);   // after its operand
+// All places of the axis are one.
+void place_in_one(Schedule *s, Value *v, int axis);
 // v's memory is of's, from a place of the axis on.
 void place_steps_of(Schedule *s, Value *v, Value *of, int axis, int64_t first);
 // v, without the axis, is what lies at one place of it.
