@@ -170,6 +170,12 @@ void flags_read(Options *o, Mem *mem, const Manifest *m, int argc, char **argv) 
         }
     }
     if (o->command == COMMAND_predict && !o->file) fail_usage("predict needs a file to read");
+    if (o->threads > m->threads) {
+        if (flag_given(o, "threads"))
+            warn("--threads %" PRId64 ": the memory budget that this program was compiled with has room "
+                 "for %" PRId64, o->threads, m->threads);
+        o->threads = m->threads;
+    }
 }
 
 bool flag_given(const Options *o, const char *name) {

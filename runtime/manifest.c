@@ -269,6 +269,7 @@ const Manifest *manifest_read(Mem *mem, const NnProgram *program) {
     m->batch = need_integer(json, "batch");
     if (m->batch < 1 || m->batch > INT32_MAX) broken("bad batch", NULL);
     m->vector_bytes = (int)json_number_in(json, "vector", 16);
+    m->threads = (int64_t)json_number_in(json_get(json, "memory"), "threads", INT32_MAX);
     read_extents(m, json_get(json, "extents"));
     read_tables(mem, m, json, program);
     const Json *train = json_get(json, "train");

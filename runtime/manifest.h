@@ -86,6 +86,7 @@ typedef struct Manifest {
     Elem real;
     int64_t batch;
     int vector_bytes;
+    int64_t threads;  // the most that the memory budget has room for
     int n_tensor, n_entry, n_hyper;
     int n_extent;                  // besides the batch
     RowExtent extent[NN_EXTENTS];  // by place; [0] is unused

@@ -3,7 +3,7 @@
 # shows every test, not only those that failed or were skipped. The last line is `N passed, N
 # failed`.
 cd "$(dirname "$0")/.." || exit 1
-suites="${*:-train program entries agree examples deep cross unit fuzz calculus grad library torch numerics values splits where cli data lang golden docs memory text generate}"  # the longest first
+suites="${*:-train program entries agree examples deep cross unit fuzz calculus grad library torch numerics values splits where cli data lang golden docs memory budget text generate}"  # the longest first
 logs=${BUILD:-build}/tests/log
 rm -rf "$logs"
 mkdir -p "$logs"

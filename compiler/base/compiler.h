@@ -31,6 +31,7 @@ typedef struct Options {
     int opt_level;         // -O0 .. -O3; never changes bits
     bool strict_fp;        // --fp=strict: no fused multiply-add
     bool debug_info;       // -g
+    int64_t memory_budget; // --memory-budget=BYTES; 0 for none
     bool is_small;         // --small: a program without gradcheck, profile, folds, ensembles, search
     Machine machine;       // filled by the driver from --cpu and --target
     Define *define;

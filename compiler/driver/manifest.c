@@ -539,6 +539,19 @@ static void print_extents(Manifest *m) {
     if (module->extents.n > 1) text_add(m->out, "},\n");
 }
 
+// Under a budget also the threads that it has room for.
+static void print_memory_needed(const Manifest *m) {
+    const Program *p = m->p;
+    int64_t budget = p->m->c->opt.memory_budget;
+    text_printf(m->out, "  \"memory\": {\"arena\": %lld, \"scratch\": %lld", (long long)p->arena_bytes,
+                (long long)p->scratch_bytes);
+    if (budget) text_printf(m->out, ", \"budget\": %lld", (long long)budget);
+    if (budget && p->scratch_bytes)
+        text_printf(m->out, ", \"threads\": %lld",
+                    (long long)((budget - p->arena_bytes) / p->scratch_bytes));
+    text_add(m->out, "},\n");
+}
+
 static void print_head(Manifest *m, const Source *source) {
     Text *out = m->out;
     const char *slash = strrchr(source->path, '/');
@@ -557,6 +570,7 @@ static void print_head(Manifest *m, const Source *source) {
     text_field(out, "real", elem_name[m->p->m->real]);
     text_printf(out, ",\n  \"batch\": %lld,\n  \"vector\": %d,\n",
                 (long long)largest_batch(m->p->m), vector_bytes(m->p->m->c));
+    print_memory_needed(m);
     print_extents(m);
     free(folder);
 }

@@ -1,6 +1,7 @@
 #include "driver/options.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,8 @@ static void print_help(void) {
           "  -D NAME=VALUE             another value for a hyper\n"
           "  --fp=default|strict       strict: no fused multiply-add\n"
           "  --dtype=f32|f64           precision of real numbers (default f32)\n"
+          "  --memory-budget=BYTES     the most memory the program may take, or it is an error: what does\n"
+          "                            not fit is computed again; never changes a result (64M, 1GB ...)\n"
           "  --emit=KIND[=PATH],...    what to write; PATH \"-\" is standard output\n", stdout);
     for (int i = 0; i < N_EMIT_KIND; i++)
         printf("      %-10s            %s\n", emit_info[i].name, emit_info[i].what);
@@ -133,12 +136,36 @@ static void parse_dtype(Options *o, const char *value) {
     o->is_f64 = !strcmp(value, "f64");
 }
 
+// "4000000", "64M", "1GB", "512KiB": K, M and G are powers of 1024, as KiB, MiB and GiB are; KB, MB
+// and GB are powers of 1000.
+static int64_t parse_bytes(const char *option, const char *text) {
+    static const char letters[] = "KMG";
+    char *end;
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    const char *letter = *end ? strchr(letters, *end) : NULL;
+    int64_t unit = 1;
+    if (letter) {
+        bool is_decimal = !strcmp(end + 1, "B");
+        for (const char *at = letters; at <= letter; at++) unit *= is_decimal ? 1000 : 1024;
+        end += is_decimal ? 2 : !strcmp(end + 1, "iB") ? 3 : 1;
+    }
+    if (!isdigit((unsigned char)*text) || *end || errno)
+        usage_error("%s takes a number of bytes, such as 4000000, 64M, 1GB or 512KiB, not %s", option, text);
+    int64_t bytes;
+    if (__builtin_mul_overflow((int64_t)n, unit, &bytes))
+        usage_error("%s=%s is more than there can be", option, text);
+    if (!bytes) usage_error("%s=%s: nothing runs in no memory", option, text);
+    return bytes;
+}
+
 // Options of the form --name=value; false where it is none.
 static bool parse_valued(Arena *arena, CommandLine *line, const char *a) {
     const char *v;
     if ((v = value_of(a, "--emit"))) parse_emit(arena, line, v);
     else if ((v = value_of(a, "--cpu"))) line->options.cpu = v;
     else if ((v = value_of(a, "--target"))) line->options.triple = v;
+    else if ((v = value_of(a, "--memory-budget"))) line->options.memory_budget = parse_bytes("--memory-budget", v);
     else if ((v = value_of(a, "--fp"))) parse_fp(&line->options, v);
     else if ((v = value_of(a, "--dtype"))) parse_dtype(&line->options, v);
     else if ((v = value_of(a, "--print-after"))) check_pass("--print-after", line->print_after = v, true);

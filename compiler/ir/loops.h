@@ -143,6 +143,7 @@ typedef struct Kernel {
     const Dim *var_extent;  // an upper bound of each variable's values plus one
     bool is_parallel;       // body is one loop, whose iterations are independent
     double cost;            // estimated nanoseconds at the largest extents, one thread
+    const struct Kernel *again;  // the earlier one of which it runs a part a second time; or NULL
     Block body;
     // What it touches, for `memory`: filled by `lower`.
     VEC(Buffer *) reads, writes;
@@ -160,6 +161,7 @@ typedef struct Program {
     VEC(LoopFunction *) fns;
     Map *buffer_of;            // Value * (leaves and results) to Buffer *
     int64_t arena_bytes;       // filled by `memory`
+    int64_t kept_bytes;        // of the arena, from its start: what lives for the whole run
     int64_t scratch_bytes;     // per thread
 } Program;
 

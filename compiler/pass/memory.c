@@ -4,96 +4,60 @@
 
 #include "base/die.h"
 #include "pass/pass.h"
+#include "pass/place.h"
+#include "pass/uses.h"
 
 // ---- lives
 
-typedef struct Life {  // first and last kernel of a function that touch a buffer
+typedef struct Life {  // first and last kernel of a function
     int fn, first, last;
 } Life;
 
 typedef struct Lives {
     Buffer *buffer;
-    VEC(Life) of;
+    VEC(Life) of;  // one for each function that touches it
 } Lives;
 
 typedef struct Walk {
     Arena *arena;
     Map *lives;  // Buffer * to Lives *
     VEC(Lives *) all;
-    Map *seen;   // scalars of the current kernel
-    int fn, kernel;
 } Walk;
 
-static void touch(Walk *w, Buffer *b) {
+static int64_t round_up(int64_t n) {
+    return (n + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+}
+
+int64_t buffer_bytes(const Buffer *b) {
+    return round_up(b->count * elem_size[b->elem]);
+}
+
+static Lives *lives_of(Walk *w, Buffer *b) {
     Lives *l = map_get(w->lives, b);
-    if (!l) {
-        l = NEW(w->arena, Lives);
-        l->buffer = b;
-        map_set(w->lives, b, l);
-        vec_push(w->arena, &w->all, l);
-    }
-    if (!l->of.n || l->of.at[l->of.n - 1].fn != w->fn)
-        vec_push(w->arena, &l->of, ((Life){w->fn, w->kernel, w->kernel}));
-    l->of.at[l->of.n - 1].last = w->kernel;
+    if (l) return l;
+    l = NEW(w->arena, Lives);
+    l->buffer = b;
+    map_set(w->lives, b, l);
+    vec_push(w->arena, &w->all, l);
+    return l;
 }
 
-static void walk_scalar(Walk *w, const Scalar *s);
-
-static void walk_guards(Walk *w, const Guard *guard, int n) {
-    for (int i = 0; i < n; i++)
-        if (guard[i].s) walk_scalar(w, guard[i].s);
-}
-
-static void walk_access(Walk *w, const Access *a) {
-    touch(w, a->buffer);
-    for (int i = 0; i < a->n_dyn; i++) walk_scalar(w, a->dyn[i].s);
-}
-
-static void walk_scalar(Walk *w, const Scalar *s) {
-    if (map_has(w->seen, s)) return;
-    map_set(w->seen, s, w);
-    for (int i = 0; i < MAX_ARGS && s->arg[i]; i++) walk_scalar(w, s->arg[i]);
-    if (s->op != OP_load) return;
-    walk_access(w, &s->load->access);
-    walk_guards(w, s->load->guard, s->load->n_guard);
-    if (s->load->otherwise) walk_scalar(w, s->load->otherwise);
-}
-
-static void walk_block(Walk *w, const Block *b) {
-    for (int i = 0; i < b->n; i++) {
-        const Stmt *s = b->at[i];
-        switch (s->kind) {
-        case STMT_for:
-            walk_block(w, &s->loop.body);
-            break;
-        case STMT_tile:
-            walk_block(w, &s->tile.body);
-            break;
-        case STMT_let:
-        case STMT_set:
-            walk_scalar(w, s->set.value);
-            break;
-        case STMT_store:
-            walk_access(w, &s->store.access);
-            walk_guards(w, s->store.guard, s->store.n_guard);
-            walk_scalar(w, s->store.value);
-            break;
-        case STMT_fetch:
-        case STMT_combine:
-            break;
-        }
-    }
+static void touch(Walk *w, Buffer *b, int fn, int at) {
+    Lives *l = lives_of(w, b);
+    if (!l->of.n || l->of.at[l->of.n - 1].fn != fn)
+        vec_push(w->arena, &l->of, ((Life){fn, at, at}));
+    l->of.at[l->of.n - 1].last = at;
 }
 
 static Walk *find_lives(const Program *p, Arena *arena) {
     Walk *w = NEW(arena, Walk);
     w->arena = arena;
     w->lives = map_new(arena);
-    for (w->fn = 0; w->fn < p->fns.n; w->fn++) {
-        const LoopFunction *f = p->fns.at[w->fn];
-        for (w->kernel = 0; w->kernel < f->kernels.n; w->kernel++) {
-            w->seen = map_new(arena);
-            walk_block(w, &f->kernels.at[w->kernel]->body);
+    for (int fn = 0; fn < p->fns.n; fn++) {
+        const LoopFunction *f = p->fns.at[fn];
+        for (int k = 0; k < f->kernels.n; k++) {
+            BufferUses uses = buffer_uses(f->kernels.at[k], arena);
+            for (int i = 0; i < uses.n; i++) touch(w, uses.at[i].buffer, fn, k);
         }
     }
     return w;
@@ -109,14 +73,6 @@ static bool lives_meet(const Lives *a, const Lives *b) {
 }
 
 // ---- placing
-
-static int64_t round_up(int64_t n) {
-    return (n + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
-}
-
-static int64_t buffer_bytes(const Buffer *b) {
-    return round_up(b->count * elem_size[b->elem]);
-}
 
 // Arena memory that outlives an entry point can't be shared.
 static bool is_fixed(const Walk *w, const Buffer *b) {
@@ -157,62 +113,32 @@ static int64_t place_fixed(const Walk *w, Program *p) {
     return end;
 }
 
-static int by_size(const void *a, const void *b) {
-    const Lives *x = *(Lives *const *)a, *y = *(Lives *const *)b;
-    int64_t m = buffer_bytes(x->buffer), n = buffer_bytes(y->buffer);
-    if (m != n) return m < n ? 1 : -1;
-    return x->buffer->id < y->buffer->id ? -1 : x->buffer->id > y->buffer->id;
-}
+typedef VEC(Item *) Items;
 
-typedef VEC(Lives *) LivesList;
-
-typedef struct Group {  // what is placed together, above `start`
-    LivesList list;
-    int64_t start;
-} Group;
-
-static int by_offset(const void *a, const void *b) {
-    int64_t m = (*(Lives *const *)a)->buffer->offset, n = (*(Lives *const *)b)->buffer->offset;
-    return m < n ? -1 : m > n;
-}
-
-// The smallest gap between the n placed buffers that live along with l, else their end.
-static int64_t best_gap(const Lives *l, Lives **near, int n, int64_t start) {
-    int64_t size = buffer_bytes(l->buffer), best = -1, best_size = INT64_MAX, end = start;
-    for (int i = 0; i < n; i++) {
-        int64_t gap = near[i]->buffer->offset - end;
-        if (gap >= size && gap < best_size) best = end, best_size = gap;
-        int64_t past = near[i]->buffer->offset + buffer_bytes(near[i]->buffer);
-        if (past > end) end = past;
+// What a function needs for a while; functions don't run at the same time.
+static int64_t place_function(const Walk *w, int fn, BufferKind kind, int64_t start) {
+    Items items = {0};
+    for (int i = 0; i < w->all.n; i++) {
+        const Buffer *b = w->all.at[i]->buffer;
+        const Life *life = &w->all.at[i]->of.at[0];
+        if (life->fn != fn || b->kind != kind || is_fixed(w, b)) continue;
+        Item *item = NEW(w->arena, Item);
+        *item = (Item){b->id, life->first, life->last, buffer_bytes(b), 0};
+        vec_push(w->arena, &items, item);
     }
-    return best >= 0 ? best : end;
+    int64_t end = place_items(items.at, items.n, start);
+    for (int i = 0, n = 0; i < w->all.n; i++) {
+        Buffer *b = w->all.at[i]->buffer;
+        if (w->all.at[i]->of.at[0].fn == fn && b->kind == kind && !is_fixed(w, b))
+            b->offset = items.at[n++]->offset;
+    }
+    return end;
 }
 
-// Keeps the list in order of offsets.
-static void insert_by_offset(Arena *arena, LivesList *list, Lives *l) {
-    vec_push(arena, list, l);
-    int i = list->n - 1;
-    for (; i > 0 && list->at[i - 1]->buffer->offset > l->buffer->offset; i--)
-        list->at[i] = list->at[i - 1];
-    list->at[i] = l;
-}
-
-// Largest first. Within 1.2 times the lower bound on training steps of plain networks.
-static int64_t place_group(Group *g, Arena *arena) {
-    int n = g->list.n;
-    int64_t end = g->start;
-    if (n == 0) return end;
-    qsort(g->list.at, (size_t)n, sizeof *g->list.at, by_size);
-    Lives **near = NEW_ARRAY(arena, Lives *, n + 1);
-    LivesList placed = {0};
-    for (int i = 0; i < n; i++) {
-        Lives *l = g->list.at[i];
-        int n_near = 0;
-        for (int j = 0; j < placed.n; j++)
-            if (lives_meet(l, placed.at[j])) near[n_near++] = placed.at[j];
-        l->buffer->offset = best_gap(l, near, n_near, g->start);
-        insert_by_offset(arena, &placed, l);
-        int64_t past = l->buffer->offset + buffer_bytes(l->buffer);
+static int64_t place_kind(const Walk *w, const Program *p, BufferKind kind, int64_t start) {
+    int64_t end = start;
+    for (int fn = 0; fn < p->fns.n; fn++) {
+        int64_t past = place_function(w, fn, kind, start);
         if (past > end) end = past;
     }
     return end;
@@ -221,18 +147,18 @@ static int64_t place_group(Group *g, Arena *arena) {
 void plan_memory(Program *p) {
     Arena *arena = arena_new();
     Walk *w = find_lives(p, arena);
-    Group temporaries = {.start = place_fixed(w, p)}, scratch = {0};
-    for (int i = 0; i < w->all.n; i++) {
-        Lives *l = w->all.at[i];
-        if (l->buffer->kind == BUFFER_scratch) vec_push(arena, &scratch.list, l);
-        else if (!is_fixed(w, l->buffer)) vec_push(arena, &temporaries.list, l);
-    }
-    p->arena_bytes = place_group(&temporaries, arena) + MEMORY_SLACK;
-    int64_t scratch_end = place_group(&scratch, arena);
+    p->kept_bytes = place_fixed(w, p);
+    p->arena_bytes = place_kind(w, p, BUFFER_arena, p->kept_bytes) + MEMORY_SLACK;
+    int64_t scratch_end = place_kind(w, p, BUFFER_scratch, 0);
     p->scratch_bytes = scratch_end ? scratch_end + MEMORY_SLACK : 0;
     for (int i = 0; i < p->buffers.n; i++)  // never touched
         if (p->buffers.at[i]->offset < 0) p->buffers.at[i]->offset = 0;
     arena_free(arena);
+}
+
+static int by_offset(const void *a, const void *b) {
+    int64_t m = (*(Lives *const *)a)->buffer->offset, n = (*(Lives *const *)b)->buffer->offset;
+    return m < n ? -1 : m > n;
 }
 
 static const char *buffer_name(const Buffer *b, Arena *arena) {
@@ -264,6 +190,12 @@ void pass_memory(Pass *p) {
     plan_memory(p->program);
     const char *wrong = verify_memory(p->program);
     if (wrong) BUG("%s", wrong);
+    int64_t budget = p->c->opt.memory_budget, needed = p->program->arena_bytes + p->program->scratch_bytes;
+    if (!budget || needed <= budget) return;
+    Diag *d = diag_error(p->c->diags, (Span){0},
+                         "the program needs %lld bytes of memory, and --memory-budget allows %lld",
+                         (long long)needed, (long long)budget);
+    diag_help(d, "--memory-budget=%lld is the smallest one that can be met", (long long)needed);
 }
 
 // ---- the report
@@ -281,9 +213,10 @@ static void print_buffer(Text *out, const Program *p, const Walk *w, Lives *l, A
     text_printf(out, "  %10lld %10lld  %-28s %-4s", (long long)b->offset,
                 (long long)(b->count * elem_size[b->elem]), buffer_name(b, arena),
                 elem_name[b->elem]);
-    for (int i = 0; i < l->of.n; i++)
-        text_printf(out, "  %s %d..%d", p->fns.at[l->of.at[i].fn]->name, l->of.at[i].first,
-                    l->of.at[i].last);
+    for (int i = 0; i < l->of.n; i++) {
+        const Life *x = &l->of.at[i];
+        text_printf(out, "  %s %d..%d", p->fns.at[x->fn]->name, x->first, x->last);
+    }
     if (is_fixed(w, b)) text_add(out, "  kept");
     if (b->v) print_span(out, p, b->v->span);
     text_add(out, "\n");
@@ -329,22 +262,45 @@ static int64_t print_peak(Text *out, const Program *p, const Walk *w, int fn) {
     return most;
 }
 
+static void print_again(Text *out, const LoopFunction *f, Arena *arena) {
+    double once = 0, again = 0;
+    int n = 0;
+    for (int i = 0; i < f->kernels.n; i++) {
+        const Kernel *k = f->kernels.at[i];
+        if (k->again) n++, again += k->cost;
+        else once += k->cost;
+    }
+    if (!n) return;
+    text_printf(out, "%s runs parts of %d kernels again, for %.1f%% more time by estimate\n", f->name, n,
+                100 * again / once);
+    for (int i = 0; i < f->kernels.n; i++) {
+        const Kernel *k = f->kernels.at[i];
+        if (!k->again) continue;
+        text_printf(out, "  kernel %d: of kernel %d, for", k->id, k->again->id);
+        for (int w = 0; w < k->writes.n; w++)
+            if (k->writes.at[w]->kind == BUFFER_arena)
+                text_printf(out, " %s", buffer_name(k->writes.at[w], arena));
+        text_add(out, "\n");
+    }
+}
+
 void print_memory(Text *out, const Program *p) {
     Arena *arena = arena_new();
     Walk *w = find_lives(p, arena);
     print_kind(out, p, w, BUFFER_arena, arena);
     print_kind(out, p, w, BUFFER_scratch, arena);
-    int64_t bound = 0, fixed = 0;
+    int64_t bound = 0;
     for (int i = 0; i < p->fns.n; i++) {
         int64_t peak = print_peak(out, p, w, i);
         if (peak > bound) bound = peak;
     }
-    for (int i = 0; i < p->buffers.n; i++)
-        if (is_fixed(w, p->buffers.at[i]) && !earlier_input(p, i))
-            fixed += buffer_bytes(p->buffers.at[i]);
+    for (int i = 0; i < p->fns.n; i++) print_again(out, p->fns.at[i], arena);
     text_printf(out, "arena: %lld bytes, %lld of them kept; no plan needs less than %lld\n",
-                (long long)p->arena_bytes, (long long)fixed,
-                (long long)(fixed + bound + MEMORY_SLACK));
+                (long long)p->arena_bytes, (long long)p->kept_bytes,
+                (long long)(p->kept_bytes + bound + MEMORY_SLACK));
     text_printf(out, "scratch: %lld bytes for each thread\n", (long long)p->scratch_bytes);
+    if (p->m->c->opt.memory_budget)
+        text_printf(out, "budget: %lld bytes, for the arena and the threads' scratch\n",
+                    (long long)p->m->c->opt.memory_budget);
     arena_free(arena);
 }

@@ -13,6 +13,11 @@
 // Everything lies on cache lines, and a vector may be read past the end of any buffer.
 enum { MEMORY_ALIGN = 64, MEMORY_SLACK = 128 };
 
+// A budget is to have room for the scratch of so many threads; of one at least.
+enum { MOST_THREADS_PLANNED = 4 };
+
+int64_t buffer_bytes(const Buffer *b);  // what it takes up
+
 void plan_memory(Program *p);
 
 // --emit=memory: every buffer's size, offset and life, each entry point's peak with the

@@ -39,6 +39,7 @@ void pass_share(Pass *p);     // sharing of what became equal, motion of what do
 void pass_fuse(Pass *p);      // substitution and grouping into kernels
 void pass_schedule(Pass *p);  // template, tiles, lanes, stages of each kernel
 void pass_lower(Pass *p);     // loops
+void pass_peak(Pass *p);     // order of kernels, and what runs again, for the peak of memory
 void pass_memory(Pass *p);    // one static plan
 
 #endif

@@ -22,6 +22,7 @@ const PassInfo pipeline[] = {
     {"fuse", "merge producers into consumers, group into kernels", pass_fuse},
     {"schedule", "choose tiles, lanes and stages of each kernel", pass_schedule},
     {"lower", "write the loops", pass_lower},
+    {"peak", "order kernels, and run some again, for the peak of memory", pass_peak, true},
     {"memory", "place every buffer", pass_memory},
     {NULL},
 };

@@ -278,10 +278,10 @@ static void check_variant(Check *k) {
 
 static void check_subject(Check *k) {
     static const Variant variant[] = {
-        {"plain", NULL, {0}, 2},
+        {"plain", NULL, {0}, 2, false},
         {"narrow-unshared", "share",
-         {.vector_bytes = 16, .n_register = 16, .l1 = 4096, .l2 = 16384}, 1},
-        {"half-wide-O0", NULL, {.vector_bytes = 32, .n_register = 16, .l1 = 2048, .l2 = 8192}, 0},
+         {.vector_bytes = 16, .n_register = 16, .l1 = 4096, .l2 = 16384}, 1, true},
+        {"half-wide-O0", NULL, {.vector_bytes = 32, .n_register = 16, .l1 = 2048, .l2 = 8192}, 0, true},
     };
     for (int i = 0; i < (is_for_here(k->line) ? 3 : 1); i++) {
         // One of the others for each precision.

@@ -102,15 +102,28 @@ static void put_frozen(Subject *s) {
     }
 }
 
+// NULL where the budget cannot be met.
+static Program *compile(Subject *s, const Variant *v, int64_t budget, int64_t *needed) {
+    s->c->opt.memory_budget = budget;
+    s->c->diags = diags_new(s->a, s->c->sources);
+    put_frozen(s);
+    Pass p = {.c = s->c, .m = s->m};
+    PipelineRun run = {.skip = v->skip};
+    bool is_good = pipeline_run(&p, &run);
+    if (!p.program || (!is_good && !budget)) BUG("errors behind `order`");
+    *needed = p.program->arena_bytes + p.program->scratch_bytes;
+    return is_good ? p.program : NULL;
+}
+
 void subject_compile(Subject *s, const Variant *v) {
     if (s->loaded) loaded_free(s->loaded);
     s->c->opt.opt_level = v->opt_level;
     s->c->opt.machine = v->machine.n_register ? v->machine : emit_machine(&s->c->opt);
-    put_frozen(s);
-    Pass p = {.c = s->c, .m = s->m};
-    PipelineRun run = {.skip = v->skip};
-    if (!pipeline_run(&p, &run)) BUG("errors behind `order`");
-    s->loaded = load_in_parts(s->c, p.program);
+    int64_t needed;
+    Program *program = compile(s, v, v->has_least_memory ? 1 : 0, &needed);
+    if (!program) program = compile(s, v, needed, &needed);
+    if (!program) BUG("the smallest budget cannot be met");
+    s->loaded = load_in_parts(s->c, program);
 }
 
 void subject_free(Subject *s) {

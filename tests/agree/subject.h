@@ -38,6 +38,7 @@ typedef struct Variant {
     const char *name, *skip;
     Machine machine;
     int opt_level;
+    bool has_least_memory;  // the smallest budget that can be met
 } Variant;
 
 // Reads a program and freezes its arithmetic. NULL after errors of the program, which are shown
