@@ -101,6 +101,11 @@ functions() { "$nnc" -D blocks=$1 "$here/resnet20.nn" --emit=llvm | grep -c '^de
 few=$(functions 4) many=$(functions 8)
 check deep/code-by-kinds-of-layers "$few functions for 26 layers, $many for 50" \
     [ "$few" -gt 50 -a $((many - few)) -le 20 ]
+# What is computed straight into padded copies is so in the last of many layers.
+beside_copies() { "$nnc" -D blocks=$1 "$root/bench/w4.nn" --emit=fused | grep -c 'scratch .*d_y = '; }
+few=$(beside_copies 1) many=$(beside_copies 5)
+check deep/fused-at-any-depth "$few gradients beside their padded copies in 8 layers, $many in 32" \
+    [ "$few" -gt 0 -a "$few" = "$many" ]
 functions_of_gpt() { "$nnc" -D layers=$1 "$root/bench/w6.nn" --emit=llvm | grep -c '^define'; }
 few=$(functions_of_gpt 4) many=$(functions_of_gpt 12)
 check deep/code-by-kinds-of-blocks "$few functions for 4 blocks, $many for 12" \

@@ -508,13 +508,24 @@ Value *value_with_operands(Module *m, Value *v, const Map *replacement) {
     return result;
 }
 
+static void note_former(Map *former, Value *now, Value *was) {
+    Value *other = map_get(former, now);
+    map_set(former, now, other && other != was ? now : was);
+}
+
 void function_rewrite(Function *f, ValueFn *fn, void *context) {
+    function_rewrite_known(f, fn, context, NULL);
+}
+
+void function_rewrite_known(Function *f, ValueFn *fn, void *context, Map *former) {
     Arena *scratch = arena_new();
     Values order = function_order(f, scratch);
     Map *replacement = map_new(scratch);
     for (int i = 0; i < order.n; i++) {
         Value *v = value_with_operands(f->m, order.at[i], replacement);
-        map_set(replacement, order.at[i], fn(context, f->m, v));
+        v = fn(context, f->m, v);
+        map_set(replacement, order.at[i], v);
+        if (former) note_former(former, v, order.at[i]);
     }
     for (int i = 0; i < f->results.n; i++)
         f->results.at[i].v = value_replaced(replacement, f->results.at[i].v);

@@ -50,6 +50,9 @@ Scalar *scalar_rewrite(Module *m, Scalar *s, ScalarFn *fn, void *context);
 // updates are redirected; targets of updates stay.
 typedef Value *ValueFn(void *context, Module *m, Value *v);
 void function_rewrite(Function *f, ValueFn *fn, void *context);
+// The same; `former` (Value * to Value *) learns what each value was before, so that fn can find what
+// is known of values below it that were replaced. Where two became one it is itself.
+void function_rewrite_known(Function *f, ValueFn *fn, void *context, Map *former);
 // What replaces v; v itself where nothing does.
 Value *value_replaced(const Map *replacement, Value *v);
 // One value with its operands replaced by map (Value * to Value *; absent ones stay).

@@ -121,6 +121,7 @@ static Value *pad_value(void *context, Module *m, Value *v) {
 typedef struct Copies {
     Map *of;      // Value * to the padded copy of it
     Map *wanted;  // values that more than contractions and their copy read
+    Map *former;  // what values were when these were found
 } Copies;
 
 // Does p read all of v, moved by p's subscripts' constants?
@@ -169,12 +170,24 @@ static void find_copies(Function *f, Copies *c, Arena *scratch) {
     for (int i = 0; i < f->updates.n; i++) map_set(c->wanted, f->updates.at[i].v, f);
 }
 
+// The copy p of a value that was replaced.
+static Value *copy_of(Module *m, Value *p, Value *former, Value *v) {
+    if (former == v) return p;
+    Arena *scratch = arena_new();
+    Map *replacement = map_new(scratch);
+    map_set(replacement, former, v);
+    p = value_with_operands(m, p, replacement);
+    arena_free(scratch);
+    return p;
+}
+
 static Scalar *read_copy(void *context, Module *m, Scalar *s) {
     const Copies *c = context;
     if (s->op != OP_read || s->read->n_guard) return s;
-    Value *p = map_get(c->of, s->read->v);
-    if (!p || map_has(c->wanted, s->read->v)) return s;
     const Read *r = s->read;
+    Value *former = value_replaced(c->former, r->v), *p = map_get(c->of, former);
+    if (!p || map_has(c->wanted, former)) return s;
+    p = copy_of(m, p, former, r->v);
     Subscript sub[MAX_RANK];
     for (int i = 0; i < r->v->type.rank; i++) {
         sub[i] = r->sub[i];
@@ -191,15 +204,15 @@ static Value *use_copies(void *context, Module *m, Value *v) {
     return index.body == v->index.body ? v : build_index(m, &index, v->span, v->hint);
 }
 
-// What was rebuilt in a round is unknown to it.
 static void share_copies(Function *f, Arena *scratch) {
     enum { MAX_ROUNDS = 8 };
     for (int round = 0; round < MAX_ROUNDS; round++) {
         Copies c;
         int before = f->m->n_value;
+        c.former = map_new(scratch);
         find_copies(f, &c, scratch);
         int found = f->m->n_value;
-        function_rewrite(f, use_copies, &c);
+        function_rewrite_known(f, use_copies, &c, c.former);
         if (f->m->n_value == found && found == before) return;
     }
 }

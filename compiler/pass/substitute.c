@@ -21,7 +21,8 @@ typedef struct Use {
 
 typedef struct Context {
     Arena *scratch;
-    Map *use;   // Value * to Use *
+    Map *use;     // Value * to Use *
+    Map *former;  // what values were when uses were counted
     bool has_changed;
 } Context;
 
@@ -83,19 +84,23 @@ static bool has_gather(const Read *r) {
     return false;
 }
 
+static const Use *known_use(const Context *c, Value *v) {
+    return map_get(c->use, value_replaced(c->former, v));
+}
+
 // Is what p is made of in memory in any case, for others than p?
 static bool has_kept_source(Context *c, const Value *p) {
     Value *source = large_source(p, c->scratch);
     if (!source || source->op <= VAL_state) return true;
-    const Use *u = map_get(c->use, source);
+    const Use *u = known_use(c, source);
     return u && (u->is_needed || u->n_reader > 1);
 }
 
-static bool can_substitute(Context *c, const Value *p, const Read *r, Scalar *body) {
+static bool can_substitute(Context *c, Value *p, const Read *r, Scalar *body) {
     if (p->op != VAL_index || p->index.nr) return false;
     for (int i = 0; i < p->type.rank; i++)
         if (r->sub[i].div != 1 || r->sub[i].gather) return false;
-    const Use *u = map_get(c->use, p);
+    const Use *u = known_use(c, p);
     if (!u || u->is_needed) return false;
     if (body->op == OP_const) return r->n_guard == 0 || !u->in_contraction;
     bool is_copy = is_pure_read(body);
@@ -181,13 +186,13 @@ static Value *substitute_value(void *context, Module *m, Value *v) {
     return build_index(m, &index, v->span, v->hint);
 }
 
-// Values that were rebuilt in a round are unknown to it; the next one counts again.
+// A round goes by what was counted before it; the next one counts again.
 void substitute(Function *f, Arena *scratch) {
     enum { MAX_ROUNDS = 8 };
     for (int round = 0; round < MAX_ROUNDS; round++) {
-        Context c = {scratch, map_new(scratch), false};
+        Context c = {scratch, map_new(scratch), map_new(scratch), false};
         count_uses(&c, f);
-        function_rewrite(f, substitute_value, &c);
+        function_rewrite_known(f, substitute_value, &c, c.former);
         if (!c.has_changed) return;
     }
 }
