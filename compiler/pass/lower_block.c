@@ -124,27 +124,34 @@ static void fetch_row(NestLower *n, Block *block) {
     set_slot_value(n, last, at);
 }
 
-// One panel, or a loop over panels of `width` lanes.
+// Opens loops over the reduced points of the block, whose rows the panels hold.
+static Block *open_rows(NestLower *n, Block *block) {
+    Lower *l = n->l;
+    for (int i = n->nest->n_parallel; i < n->nest->n_parallel + n->nest->n_reduced; i++) {
+        Dim count = n->range[i].count;
+        int var = new_var(l, "r", count);
+        block = &add_for(l, block, var, bound_const(0), bound_of(count), 1, (Span){0})->loop.body;
+        set_slot_value(n, i, affine_add(l->m, n->range[i].first, affine_slot(l->m, var)));
+    }
+    return block;
+}
+
+// One row of a panel, or of panels of `width` lanes one after another: what the operand holds side
+// by side is read so.
 static void pack_panels(NestLower *n, Block *block, int lanes, Bound low, Bound high, int64_t width,
                         bool is_loop, int64_t at) {
     Lower *l = n->l;
     Module *m = l->m;
-    const Nest *nest = n->nest;
-    const Read *r = nest->packed->read;
+    const Read *r = n->nest->packed->read;
     Affine first = affine_const(at);
     n->size[lanes] = width;
+    block = open_rows(n, block);
     if (is_loop) {
         int var = new_var(l, "j", n->range[lanes].count);
         block = &add_for(l, block, var, low, high, width, (Span){0})->loop.body;
         first = affine_slot(m, var);
     }
     n->base[lanes] = affine_add(m, n->range[lanes].first, first);
-    for (int i = nest->n_parallel; i < nest->n_parallel + nest->n_reduced; i++) {
-        Dim count = n->range[i].count;
-        int var = new_var(l, "r", count);
-        block = &add_for(l, block, var, bound_const(0), bound_of(count), 1, (Span){0})->loop.body;
-        set_slot_value(n, i, affine_add(m, n->range[i].first, affine_slot(m, var)));
-    }
     if (width > 1) {
         Stmt *tile = new_tile(l, (Span){0});
         tile->tile.n = 1;
@@ -210,14 +217,18 @@ static void lower_block_part(NestLower *n, int place, Block *block, Bound low, B
     n->reduced_before = before;
 }
 
-// A chain over a run-time extent, in blocks that divide what the extent is a multiple of. Nothing
-// tells the last one from the others: what follows the chain comes behind them all.
+// A chain over a run-time extent, in blocks that divide what the extent is a multiple of, or of
+// several samples, and then one by one those that whole blocks leave. Nothing tells the last one
+// from the others: what follows the chain comes behind them all.
 static void lower_runtime_blocks(NestLower *n, int place, Block *block, bool has_end) {
     Dim count = n->range[place].count;
     int64_t size = n->nest->slot[place].block;
-    if (count.n % size) BUG("lower: odd blocks of a chain");
+    bool has_rest = count.n == 1 && size > 1;
+    if (count.n % size && !has_rest) BUG("lower: odd blocks of a chain");
+    Bound high = has_rest ? (Bound){count, size} : bound_of(count);
     n->is_last = !has_end;
-    lower_block_part(n, place, block, bound_const(0), bound_of(count), size, true, 0);
+    lower_block_part(n, place, block, bound_const(0), high, size, true, 0);
+    if (has_rest) lower_block_part(n, place, block, high, bound_of(count), 1, true, 0);
     n->is_last = true;
     if (!has_end) return;
     Affine before = n->reduced_before;

@@ -95,7 +95,8 @@ static bool find_panel(const Planner *p, double k_points, Panel *out) {
 }
 
 // Can the chain stop between two points of the reduced slots, and go on later? Over a run-time
-// extent, which may stand first, it stops behind equal blocks of what each of its steps has.
+// extent, which may stand first, it stops behind equal blocks of what each of its steps has, or
+// behind some short samples.
 static bool can_block_rows(const Planner *p) {
     const Index *x = &p->leader->index;
     const Slot *slot = &p->nest->slot[p->nest->n_parallel];
@@ -105,7 +106,7 @@ static bool can_block_rows(const Planner *p) {
         rows *= slot[i].extent.n;
         if (i && slot[i].extent.by) return false;
     }
-    return !slot[0].extent.by || rows >= ENOUGH_ROWS;
+    return !slot[0].extent.by || slot[0].extent.n == 1 || rows >= ENOUGH_ROWS;
 }
 
 // Of `each` rows, which come a run-time number of times: the block of at most n that divides them.
@@ -115,6 +116,14 @@ static int64_t even_block(int64_t each, double n) {
     return block < ENOUGH_ROWS ? each : block;
 }
 
+// At most n samples of `most`, so many that no rest is left where there are all.
+static int64_t some_samples(int64_t most, double n) {
+    int64_t some = n < 1 ? 1 : n < (double)most ? (int64_t)n : most;
+    for (int64_t k = some; k > some / 2; k--)
+        if (most % k == 0) return k;
+    return some;
+}
+
 // Blocks of about `rows` reduced points, even ones, row-major.
 static void block_rows(Planner *p, double rows) {
     double inner = 1;
@@ -122,7 +131,8 @@ static void block_rows(Planner *p, double rows) {
         Slot *s = &p->nest->slot[p->nest->n_parallel + i];
         double n = floor(rows / inner), e = (double)s->extent.n;
         if (s->extent.by) {
-            s->block = even_block(s->extent.n, n);
+            bool are_short = s->extent.n == 1 && inner < ENOUGH_ROWS;
+            s->block = are_short ? some_samples(dim_max(s->extent), n) : even_block(s->extent.n, n);
             return;
         }
         inner *= e;
@@ -136,8 +146,9 @@ static void block_rows(Planner *p, double rows) {
 
 // How many rows stay near of an operand of whose lines each row of tiles wants some elements, until
 // the next ones want the others: in L2, and in the pages that the processor knows at a time. Rows
-// that lie close together are a stream, and so may be as many as L2 holds of them.
-static double rows_of_lines(const Planner *p, double k_points) {
+// that lie close together are a stream, and so may be as many as L2 holds of them beside a panel.
+static double rows_of_lines(const Planner *p, double k_points, double panel_bytes) {
+    const double SHARE = 0.75;  // of L2
     const Nest *nest = p->nest;
     const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
     const double LEAST = 128;  // fewer cost more by stopping
@@ -146,7 +157,8 @@ static double rows_of_lines(const Planner *p, double k_points) {
         const Touch *t = &p->touches.at[i];
         int64_t pitch = llabs(t->walk.stride[fastest(inner)]) * t->elem;
         if (!t->is_inner || !t->read || t->walk.is_irregular) continue;
-        if (pitch < PAGE / 4 && (double)pitch * k_points < (double)p->machine.l2) continue;
+        double all = (double)pitch * k_points + panel_bytes;
+        if (pitch < PAGE / 4 && all < SHARE * (double)p->machine.l2) continue;
         for (int k = 0; k < nest->n_parallel; k++) {
             const Slot *s = &nest->slot[k];
             if (s->is_lanes || llabs(t->walk.stride[fastest(s)]) * t->elem >= LINE) continue;
@@ -186,6 +198,13 @@ static int64_t panels_at_once(const Planner *p, const Panel *n) {
     return 1;
 }
 
+// Panels that share a walk are copied side by side, as one stream, where their rows lie in more
+// pages than the processor knows at a time.
+static bool pays_side_by_side(const Panel *n, double rows, int64_t panels, double room) {
+    double bytes = rows * (double)panels * (double)n->width * n->touch->elem;
+    return panels > 1 && rows * (double)n->pitch > PAGES * PAGE && bytes <= room;
+}
+
 static void lanes_first(Planner *p, int lanes) {
     Nest *nest = p->nest;
     Slot s = nest->slot[lanes];
@@ -202,7 +221,7 @@ void choose_panels(Planner *p, double k_points) {
     if (!find_panel(p, k_points, &n)) return;
     int64_t row_bytes = n.width * n.touch->elem;
     double held = rows_in_l2(p, n.pitch, row_bytes);
-    double packed_rows = SHARE * (double)p->machine.l2 / (double)row_bytes;
+    double room = SHARE * (double)p->machine.l2, packed_rows = room / (double)row_bytes;
     // One panel's blocks are one thread's.
     bool can_stop = can_block_rows(p) && (n.n_panel > 1 || p->region->n_outer), packs = n.is_turned;
     double rows = k_points;
@@ -214,15 +233,16 @@ void choose_panels(Planner *p, double k_points) {
     }
     if (packs) rows = k_points > packed_rows ? packed_rows : k_points;
     // Blocks of rows make the panels the outermost loop, which threads split.
-    double of_lines = n.n_panel < FEW_PANELS ? INFINITY : rows_of_lines(p, k_points);
+    double of_lines = n.n_panel < FEW_PANELS ? INFINITY : rows_of_lines(p, k_points, k_points * (double)row_bytes);
     if (can_stop && of_lines < rows) rows = of_lines;
     if (!can_stop && rows < k_points) return;
     if (!packs && rows >= k_points) return;
     if (rows < ENOUGH_ROWS && rows < k_points) rows = ENOUGH_ROWS;
-    if (packs) nest->packed = n.touch->read;
     if (rows < k_points) block_rows(p, rows);
+    int64_t panels = panels_at_once(p, &n);
+    if (packs || pays_side_by_side(&n, rows, panels, room)) nest->packed = n.touch->read;
     bool is_whole = n.n_panel < FEW_PANELS && rows >= k_points && !nest->slot[n.lanes].extent.by;
     if (is_whole) return;
-    nest->slot[n.lanes].block = n.width * panels_at_once(p, &n);
+    nest->slot[n.lanes].block = n.width * panels;
     lanes_first(p, n.lanes);
 }

@@ -39,8 +39,10 @@ static void randomize_chain(Nest *nest, Random *r) {
     if (x->order.kind != ORDER_seq || x->red == RED_argmax || x->red == RED_argmin) return;
     for (int i = 0; i < nest->n_reduced; i++) {
         Slot *s = &nest->slot[nest->n_parallel + i];
-        if (s->extent.by) return;
+        bool are_samples = i == 0 && s->extent.by && s->extent.n == 1;
+        if (s->extent.by && !are_samples) return;
         s->block = random_block(r, s);
+        if (are_samples) return;
         if (s->block != 1) return;
     }
 }
