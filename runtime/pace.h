@@ -12,7 +12,8 @@
 typedef struct Pace {
     int64_t rows;        // of the runs that count
     int runs;            // of this trial so far
-    double shortest[2];  // seconds of a run on all threads, and of one alone
+    double shortest[2];  // seconds of a run on all threads, and of one alone, in this trial
+    double best[2];      // and in all, those of long ago made longer
     bool is_alone;       // what the last trial says
     double hold, until;  // for how long, and until when
 } Pace;

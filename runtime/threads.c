@@ -22,10 +22,12 @@
 enum { SPIN_NANOSECONDS = 1000 * 1000, SPINS_PER_LOOK = 256 };
 
 // A worker that keeps the calling thread waiting for so much longer than parts take has lost its
-// core to something else. Then the calling thread works alone for a while, for longer where that
-// has happened again soon after the last time.
+// core to something else. What that takes is held against the time that the threads have worked
+// together before: where waiting takes more, the calling thread works alone for a while, for longer
+// where that has happened again soon after the last time.
 enum {
     LATE_NANOSECONDS = 300 * 1000,
+    MOST_TOGETHER = 12 * 1000 * 1000,  // that counts
     SHORTEST_REST = 4 * 1000 * 1000,
     LONGEST_REST = 128 * 1000 * 1000,
     SOON_NANOSECONDS = 50 * 1000 * 1000,
@@ -56,6 +58,8 @@ struct NnPool {
     atomic_uint joiner_sleeps;
     atomic_bool is_over;
     _Alignas(128) uint32_t job;
+    int64_t together;      // nanoseconds, those that waiting took subtracted
+    int64_t together_from; // since when it is to be counted
     int64_t rest;          // the last time alone, nanoseconds
     int64_t alone_until;   // its end
     bool is_alone;
@@ -165,9 +169,15 @@ static unsigned run_shares(NnPool *pool, int number, char *scratch) {
 
 static void note_wait(NnPool *pool, int64_t now, int64_t waited, int64_t part) {
     if (waited < LATE_NANOSECONDS + 2 * part || !pool->may_spin) return;
+    pool->together += now - waited - pool->together_from;
+    if (pool->together > MOST_TOGETHER) pool->together = MOST_TOGETHER;
+    pool->together -= waited;
+    pool->together_from = now;
+    if (pool->together >= 0) return;
+    pool->together = 0;
     bool again = now - pool->alone_until < SOON_NANOSECONDS;
     pool->rest = !again ? SHORTEST_REST : pool->rest < LONGEST_REST ? 2 * pool->rest : LONGEST_REST;
-    pool->alone_until = now + pool->rest;
+    pool->alone_until = pool->together_from = now + pool->rest;
     pool->is_alone = true;
 }
 
@@ -247,6 +257,7 @@ NnPool *threads_start(int threads, char *scratch, int64_t scratch_bytes) {
     pool->worker = worker;
     pool->threads = threads;
     pool->may_spin = threads_available() >= threads;
+    pool->together_from = nanoseconds();
     for (int i = 1; i < threads; i++) {
         worker[i] = (Worker){.pool = pool, .number = i, .scratch = scratch + i * scratch_bytes};
         start_worker(&worker[i]);

@@ -44,6 +44,31 @@ START_TEST(looks_again) {
 }
 END_TEST
 
+// Something else has the other core for as long as a trial takes.
+START_TEST(one_bad_trial_changes_nothing) {
+    World w = {.now = 100, .together = 9e-6, .alone = 15e-6};
+    count_alone(&w, 100);
+    w.now += 1;
+    w.together = 5e-4;
+    count_alone(&w, 10);
+    w.together = 9e-6;
+    count_alone(&w, 10);
+    ck_assert_int_eq(count_alone(&w, 100), 0);
+}
+END_TEST
+
+START_TEST(a_slower_way_is_left_in_the_end) {
+    World w = {.now = 100, .together = 9e-6, .alone = 15e-6};
+    count_alone(&w, 100);
+    w.together = 45e-6;
+    for (int i = 0; i < 10; i++) {
+        w.now += 1;
+        count_alone(&w, 20);
+    }
+    ck_assert_int_eq(count_alone(&w, 100), 100);
+}
+END_TEST
+
 START_TEST(long_ones_are_never_alone) {
     World w = {.now = 100, .together = 0.02, .alone = 0.01};
     ck_assert_int_eq(count_alone(&w, 200), 0);
@@ -65,6 +90,8 @@ int main(void) {
     TCase *t = tcase_create("pace");
     tcase_add_test(t, takes_the_faster_way);
     tcase_add_test(t, looks_again);
+    tcase_add_test(t, one_bad_trial_changes_nothing);
+    tcase_add_test(t, a_slower_way_is_left_in_the_end);
     tcase_add_test(t, long_ones_are_never_alone);
     tcase_add_test(t, other_numbers_of_rows_count_for_nothing);
     suite_add_tcase(s, t);

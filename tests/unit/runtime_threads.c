@@ -144,17 +144,27 @@ START_TEST(wakes_for_what_takes_longer) {
 END_TEST
 
 // The second half keeps the first waiting.
-static void come_late(const NnContext *c, int64_t begin, int64_t end, const void *table) {
-    (void)table;
+static void come_late_by(const NnContext *c, int64_t begin, unsigned microseconds) {
     atomic_int *has_begun = (atomic_int *)c->arena;
-    (void)end;
     if (begin) {
         atomic_store(has_begun, 1);
-        usleep(20000);
+        usleep(microseconds);
     } else {
         double start = seconds_now();
         while (!atomic_load(has_begun) && seconds_now() - start < 10) sched_yield();
     }
+}
+
+static void come_late(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
+    (void)end;
+    come_late_by(c, begin, 20000);
+}
+
+static void come_a_bit_late(const NnContext *c, int64_t begin, int64_t end, const void *table) {
+    (void)table;
+    (void)end;
+    come_late_by(c, begin, 2000);
 }
 
 static void note_first(const NnContext *c, int64_t begin, int64_t end, const void *table) {
@@ -174,6 +184,24 @@ START_TEST(works_alone_after_a_late_thread) {
     nn_parallel(&(NnStep){.kernel = note_first, .parts = 1}, &t.context, 2);
     if (threads_available() >= 2) ck_assert_int_eq(end, 2);
     usleep(20000);  // and together again
+    nn_parallel(&(NnStep){.kernel = note_first, .parts = 1}, &t.context, 2);
+    ck_assert_int_eq(end, 1);
+    t.context.arena = (char *)t.seen;
+    stop(&t);
+}
+END_TEST
+
+// One wait is no reason where the threads have worked together for longer.
+START_TEST(forgives_a_late_thread_now_and_then) {
+    Team t = start(2);
+    int64_t end = 0;
+    t.context.arena = (char *)&end;
+    usleep(100000);
+    nn_parallel(&(NnStep){.kernel = note_first, .parts = 1}, &t.context, 2);
+    atomic_int has_begun = 0;
+    t.context.arena = (char *)&has_begun;
+    nn_parallel(&(NnStep){.kernel = come_a_bit_late, .parts = 1}, &t.context, 2);
+    t.context.arena = (char *)&end;
     nn_parallel(&(NnStep){.kernel = note_first, .parts = 1}, &t.context, 2);
     ck_assert_int_eq(end, 1);
     t.context.arena = (char *)t.seen;
@@ -237,6 +265,7 @@ int main(int argc, char **argv) {
     tcase_add_test(t, parts_cover_every_iteration_once);
     tcase_add_test(t, wakes_for_what_takes_longer);
     tcase_add_test(t, works_alone_after_a_late_thread);
+    tcase_add_test(t, forgives_a_late_thread_now_and_then);
     tcase_add_test(t, survives_many_jobs_and_pauses);
     tcase_add_test(t, kernels_run_alone_what_they_call_themselves);
     tcase_add_test(t, stops_asleep_and_awake);
