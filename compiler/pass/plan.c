@@ -147,12 +147,12 @@ bool touches_slot(const Touch *t, const Slot *s) {
     return (t->depends >> s->first & ((1u << s->n) - 1)) != 0;
 }
 
-// ---- the order of loops, by what must be fetched again from beyond a cache
+// ---- the order of loops, by what must be fetched again from beyond a cache, and how evenly threads
+// can share the outermost one
 
-static double traffic(const Planner *p, const int *order, int n, double cache, double k_points) {
+static double traffic(const Planner *p, const int *order, int n, double cache) {
     double total = 0, unique[64], moved[64];
     int n_touch = p->touches.n < 64 ? p->touches.n : 64;
-    (void)k_points;
     for (int i = 0; i < n_touch; i++) {
         const Touch *t = &p->touches.at[i];
         double bytes = t->elem;
@@ -178,12 +178,19 @@ static double traffic(const Planner *p, const int *order, int n, double cache, d
     return total;
 }
 
-static void permute(const Planner *p, int *order, int n, int at, double k_points, double *least,
+// Cycles, of which the nest has so many besides.
+static double cost_of_order(const Planner *p, const int *order, int n, double cycles) {
+    double l1 = (double)p->machine.l1 * 0.75, l2 = (double)p->machine.l2 * 0.6;
+    const Slot *first = &p->nest->slot[order[0]];
+    double tiles = (double)dim_max(first->extent) / (double)first->tile;
+    return traffic(p, order, n, l1) / 48 + traffic(p, order, n, l2) / 12 +
+           (uneven_share(p, tiles, cycles) - 1) * cycles;
+}
+
+static void permute(const Planner *p, int *order, int n, int at, double cycles, double *least,
                     int *best) {
     if (at == n) {
-        double l1 = (double)p->machine.l1 * 0.75, l2 = (double)p->machine.l2 * 0.6;
-        double cost = traffic(p, order, n, l1, k_points) / 48 +
-                      traffic(p, order, n, l2, k_points) / 12;
+        double cost = cost_of_order(p, order, n, cycles);
         // What walks memory in its order is brought in ahead of time: samples mostly come from
         // far away.
         double better = p->region->n_outer ? 0.9 : 0.98;
@@ -198,20 +205,20 @@ static void permute(const Planner *p, int *order, int n, int at, double k_points
         int x = order[i];
         memmove(order + at + 1, order + at, sizeof *order * (size_t)(i - at));
         order[at] = x;
-        permute(p, order, n, at + 1, k_points, least, best);
+        permute(p, order, n, at + 1, cycles, least, best);
         memmove(order + at, order + at + 1, sizeof *order * (size_t)(i - at));
         order[i] = x;
     }
 }
 
-static void order_loops(Planner *p, double k_points) {
+static void order_loops(Planner *p, double cycles) {
     enum { MAX_PERMUTED = 5 };
     Nest *nest = p->nest;
     int order[MAX_SLOTS], best[MAX_SLOTS], n = nest->n_parallel;
     if (n < 2 || n > MAX_PERMUTED) return;
     for (int i = 0; i < n; i++) order[i] = best[i] = i;
     double least = INFINITY;
-    permute(p, order, n, 0, k_points, &least, best);
+    permute(p, order, n, 0, cycles, &least, best);
     Slot slot[MAX_SLOTS];
     memcpy(slot, nest->slot, sizeof slot);
     for (int i = 0; i < n; i++) nest->slot[i] = slot[best[i]];
@@ -266,7 +273,8 @@ double plan_nest(Schedule *s, const Region *region, Nest *nest, Arena *scratch) 
     }
     for (int u = 0; u < 2; u++)
         if (tile.unroll[u] >= 0) nest->slot[tile.unroll[u]].tile = tile.times[u];
-    order_loops(&p, k_points);
+    order_loops(&p, 0);
     choose_panels(&p, k_points);
+    if (!nest->slot[0].block) order_loops(&p, cycles);  // threads share blocks, where there are any
     return cycles * NANOSECONDS;
 }

@@ -51,6 +51,10 @@ bool is_packable(const Planner *p, const Touch *t, const Tile *tile);
 // tile.c: the cheapest tile; *cycles is what one run of the nest is reckoned to take.
 Tile find_tile(const Planner *p, double k_points, double *cycles);
 
+// How much longer two threads take than half of one's time, where they share so many tiles, the rest
+// of one among them; a bit of it counts on one thread's time. 1 where nothing is shared.
+double uneven_share(const Planner *p, double tiles, double cycles);
+
 // panel.c: blocks of slots, and the operand that is copied block by block.
 void choose_panels(Planner *p, double k_points);
 // Loads of one step of the reduction that find their line gone from L1, because the rows of a

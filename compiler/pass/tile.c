@@ -266,20 +266,25 @@ typedef struct Best {
     double cycles, loads;  // loads: of one step, where each operand moves along one side
 } Best;
 
-// How much longer two threads take than half of one's time, where the tile leaves too few
-// iterations to split evenly. What is not worth a fork, or lies in a split region, is free.
-static double imbalance(const Planner *p, const Tile *tile, double cycles) {
+// What is not worth a fork, or lies in a split region, is free.
+double uneven_share(const Planner *p, double tiles, double cycles) {
     const double WORTH_SPLITTING = 60000;  // cycles
     if (p->region->n_outer || cycles < WORTH_SPLITTING) return 1;
-    double most = 1, rest = 0;  // whole tiles of the loop with the most, and what they leave over
+    double whole = floor(tiles), rest = tiles - whole;
+    return 0.5 + 0.5 * ((2 * ceil(whole / 2) + 2 * rest) / tiles);
+}
+
+// The loop with the most tiles is the one that can be split the most evenly.
+static double imbalance(const Planner *p, const Tile *tile, double cycles) {
+    double most = 1;
     for (int i = 0; i < p->nest->n_parallel; i++) {
         double size = i == tile->lanes ? (double)tile->width : 1;
         for (int u = 0; u < 2; u++)
             if (i == tile->unroll[u]) size = (double)tile->times[u];
         double tiles = (double)dim_max(p->nest->slot[i].extent) / size;
-        if (ceil(tiles) > ceil(most + rest)) most = floor(tiles), rest = tiles - most;
+        if (ceil(tiles) > ceil(most)) most = tiles;
     }
-    return 0.5 + 0.5 * ((2 * ceil(most / 2) + 2 * rest) / (most + rest));
+    return uneven_share(p, most, cycles);
 }
 
 // Lanes along the run-time batch leave single rows to scalar code, and small batches altogether.
