@@ -274,17 +274,19 @@ double uneven_share(const Planner *p, double tiles, double cycles) {
     return 0.5 + 0.5 * ((2 * ceil(whole / 2) + 2 * rest) / tiles);
 }
 
-// The loop with the most tiles is the one that can be split the most evenly.
+// Any loop of enough tiles may be the one that threads share, else the one with the most.
 static double imbalance(const Planner *p, const Tile *tile, double cycles) {
-    double most = 1;
+    const double ENOUGH = 8;
+    double most = 1, least = INFINITY;
     for (int i = 0; i < p->nest->n_parallel; i++) {
         double size = i == tile->lanes ? (double)tile->width : 1;
         for (int u = 0; u < 2; u++)
             if (i == tile->unroll[u]) size = (double)tile->times[u];
         double tiles = (double)dim_max(p->nest->slot[i].extent) / size;
         if (ceil(tiles) > ceil(most)) most = tiles;
+        if (tiles >= ENOUGH) least = fmin(least, uneven_share(p, tiles, cycles));
     }
-    return uneven_share(p, most, cycles);
+    return fmin(least, uneven_share(p, most, cycles));
 }
 
 // Lanes along the run-time batch leave single rows to scalar code, and small batches altogether.
