@@ -148,7 +148,7 @@ static void block_rows(Planner *p, double rows) {
 // the next ones want the others: in L2, and in the pages that the processor knows at a time. Rows
 // that lie close together are a stream, and so may be as many as L2 holds of them beside a panel.
 static double rows_of_lines(const Planner *p, double k_points, double panel_bytes) {
-    const double SHARE = 0.75;  // of L2
+    const double SHARE = p->region->n_outer ? 0.5 : 0.75;  // of L2, where there are other nests
     const Nest *nest = p->nest;
     const Slot *inner = &nest->slot[nest->n_parallel + nest->n_reduced - 1];
     const double LEAST = 128;  // fewer cost more by stopping
@@ -232,8 +232,11 @@ void choose_panels(Planner *p, double k_points) {
         if (copying(&n) < least) packs = true;
     }
     if (packs) rows = k_points > packed_rows ? packed_rows : k_points;
-    // Blocks of rows make the panels the outermost loop, which threads split.
-    double of_lines = n.n_panel < FEW_PANELS ? INFINITY : rows_of_lines(p, k_points, k_points * (double)row_bytes);
+    // Blocks of rows make the panels the outermost loop, which threads split; not in a region, whose
+    // own loops they split.
+    bool may_stop_early = n.n_panel >= FEW_PANELS || p->region->n_outer;
+    double panel_bytes = k_points * (double)row_bytes;
+    double of_lines = may_stop_early ? rows_of_lines(p, k_points, panel_bytes) : INFINITY;
     if (can_stop && of_lines < rows) rows = of_lines;
     if (!can_stop && rows < k_points) return;
     if (!packs && rows >= k_points) return;
