@@ -36,6 +36,8 @@ typedef struct Buffer {
     int64_t count;   // elements
     int64_t offset;  // bytes; -1 until `memory` has placed it
     bool is_kept;    // params, states, inputs, results: lives for the whole run
+    bool is_history; // of a scan's carry at all times: no element is ever stored over
+    bool is_moving;  // of a carry in one place: each step stores over what it finds
     Value *v;        // what it holds, for reports; NULL for a stage
 } Buffer;
 

@@ -67,7 +67,7 @@ static Kernel *kernel_of(Adoption *a, const Run *r) {
         a->is_stored[u->thing] |= u->is_stored;
         is_moved |= map_has(a->moved, b);
     }
-    if (r->code->again) return with_own_scratch(a, r->code);
+    if (r->kind != PART_whole) return with_own_scratch(a, r->code);
     return is_moved ? kernel_rename(a->p->m, r->code, a->moved) : r->code;
 }
 
@@ -77,24 +77,48 @@ static void adopt(const Search *s, Program *p, LoopFunction *f) {
     for (int i = 0; i < s->now.n; i++) {
         Kernel *k = kernel_of(&a, s->now.at[i]);
         k->id = i;
-        if (!k->again) s->now.at[i]->code->id = i;  // what others run again
+        if (!k->again) s->m->first.at[s->now.at[i]->kernel]->code->id = i;  // what others run again
         vec_push(p->m->arena, &f->kernels, k);
     }
 }
 
 // ---- the budget
 
+// Bytes of each thread: what parts of kernels have there may be more than any kernel has.
+static int64_t scratch_of(const Program *p, const Searches *all) {
+    int64_t most = p->scratch_bytes;
+    for (int i = 0; i < all->n; i++)
+        for (int k = 0; k < all->at[i]->now.n; k++)
+            if (all->at[i]->now.at[k]->scratch + MEMORY_SLACK > most)
+                most = all->at[i]->now.at[k]->scratch + MEMORY_SLACK;
+    return most;
+}
+
 static bool fit_all(const Searches *all, int64_t bytes) {
     bool is_good = true;
-    for (int i = 0; i < all->n; i++) is_good &= search_fit(all->at[i], bytes);
+    for (int i = 0; i < all->n && is_good; i++) is_good = search_fit(all->at[i], bytes);
     return is_good;
 }
 
-// With room for the scratch of several threads, if that can be.
-static void fit_budget(const Program *p, const Searches *all) {
+// What a way to fit needs in scratch is known once it is found, and leaves less for the next one.
+static bool fit_threads(const Program *p, const Searches *all, int threads) {
+    enum { TRIES = 4 };
     int64_t bytes = p->m->c->opt.memory_budget - p->kept_bytes - MEMORY_SLACK;
+    int64_t scratch = p->scratch_bytes;
+    for (int i = 0; i < TRIES; i++) {
+        if (!fit_all(all, bytes - threads * scratch)) return false;
+        int64_t needed = scratch_of(p, all);
+        if (needed <= scratch) return true;
+        scratch = needed;
+    }
+    return false;
+}
+
+// With room for the scratch of several threads, if that can be; else as low as there is.
+static void fit_budget(const Program *p, const Searches *all) {
     for (int threads = MOST_THREADS_PLANNED; threads; threads /= 2)
-        if (fit_all(all, bytes - threads * p->scratch_bytes)) return;
+        if (fit_threads(p, all, threads)) return;
+    for (int i = 0; i < all->n; i++) search_lowest(all->at[i]);
 }
 
 void pass_peak(Pass *p) {
@@ -103,7 +127,7 @@ void pass_peak(Pass *p) {
     const Map *shared = shared_buffers(program, scratch);
     Searches all = {0};
     for (int i = 0; i < program->fns.n; i++) {
-        Search *s = search_new(model_new(program->fns.at[i], shared, p->m->arena, scratch));
+        Search *s = search_new(model_new(p->m, program->fns.at[i], shared, scratch));
         search_order(s);
         vec_push(scratch, &all, s);
     }

@@ -147,6 +147,7 @@ static int64_t place_kind(const Walk *w, const Program *p, BufferKind kind, int6
 void plan_memory(Program *p) {
     Arena *arena = arena_new();
     Walk *w = find_lives(p, arena);
+    for (int i = 0; i < p->buffers.n; i++) p->buffers.at[i]->offset = -1;
     p->kept_bytes = place_fixed(w, p);
     p->arena_bytes = place_kind(w, p, BUFFER_arena, p->kept_bytes) + MEMORY_SLACK;
     int64_t scratch_end = place_kind(w, p, BUFFER_scratch, 0);

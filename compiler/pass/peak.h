@@ -18,6 +18,8 @@ typedef struct Search {
     Timeline *t, *tried, *before;
     int64_t target;          // fewer bytes than this gain nothing
     double best_score;
+    int tried_less, best_less;  // the thing that a kernel at the peak is not to store
+    Map *needed;             // pairs of a kernel and a thing that it can't do without
     Runs batch;              // what is to run again
     int *made;               // by thing: the version that the batch makes, or FRESH
     int *made_thing;         // what each run of the batch is for
@@ -29,8 +31,9 @@ Search *search_new(Model *m);
 
 // Changes the order alone, for as long as that lowers the peak. Before all else.
 void search_order(Search *s);
-// True where `bytes` are enough for what the function keeps in memory for a while. If not, the list
-// is one where nothing was found that would lower the peak further.
+// Finds a list for which `bytes` are enough for what the function keeps in memory for a while.
 bool search_fit(Search *s, int64_t bytes);
+// The list where nothing was found that would lower the peak further.
+void search_lowest(Search *s);
 
 #endif

@@ -29,9 +29,9 @@ static void add_use(Model *m, Run *r, int thing, const BufferUse *use) {
     if (use->is_stored) t->last_version = r->kernel;
 }
 
-Model *model_new(const LoopFunction *f, const Map *is_shared, Arena *arena, Arena *scratch) {
+Model *model_new(Module *module, const LoopFunction *f, const Map *is_shared, Arena *scratch) {
     Model *m = NEW(scratch, Model);
-    *m = (Model){.arena = arena, .scratch = scratch};
+    *m = (Model){.module = module, .scratch = scratch};
     Map *number = map_new(scratch);
     for (int i = 0; i < f->kernels.n; i++) {
         Kernel *k = f->kernels.at[i];
@@ -55,17 +55,21 @@ static const RunUse *use_of(const Run *r, const Model *m, const Buffer *b) {
     return NULL;
 }
 
-// False where it reads what the whole kernel first finds and then stores over.
+// False where it reads what the whole kernel first finds and then stores over, or what it was to
+// compute for itself.
 static bool add_part_uses(Model *m, Run *part, const Run *whole) {
     BufferUses uses = buffer_uses(part->code, m->scratch);
     part->use = NEW_ARRAY(m->scratch, RunUse, uses.n + 1);
     for (int i = 0; i < uses.n; i++) {
         const BufferUse *use = &uses.at[i];
-        if (use->buffer->kind != BUFFER_arena) continue;
+        if (use->buffer->kind == BUFFER_scratch) part->scratch += buffer_bytes(use->buffer);
+        if (use->buffer->kind == BUFFER_scratch) continue;
         RunUse u = *use_of(whole, m, use->buffer);
         if (u.is_stored && !use->is_stored) {
-            if (u.finds != FRESH) return false;
-            u.finds = whole->kernel;
+            bool is_history = use->buffer->is_history;
+            if (use->buffer->is_moving || part->kind != PART_again) return false;
+            if (u.finds != FRESH && !is_history) return false;
+            u.finds = is_history ? m->thing.at[u.thing].last_version : whole->kernel;
         }
         u.is_stored = use->is_stored;
         part->use[part->n_use++] = u;
@@ -73,8 +77,8 @@ static bool add_part_uses(Model *m, Run *part, const Run *whole) {
     return true;
 }
 
-static bool is_part(const Run *r, int kernel, const int *keep, int n_keep) {
-    return r->kernel == kernel && r->n_keep == n_keep &&
+static bool is_part(const Run *r, PartKind kind, int kernel, const int *keep, int n_keep) {
+    return r->kind == kind && r->kernel == kernel && r->n_keep == n_keep &&
            !memcmp(r->keep, keep, sizeof *keep * (size_t)n_keep);
 }
 
@@ -83,29 +87,44 @@ static double weight(const Kernel *k) {
     return w.ops + 2 * w.bytes;
 }
 
-static Run *make_part(Model *m, int kernel, const int *keep, int n_keep) {
-    const Run *whole = m->first.at[kernel];
-    Run *r = NEW(m->scratch, Run);
-    Buffer **stored = NEW_ARRAY(m->scratch, Buffer *, n_keep);
-    for (int i = 0; i < n_keep; i++) stored[i] = m->thing.at[keep[i]].buffer;
-    *r = (Run){.kernel = kernel, .n_keep = n_keep};
+static const Map *locals_of(Model *m, Run *whole) {
+    Buffers own = {0};
+    for (int i = 0; i < whole->n_use && !whole->locals; i++)
+        if (whole->use[i].finds == FRESH && !m->thing.at[whole->use[i].thing].buffer->is_moving)
+            vec_push(m->scratch, &own, m->thing.at[whole->use[i].thing].buffer);
+    if (!whole->locals) whole->locals = kernel_locals(m->module, whole->code, &own);
+    return whole->locals;
+}
+
+static Kernel *slice_of(Model *m, const Run *part, Run *whole) {
+    Buffers keep = {0};
+    for (int i = 0; i < part->n_keep; i++)
+        vec_push(m->scratch, &keep, m->thing.at[part->keep[i]].buffer);
+    if (part->kind == PART_again) return kernel_slice(m->module->arena, whole->code, &keep);
+    return kernel_slice_alone(m->module, whole->code, &keep, locals_of(m, whole));
+}
+
+static Run *make_part(Model *m, PartKind kind, int kernel, const int *keep, int n_keep) {
+    Run *whole = m->first.at[kernel], *r = NEW(m->scratch, Run);
+    *r = (Run){.kind = kind, .kernel = kernel, .n_keep = n_keep};
     r->keep = arena_copy(m->scratch, keep, sizeof *keep * (size_t)n_keep);
-    r->code = kernel_slice(m->arena, whole->code, stored, n_keep);
-    r->code->again = whole->code;
+    r->code = slice_of(m, r, whole);
+    if (is_again(r)) r->code->again = whole->code;
     if (!add_part_uses(m, r, whole)) {
         r->code = NULL;
         return r;
     }
-    r->cost = r->code->cost = whole->cost * weight(r->code) / (weight(whole->code) + 1);
+    if (!whole->weight) whole->weight = 1 + weight(whole->code);
+    r->cost = r->code->cost = whole->cost * weight(r->code) / whole->weight;
     return r;
 }
 
-Run *part_of_kernel(Model *m, int kernel, const int *keep, int n_keep) {
+Run *part_of_kernel(Model *m, PartKind kind, int kernel, const int *keep, int n_keep) {
     Run *found = NULL;
     for (int i = 0; i < m->parts.n && !found; i++)
-        if (is_part(m->parts.at[i], kernel, keep, n_keep)) found = m->parts.at[i];
+        if (is_part(m->parts.at[i], kind, kernel, keep, n_keep)) found = m->parts.at[i];
     if (!found) {
-        found = make_part(m, kernel, keep, n_keep);
+        found = make_part(m, kind, kernel, keep, n_keep);
         vec_push(m->scratch, &m->parts, found);
     }
     return found->code ? found : NULL;

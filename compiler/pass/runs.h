@@ -17,14 +17,25 @@ typedef struct RunUse {
     int finds;             // a version: the number of a kernel, UNTOUCHED; or FRESH for any
 } RunUse;
 
+typedef enum PartKind {
+    PART_whole,            // the kernel itself
+    PART_again,            // runs again; what the kernel else stores it reads where that lies
+    PART_again_alone,      // runs again; that it computes, too, in scratch
+    PART_less,             // in the place of the kernel: what it is not to store lies in scratch
+} PartKind;
+
 typedef struct Run {
     int kernel;            // number in the list that `lower` left: what it stores has that version
     Kernel *code;          // the kernel, or a part of it
     double cost;           // nanoseconds
+    double weight;         // of a kernel of which there are parts, tells theirs
+    const Map *locals;     // the same: what they may have in scratch
     int n_use;
     RunUse *use;
     int n_keep;            // of a part: the things that it stores, in order
     int *keep;
+    PartKind kind;
+    int64_t scratch;       // bytes of each thread that a part needs
 } Run;
 
 typedef struct Runs {
@@ -56,18 +67,23 @@ typedef struct Thing {
 } Thing;
 
 typedef struct Model {
-    Arena *arena, *scratch;  // kernels live in `arena`
+    Module *module;          // kernels live in its arena
+    Arena *scratch;
     VEC(Thing) thing;
     Runs first;              // what `lower` left
     VEC(Run *) parts;
 } Model;
 
 // `is_shared` holds the buffers that several functions touch.
-Model *model_new(const LoopFunction *f, const Map *is_shared, Arena *arena, Arena *scratch);
+Model *model_new(Module *module, const LoopFunction *f, const Map *is_shared, Arena *scratch);
 
 // The part of a kernel that stores the things of `keep` alone; NULL where there is no such part:
 // it would read what the rest of the kernel has changed.
-Run *part_of_kernel(Model *m, int kernel, const int *keep, int n_keep);
+Run *part_of_kernel(Model *m, PartKind kind, int kernel, const int *keep, int n_keep);
+
+static inline bool is_again(const Run *r) {
+    return r->kind == PART_again || r->kind == PART_again_alone;
+}
 
 Timeline *timeline_new(const Model *m);
 // False where a list is not good.

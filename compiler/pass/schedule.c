@@ -65,10 +65,13 @@ static void place_history(Schedule *s, const FunctionSchedule *fs, const Region 
         Value *part = build_scan_part(s->m, region->scan, k, leaf->span, leaf->hint);
         bool is_free = !is_seen_as_rows(layouts, part) && !is_seen_as_rows(layouts, leaf) &&
                        !is_seen_as_rows(layouts, region->written[k]);
-        if (is_free && !region->started[k] && has_one_place(s->m, fs, region, k, scratch))
+        bool is_in_one = is_free && !region->started[k] && has_one_place(s->m, fs, region, k, scratch);
+        if (is_in_one)
             place_in_one(s, part, x->axis);
         else
             place_stored(s, part, NULL, false, is_free ? LAYOUT_rows_outermost : LAYOUT_row_major);
+        storage_of(s, part)->buffer->is_history = !is_in_one;
+        storage_of(s, part)->buffer->is_moving = is_in_one;
         place_steps_of(s, leaf, part, x->axis, x->is_reverse ? 1 : 0);
         place_steps_of(s, region->written[k], part, x->axis, x->is_reverse ? 0 : 1);
         if (region->started[k])

@@ -154,6 +154,56 @@ START_TEST(only_a_part_is_run_again) {
 }
 END_TEST
 
+// One kernel makes the whole chain: it goes without most of its values, which later runs make again.
+START_TEST(a_kernel_stores_less) {
+    World w = world_new(ELEM_f32);
+    new_function(&w, "run");
+    Buffer *in = buffer(&w, "in", true), *out = buffer(&w, "out", true), *x[16], *y = NULL;
+    Kernel *k = kernel(&w, 100);
+    Block *b = count(&w, &k->body, 0, N, 1);
+    for (int i = 0; i < 16; i++) {
+        x[i] = buffer(&w, arena_printf(w.c->arena, "x%d", i), false);
+        Scalar *one = scalar_const(w.m, ELEM_f32, 1);
+        store(&w, b, x[i], AT(&w, 0, 0, 1), plus(&w, at(&w, i ? x[i - 1] : in), one));
+        vec_push(w.c->arena, &k->writes, x[i]);
+    }
+    for (int i = 15; i >= 0; i--) {
+        Buffer *next = i ? buffer(&w, "y", false) : out;
+        sum(&w, next, x[i], y);
+        y = next;
+    }
+    ck_assert(!run_passes(&w, 1));
+    ck_assert_int_gt(again(&w), 0);
+    ck_assert_int_le(w.p->arena_bytes, 2 * BYTES + 5 * BYTES + MEMORY_SLACK);
+    check_value(&w, in, out, 16 * 17 / 2 + 1);
+    test_free(w.m);
+}
+END_TEST
+
+// A neighbour's element is no iteration's own, so what is read by it stays in memory.
+START_TEST(what_iterations_share_is_stored) {
+    World w = world_new(ELEM_f32);
+    new_function(&w, "run");
+    Buffer *in = buffer(&w, "in", true), *out = buffer(&w, "out", true), *big[4];
+    Buffer *a = buffer(&w, "a", false), *b = buffer(&w, "b", false);
+    Kernel *k = kernel(&w, 100);
+    Block *body = count(&w, &k->body, 0, N, 1);
+    store(&w, body, a, AT(&w, 0, 0, 1), at(&w, in));
+    store(&w, body, b, AT(&w, 0, 0, 1), load(&w, a, affine_const(0)));  // the first one's
+    vec_push(w.c->arena, &k->writes, a);
+    vec_push(w.c->arena, &k->writes, b);
+    for (int i = 0; i < 4; i++) sum(&w, big[i] = buffer(&w, "x", false), i ? big[i - 1] : b, i ? NULL : b);
+    sum(&w, out, big[3], a);
+    run_passes(&w, 1);
+    int64_t extent[1] = {0};
+    LoopEval *e = loop_eval_new(w.p, w.c->arena, extent, 1, 1);
+    for (int i = 0; i < N; i++) loop_eval_put(e, in, i, i + 5);
+    loop_eval_run(e, w.f);
+    for (int i = 0; i < N; i++) ck_assert_double_eq(loop_eval_get(e, out, i), 10 + 3 + i + 5);
+    test_free(w.m);
+}
+END_TEST
+
 // A parameter that was moved meanwhile is not what it was.
 START_TEST(what_has_changed_is_not_read_again) {
     World w = world_new(ELEM_f32);
@@ -180,6 +230,8 @@ int main(void) {
     tcase_add_test(t, order_lowers_the_peak);
     tcase_add_test(t, a_chain_is_run_again);
     tcase_add_test(t, only_a_part_is_run_again);
+    tcase_add_test(t, a_kernel_stores_less);
+    tcase_add_test(t, what_iterations_share_is_stored);
     tcase_add_test(t, what_has_changed_is_not_read_again);
     suite_add_tcase(s, t);
     return run_suite(s);
