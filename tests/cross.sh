@@ -67,7 +67,8 @@ if [ "$(uname -m)" = aarch64 ]; then
     skip cross/aarch64 "this is one"
     exit 0
 fi
-env -u MAKEFLAGS -u MAKELEVEL make -s -C "$root" BUILD="$build" TARGET=$target runtime elsewhere > make.out 2>&1 ||
+# The folder by the name that `make` knows it by: by another, it would not see what is out of date.
+env -u MAKEFLAGS -u MAKELEVEL make -s -C "$root" BUILD="${BUILD:-build}" TARGET=$target runtime elsewhere > make.out 2>&1 ||
     fail cross/runtime "$(tail -n 1 make.out)"
 emulate="qemu-aarch64"
 echo 'int main(void) { return 0; }' > probe.c
