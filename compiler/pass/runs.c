@@ -29,6 +29,12 @@ static void add_use(Model *m, Run *r, int thing, const BufferUse *use) {
     if (use->is_stored) t->last_version = r->kernel;
 }
 
+// Counted alike for kernels and parts of them, whatever the estimate of the schedule says.
+static double weight(const Kernel *k) {
+    Work w = kernel_work(k);
+    return w.ops + 2 * w.bytes;
+}
+
 Model *model_new(Module *module, const LoopFunction *f, const Map *is_shared, Arena *scratch) {
     Model *m = NEW(scratch, Model);
     *m = (Model){.module = module, .scratch = scratch};
@@ -37,7 +43,7 @@ Model *model_new(Module *module, const LoopFunction *f, const Map *is_shared, Ar
         Kernel *k = f->kernels.at[i];
         BufferUses uses = buffer_uses(k, scratch);
         Run *r = NEW(scratch, Run);
-        *r = (Run){.kernel = i, .code = k, .cost = k->cost};
+        *r = (Run){.kernel = i, .code = k, .cost = module->c->opt.memory_budget ? 1 + weight(k) : 1};
         r->use = NEW_ARRAY(scratch, RunUse, uses.n + 1);
         for (int u = 0; u < uses.n; u++)
             if (uses.at[u].buffer->kind == BUFFER_arena)
@@ -82,11 +88,6 @@ static bool is_part(const Run *r, PartKind kind, int kernel, const int *keep, in
            !memcmp(r->keep, keep, sizeof *keep * (size_t)n_keep);
 }
 
-static double weight(const Kernel *k) {
-    Work w = kernel_work(k);
-    return w.ops + 2 * w.bytes;
-}
-
 static const Map *locals_of(Model *m, Run *whole) {
     Buffers own = {0};
     for (int i = 0; i < whole->n_use && !whole->locals; i++)
@@ -114,8 +115,8 @@ static Run *make_part(Model *m, PartKind kind, int kernel, const int *keep, int 
         r->code = NULL;
         return r;
     }
-    if (!whole->weight) whole->weight = 1 + weight(whole->code);
-    r->cost = r->code->cost = whole->cost * weight(r->code) / whole->weight;
+    r->cost = 1 + weight(r->code);
+    r->code->cost = whole->code->cost * r->cost / whole->cost;
     return r;
 }
 

@@ -27,8 +27,7 @@ typedef enum PartKind {
 typedef struct Run {
     int kernel;            // number in the list that `lower` left: what it stores has that version
     Kernel *code;          // the kernel, or a part of it
-    double cost;           // nanoseconds
-    double weight;         // of a kernel of which there are parts, tells theirs
+    double cost;           // operations and bytes, weighed; under a budget only
     const Map *locals;     // the same: what they may have in scratch
     int n_use;
     RunUse *use;
