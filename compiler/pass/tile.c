@@ -308,10 +308,31 @@ static double edges(const Planner *p, const Tile *tile) {
     return factor;
 }
 
+// Rows of a tile that lie far apart are a stream each, of which the processor follows few at a time.
+// Where one reduced slot is all there is, steps go along the rows, and each line serves many.
+static double streams(const Planner *p, const Tile *tile) {
+    enum { FAR = 2048, FEW = 9 };
+    const double A_LOSS = 1.03;
+    if (p->nest->n_reduced < 2) return 1;
+    for (int i = 0; i < p->touches.n; i++) {
+        const Touch *t = &p->touches.at[i];
+        if (!t->is_inner || !t->read || t->walk.is_irregular) continue;
+        int64_t rows = 1;
+        for (int u = 0; u < 2; u++) {
+            if (tile->unroll[u] < 0) continue;
+            const Slot *s = &p->nest->slot[tile->unroll[u]];
+            if (llabs(t->walk.stride[fastest(s)]) * t->elem >= FAR) rows *= tile->times[u];
+        }
+        if (rows > FEW) return A_LOSS;
+    }
+    return 1;
+}
+
 static void consider(const Planner *p, const Tile *tile, double k_points, Best *best) {
     if (!fits_registers(p, tile)) return;
     double cycles = nest_cycles(p, tile, k_points);
-    cycles *= imbalance(p, tile, cycles) * runtime_lanes(p, tile) * edges(p, tile);
+    cycles *= imbalance(p, tile, cycles) * runtime_lanes(p, tile) * edges(p, tile) *
+              streams(p, tile);
     // Among equals of a plain product, the one whose sides are the shortest.
     const double NEAR = 0.001;
     bool is_product = is_contraction(p->leader) && p->nest->n_reduced == 1;
