@@ -99,6 +99,31 @@ static Scalar *simplify_product(Algebra *a, Scalar *s) {
     return s;
 }
 
+// ---- exponentials
+
+static bool is_minus_infinity(const Scalar *s) {
+    return s->op == OP_const && elem_is_real(s->elem) && s->real == -INFINITY;
+}
+
+// The exponential of x +- y, where `way` says which, or of x alone.
+static Scalar *exp_of(Algebra *a, Op way, Scalar *x, Scalar *y) {
+    if (way == OP_exp) return algebra_simplify(a, scalar_unary(a->m, OP_exp, x));
+    return algebra_simplify(a, scalar_unary(a->m, OP_exp, scalar_binary(a->m, way, x, y)));
+}
+
+// exp(select(c, x, -inf) - y) is select(c, exp(x - y), 0): what a mask leaves out is zero, and no
+// exponential underflows there.
+static Scalar *simplify_exp(Algebra *a, Scalar *s) {
+    Scalar *x = s->arg[0], *y = NULL;
+    Op way = OP_exp;
+    if (x->op == OP_sub || x->op == OP_add) way = x->op, y = x->arg[1], x = x->arg[0];
+    if (x->op != OP_select) return s;
+    int masked = is_minus_infinity(x->arg[2]) ? 2 : is_minus_infinity(x->arg[1]) ? 1 : 0;
+    if (!masked) return s;
+    Scalar *kept = exp_of(a, way, x->arg[3 - masked], y), *zero = scalar_real(a->m, 0);
+    return scalar_select(a->m, x->arg[0], masked == 2 ? kept : zero, masked == 2 ? zero : kept);
+}
+
 static Scalar *simplify_local(Algebra *a, Scalar *s) {
     switch (s->op) {
         case OP_mul:
@@ -106,6 +131,7 @@ static Scalar *simplify_local(Algebra *a, Scalar *s) {
         case OP_select: return simplify_select(a, s);
         case OP_lt: return simplify_less(a, s);
         case OP_pow: return simplify_pow(a, s);
+        case OP_exp: return simplify_exp(a, s);
         default: return s;
     }
 }
