@@ -434,7 +434,8 @@ static bool can_join_region(Grouping *g, Value *v, Group *group, int *depth) {
     Region *region = group->region;
     if (region->block > 1)
         return *depth == region->n_outer && can_join_block(g, v, region, *depth);
-    if (all_keep(g, region, v, *depth, keeps_reuse)) return true;
+    if (all_keep(g, region, v, *depth, keeps_reuse))
+        return keeps_shared(g->m, region, v, *depth, g->scratch);
     if (!can_join_block(g, v, region, *depth)) return false;
     region->block = LANES;
     return true;

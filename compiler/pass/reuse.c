@@ -35,3 +35,67 @@ bool keeps_reuse_in_block(const Value *v, int n_outer, Arena *scratch) {
     }
     return true;
 }
+
+// What one iteration of a region's outer loops touches, in bytes; each value is counted once.
+typedef struct Footprint {
+    int n_outer;
+    double points;     // of the outer loops
+    Map *members;      // Value * of what the region computes
+    Map *counted;
+    double shared;     // read from outside, the same in every iteration
+    double own;
+    Arena *scratch;
+} Footprint;
+
+static double value_bytes(const Value *v) {
+    return (double)type_count(&v->type) * elem_size[v->type.elem];
+}
+
+static bool uses_outer(Scalar *read, int n_outer) {
+    for (int i = 0; i < n_outer; i++)
+        if (scalar_uses_slot(read, i)) return true;
+    return false;
+}
+
+static void count_operands(Footprint *f, const Value *v) {
+    Reads reads = index_reads(v, f->scratch);
+    for (int i = 0; i < reads.n; i++) {
+        Value *root = storage_root(reads.at[i]->read->v);
+        if (map_has(f->members, root) || map_has(f->counted, root)) continue;
+        map_set(f->counted, root, root);
+        if (uses_outer(reads.at[i], f->n_outer)) f->own += value_bytes(root) / f->points;
+        else f->shared += value_bytes(root);
+    }
+}
+
+static void add_member(Footprint *f, Value *v) {
+    map_set(f->members, v, v);
+    f->own += value_bytes(v) / f->points;
+}
+
+static double bytes_from_members(const Footprint *f, const Value *v) {
+    Reads reads = index_reads(v, f->scratch);
+    Map *seen = map_new(f->scratch);
+    double bytes = 0;
+    for (int i = 0; i < reads.n; i++) {
+        Value *root = storage_root(reads.at[i]->read->v);
+        if (!map_has(f->members, root) || map_has(seen, root)) continue;
+        map_set(seen, root, root);
+        bytes += value_bytes(root) / f->points;
+    }
+    return bytes;
+}
+
+bool keeps_shared(Module *m, const Region *region, const Value *v, int n_outer, Arena *scratch) {
+    int64_t cache = m->c->opt.machine.l2 ? m->c->opt.machine.l2 : 1 << 20;
+    Footprint f = {.n_outer = n_outer, .points = box_points(v->index.extent, n_outer),
+                   .members = map_new(scratch), .counted = map_new(scratch), .scratch = scratch};
+    for (int n = 0; n < region->nests.n; n++)
+        for (int k = 0; k < region->nests.at[n]->members.n; k++)
+            add_member(&f, region->nests.at[n]->members.at[k].v);
+    double gain = bytes_from_members(&f, v);
+    for (int i = 0; i < f.members->n; i++) count_operands(&f, f.members->value[i]);
+    count_operands(&f, v);
+    f.own += value_bytes(v) / f.points;
+    return f.own + f.shared <= (double)cache || f.shared <= gain;
+}
