@@ -184,7 +184,8 @@ typedef enum RedKind {
 extern const char *const red_name[N_RED];
 
 // The order of a rounded reduction is part of its meaning; it is chosen by `order` from the
-// program's structure alone (docs/inside.md). none: not chosen yet, or a kind without rounding.
+// program's structure alone (docs/inside.md). none: not chosen yet, or a kind without rounding (max
+// and min of reals may have lanes16, which then says which zero wins; else it is as in seq).
 //   seq      one chain, reduced slots in row-major order, starting from the identity
 //   lanes16  partial l takes the points k of the innermost reduced slot with k mod 16 == l
 //            (outer reduced slots in order, outside), then a fixed tree:

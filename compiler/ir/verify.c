@@ -217,7 +217,9 @@ static bool red_takes(RedKind red, Elem e) {
 
 static bool check_order(Check *c, const Index *x) {
     bool is_rounded = (x->red == RED_sum || x->red == RED_prod) && elem_is_real(x->body->elem);
-    if (x->order.kind != ORDER_none && !is_rounded) return fail(c, "an order where nothing rounds");
+    bool is_extreme = (x->red == RED_max || x->red == RED_min) && elem_is_real(x->body->elem);
+    bool may_have = is_rounded || (is_extreme && x->order.kind == ORDER_lanes16);
+    if (x->order.kind != ORDER_none && !may_have) return fail(c, "an order where nothing rounds");
     if (x->order.kind == ORDER_none && is_rounded && c->m->is_frozen)
         return fail(c, "a rounded reduction without an order in a frozen module");
     if (x->order.kind == ORDER_blocks && x->order.leaf < 1) return fail(c, "blocks of no steps");

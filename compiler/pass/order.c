@@ -9,7 +9,7 @@
 //
 //   seq      contractions (products whose factors walk different parallel slots), short
 //            reductions (at most 16 points), and whatever the other rows don't name
-//   lanes16  longer reductions that walk one contiguous axis of what they read
+//   lanes16  longer reductions that walk one contiguous axis of what they read, max and min too
 //   blocks   other reductions over samples (the batch, or the long leading axis of what is
 //            read): leaves of one sample where a sample has at least 64 points, else of 16;
 //            contractions over samples, too, where leaves of one sample are small beside it
@@ -24,6 +24,11 @@ enum { SHORT = 16, SAMPLES_PER_LEAF = 16 };
 
 static bool is_rounded(const Index *x) {
     return (x->red == RED_sum || x->red == RED_prod) && elem_is_real(x->body->elem);
+}
+
+// Nothing is rounded, but zeros of either sign and NaNs are told apart.
+static bool is_extreme(const Index *x) {
+    return (x->red == RED_max || x->red == RED_min) && elem_is_real(x->body->elem);
 }
 
 static bool is_batch(Dim d) {
@@ -105,8 +110,19 @@ static bool has_small_leaves(const Index *x, double sample) {
     return sample >= LARGE_SAMPLE && box_points(x->extent, x->np) <= ELEMENTS_PER_POINT * sample;
 }
 
+// Lanes lie on the innermost slot.
+static bool is_long_row(const Index *x, Arena *arena) {
+    return dim_max(x->extent[x->np + x->nr - 1]) > SHORT && is_contiguous(x, arena);
+}
+
+static Order extreme_order(const Index *x, Arena *arena) {
+    bool by_lanes = !has_run_time_extent(x) && is_long_row(x, arena);
+    return (Order){.kind = by_lanes ? ORDER_lanes16 : ORDER_none};
+}
+
 static Order order_of(const Value *v, Arena *arena) {
     const Index *x = &v->index;
+    if (is_extreme(x)) return extreme_order(x, arena);
     const Dim *reduced = x->extent + x->np;
     Order seq = {.kind = ORDER_seq}, lanes16 = {.kind = ORDER_lanes16};
     double sample = box_points(reduced + 1, x->nr - 1);
@@ -117,8 +133,7 @@ static Order order_of(const Value *v, Arena *arena) {
     }
     if (is_batch(reduced[0])) return blocks;
     if (has_run_time_extent(x)) return seq;
-    bool is_long = dim_max(reduced[x->nr - 1]) > SHORT;  // lanes lie on the innermost slot
-    if (is_long && is_contiguous(x, arena)) return lanes16;
+    if (is_long_row(x, arena)) return lanes16;
     return is_over_samples(x, arena) ? blocks : seq;
 }
 
@@ -171,7 +186,7 @@ static Value *order_value(void *context, Module *m, Value *v) {
     Ordering *o = context;
     bool is_step = is_of_step(&o->steps, v);
     if (v->op == VAL_accumulate && !is_step) return scatter_samples_first(m, v);
-    if (v->op != VAL_index || !is_rounded(&v->index)) return v;
+    if (v->op != VAL_index || !(is_rounded(&v->index) || is_extreme(&v->index))) return v;
     v = samples_first(m, skip_padding(m, v));
     Index x = v->index;
     x.order = order_of(v, o->arena);
