@@ -8,6 +8,9 @@
 // Reads of contractions that may fall outside read padded copies instead.
 void halo(Function *f, Arena *scratch);
 
+// Contractions have their axes in the order of what they are computed from.
+void axes(Function *f, Arena *scratch);
+
 // Pointwise values whose recomputation is free are substituted into their readers.
 void substitute(Function *f, Arena *scratch);
 

@@ -436,9 +436,18 @@ static bool can_join_region(Grouping *g, Value *v, Group *group, int *depth) {
         return *depth == region->n_outer && can_join_block(g, v, region, *depth);
     if (all_keep(g, region, v, *depth, keeps_reuse))
         return keeps_shared(g->m, region, v, *depth, g->scratch);
-    if (!can_join_block(g, v, region, *depth)) return false;
-    region->block = LANES;
-    return true;
+    if (can_join_block(g, v, region, *depth)) {
+        region->block = LANES;
+        return true;
+    }
+    // Two that make a region have it where both keep their reuse: all places of a sample's head.
+    for (int d = *depth - 1; d > 0 && !region->n_outer; d--) {
+        if (box_points(v->index.extent, d) < ENOUGH_OUTER) return false;
+        if (!all_keep(g, region, v, d, keeps_reuse)) continue;
+        *depth = d;
+        return keeps_shared(g->m, region, v, d, g->scratch);
+    }
+    return false;
 }
 
 // Leaves of blocks of rows that this region computes: once a block. What reads no member may

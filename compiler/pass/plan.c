@@ -260,7 +260,7 @@ double plan_nest(Schedule *s, const Region *region, Nest *nest, Arena *scratch) 
     nest->n_reduced = merge_slots(&p, np, np + nr, may_merge, nest->slot + nest->n_parallel);
     double k_points = reduced_points(&p), cycles;
     enum { ROWS_AT_ONCE = 4 };  // chains that hide each other's latency
-    if (order == ORDER_lanes16 && first < region->n_outer && nest->slot[0].first == first)
+    if (order == ORDER_lanes16 && nest->n_parallel && dim_max(nest->slot[0].extent) >= ROWS_AT_ONCE)
         nest->slot[0].tile = ROWS_AT_ONCE;
     if (order == ORDER_lanes16)  // the lanes are the reduced slot's
         return (k_points / LANES * (p.body_cost + 3) + 20 + p.follower_cost) *

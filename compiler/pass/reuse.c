@@ -87,15 +87,15 @@ static double bytes_from_members(const Footprint *f, const Value *v) {
 }
 
 bool keeps_shared(Module *m, const Region *region, const Value *v, int n_outer, Arena *scratch) {
-    int64_t cache = m->c->opt.machine.l2 ? m->c->opt.machine.l2 : 1 << 20;
     Footprint f = {.n_outer = n_outer, .points = box_points(v->index.extent, n_outer),
                    .members = map_new(scratch), .counted = map_new(scratch), .scratch = scratch};
     for (int n = 0; n < region->nests.n; n++)
         for (int k = 0; k < region->nests.at[n]->members.n; k++)
             add_member(&f, region->nests.at[n]->members.at[k].v);
+    double cache = m->c->opt.machine.l2 ? (double)m->c->opt.machine.l2 : 1 << 20;
     double gain = bytes_from_members(&f, v);
     for (int i = 0; i < f.members->n; i++) count_operands(&f, f.members->value[i]);
     count_operands(&f, v);
     f.own += value_bytes(v) / f.points;
-    return f.own + f.shared <= (double)cache || f.shared <= gain;
+    return f.own + f.shared <= cache || f.shared <= gain;
 }

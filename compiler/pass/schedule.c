@@ -215,6 +215,7 @@ void pass_fuse(Pass *p) {
     for (int i = 0; i < p->m->fns.n; i++) {
         Function *f = p->m->fns.at[i];
         halo(f, scratch);
+        axes(f, scratch);
         substitute(f, scratch);
         turn(f, scratch);
         draws(f, scratch);
