@@ -434,6 +434,7 @@ static bool can_join_region(Grouping *g, Value *v, Group *group, int *depth) {
     Region *region = group->region;
     if (region->block > 1)
         return *depth == region->n_outer && can_join_block(g, v, region, *depth);
+    if (*depth < region->n_outer && has_contraction(region)) return false;
     if (all_keep(g, region, v, *depth, keeps_reuse))
         return keeps_shared(g->m, region, v, *depth, g->scratch);
     if (can_join_block(g, v, region, *depth)) {
@@ -510,17 +511,55 @@ static bool join_some_nest(Grouping *g, Value *v, const Groups *needs) {
     return false;
 }
 
+static void add_nest(Grouping *g, Group *group, const Groups *needs, Value *v) {
+    Nest *nest = NEW(g->m->arena, Nest);
+    vec_push(g->m->arena, &group->region->nests, nest);
+    add_member(g, group, nest, v);
+    add_needs(g, group, needs);
+}
+
 static bool join_some_region(Grouping *g, Value *v, const Groups *needs) {
     for (int i = needs->n - 1; i >= 0; i--) {
         Group *group = needs->at[i];
         int depth;
         if (closes_cycle(g, group, needs) || !can_join_region(g, v, group, &depth)) continue;
         set_outer(group->region, v, depth);
-        Nest *nest = NEW(g->m->arena, Nest);
-        vec_push(g->m->arena, &group->region->nests, nest);
-        add_member(g, group, nest, v);
-        add_needs(g, group, needs);
+        add_nest(g, group, needs, v);
         return true;
+    }
+    return false;
+}
+
+// Does the region read some operand of v under the same leading indices as v would?
+static bool reads_alike(Grouping *g, const Region *region, const Value *reader, Value *operand) {
+    Reads reads = index_reads(reader, g->scratch);
+    for (int i = 0; i < reads.n; i++) {
+        const Read *r = reads.at[i]->read;
+        if (r->v == operand && shared_prefix(r) >= region->n_outer) return true;
+    }
+    return false;
+}
+
+// A contraction joins the region of others that read what it reads: the gradients of attention's
+// keys and values, head by head.
+static bool join_beside(Grouping *g, Value *v, const Groups *needs) {
+    Values operands = value_operands(v, g->scratch);
+    for (int i = 0; i < operands.n && is_contraction(v); i++) {
+        const Values *users = map_get(g->users, operands.at[i]);
+        if (!map_get(g->group_of, storage_root(operands.at[i]))) continue;
+        for (int k = 0; users && k < users->n; k++) {
+            Value *other = users->at[k];
+            Group *group = map_get(g->group_of, other);
+            if (!group || other->op != VAL_index || !group->region->n_outer) continue;
+            const Region *region = group->region;
+            int depth;
+            if (region->block > 1 || !reads_alike(g, region, other, operands.at[i]) ||
+                !reads_alike(g, region, v, operands.at[i]) || closes_cycle(g, group, needs) ||
+                !can_join_region(g, v, group, &depth) || depth != region->n_outer)
+                continue;
+            add_nest(g, group, needs, v);
+            return true;
+        }
     }
     return false;
 }
@@ -648,7 +687,7 @@ static void place_value(Grouping *g, Value *v) {
     if (scan) return place_step(g, scan, v);
     Groups needs = needs_of(g, v);
     if (v->op == VAL_index && (join_some_nest(g, v, &needs) || join_some_region(g, v, &needs) ||
-                               join_as_leaf(g, v, &needs)))
+                               join_beside(g, v, &needs) || join_as_leaf(g, v, &needs)))
         return;
     new_group(g, v, &needs);
 }

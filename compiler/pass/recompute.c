@@ -51,3 +51,16 @@ bool is_cheap_again(const Value *v, Arena *scratch) {
     if (v->op != VAL_index || v->index.nr || !is_plain(v->index.body, &cheap)) return false;
     return large_sources(v, scratch, &source) <= 1;
 }
+
+bool is_short_again(const Value *v, Arena *scratch) {
+    const double SHORT = 48;
+    double as_tree = 4000;  // shared parts are counted wherever they stand
+    return v->op == VAL_index && !v->index.nr && is_plain(v->index.body, &as_tree) &&
+           scalar_cost(v->index.body, scratch) <= SHORT;
+}
+
+bool is_short_product(const Value *v) {
+    enum { SHORT = 64 };
+    return is_contraction(v) && !v->index.n_where &&
+           box_points(v->index.extent + v->index.np, v->index.nr) <= SHORT;
+}

@@ -15,4 +15,9 @@ bool is_cheap_padded(const Value *v);
 // What a pointwise v reads that is not much smaller than itself, if it is one; else NULL.
 Value *large_source(const Value *v, Arena *scratch);
 
+// What takes about as long as to store it and to fetch it again from far away: a pointwise value with
+// an exponential, and a contraction of few points.
+bool is_short_again(const Value *v, Arena *scratch);
+bool is_short_product(const Value *v);
+
 #endif

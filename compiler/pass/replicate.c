@@ -20,7 +20,9 @@ typedef struct Replication {
     Arena *arena, *scratch;
     Map *sites;   // Value * to Sites *, of what a region computes
     Map *home;    // values that are kept stored, to the Region * that computes them
+    Map *inside;  // values that are not, to the Region * that alone computes them
     Map *whole;   // values that something sees as a whole: results, reshapes, joins
+    bool with_products;  // at last, when what is cheap is made again wherever it can be
 } Replication;
 
 static void add_site(Replication *r, Value *v, Site site) {
@@ -52,7 +54,7 @@ static void drop_sites(Replication *r, const Region *region, const Value *v) {
 
 static void note_member(Replication *r, Region *region, Nest *nest, const Member *member) {
     Value *v = member->v;
-    if (member->keep == KEEP_stored) map_set(r->home, v, region);
+    map_set(member->keep == KEEP_stored ? r->home : r->inside, v, region);
     Values operands = value_operands(v, r->scratch);
     for (int i = 0; i < operands.n; i++) {
         Value *of = operands.at[i];
@@ -65,6 +67,7 @@ static void note_all(Replication *r) {
     const Function *f = r->fs->fn;
     r->sites = map_new(r->scratch);
     r->home = map_new(r->scratch);
+    r->inside = map_new(r->scratch);
     r->whole = map_new(r->scratch);
     for (int i = 0; i < r->fs->regions.n; i++) {
         Region *region = r->fs->regions.at[i];
@@ -87,15 +90,44 @@ static bool is_updated(const Function *f, const Value *leaf) {
     return false;
 }
 
+// Can the value be stored where it is computed, for what takes the place of a much larger one (a
+// row's sum, for its softmax)?
+static bool can_store(const Replication *r, const Value *v, const Value *instead_of) {
+    enum { SMALL = 16 };
+    const Region *region = map_get(r->inside, v);
+    return region && !region->scan && v->op == VAL_index &&
+           SMALL * type_count(&v->type) <= type_count(&instead_of->type);
+}
+
 // What v is made of can be read anywhere after v.
+static bool is_stored_source(const Replication *r, Value *source, const Value *v) {
+    if (source->op <= VAL_state) return !is_updated(r->fs->fn, source);
+    return map_get(r->home, source) || can_store(r, source, v);
+}
+
 static bool has_stored_sources(const Replication *r, const Value *v) {
+    Values operands = value_operands(v, r->scratch);
+    for (int i = 0; i < operands.n; i++)
+        if (!is_stored_source(r, storage_root(operands.at[i]), v)) return false;
+    return true;
+}
+
+static void store(Replication *r, Value *v) {
+    Region *region = map_get(r->inside, v);
+    for (int n = 0; n < region->nests.n; n++)
+        for (int k = 0; k < region->nests.at[n]->members.n; k++)
+            if (region->nests.at[n]->members.at[k].v == v)
+                region->nests.at[n]->members.at[k].keep = KEEP_stored;
+    map_set(r->home, v, region);
+    map_set(r->inside, v, NULL);
+}
+
+static void store_sources(Replication *r, const Value *v, const Value *but) {
     Values operands = value_operands(v, r->scratch);
     for (int i = 0; i < operands.n; i++) {
         Value *root = storage_root(operands.at[i]);
-        bool is_leaf = root->op <= VAL_state;
-        if (is_leaf ? is_updated(r->fs->fn, root) : !map_get(r->home, root)) return false;
+        if (root->op > VAL_state && root != but && !map_get(r->home, root)) store(r, root);
     }
-    return true;
 }
 
 // The reader's region runs over v's leading axes, and reads only what its iteration has made.
@@ -114,17 +146,42 @@ static bool can_stage(const Replication *r, const Value *v, const Site *site) {
     return true;
 }
 
-static bool can_replicate(const Replication *r, Region *home, Value *v) {
+// The product that v, element by element, is made of beside what is stored: attention's scores, for
+// their exponentials. Both are made again rather than stored, once, where v is large.
+static Value *product_below(const Replication *r, const Region *home, const Value *v) {
+    const double LARGE = 1 << 18;
+    Value *product = NULL;
+    if (!is_short_again(v, r->scratch) || (double)type_count(&v->type) * elem_size[v->type.elem] < LARGE)
+        return NULL;
+    Values operands = value_operands(v, r->scratch);
+    for (int i = 0; i < operands.n; i++) {
+        Value *of = operands.at[i];
+        if (is_stored_source(r, storage_root(of), v)) continue;
+        if (product || map_get(r->inside, of) != home || !is_short_product(of)) return NULL;
+        if (!type_same_shape(&of->type, &v->type) || !has_stored_sources(r, of)) return NULL;
+        product = of;
+    }
+    return product;
+}
+
+static bool can_stage_at_sites(const Replication *r, const Value *v, const Region *home, int *n_else) {
     const Sites *sites = map_get(r->sites, v);
-    if (!sites || map_has(r->whole, v) || map_has(r->fs->target_of, v)) return false;
-    if (v->op != VAL_index || !is_cheap_again(v, r->scratch) || !has_stored_sources(r, v))
-        return false;
-    bool is_elsewhere = false;
+    const Region *last = NULL;
+    *n_else = 0;
     for (int i = 0; i < sites->n; i++) {
-        is_elsewhere |= sites->at[i].region != home;
+        const Region *region = sites->at[i].region;
+        if (region != home && region != last) ++*n_else, last = region;
         if (!can_stage(r, v, &sites->at[i])) return false;
     }
-    return is_elsewhere;
+    return true;
+}
+
+static bool can_replicate(const Replication *r, Region *home, Value *v) {
+    int n_else;
+    if (!map_get(r->sites, v) || map_has(r->whole, v) || map_has(r->fs->target_of, v)) return false;
+    if (v->op != VAL_index || !can_stage_at_sites(r, v, home, &n_else)) return false;
+    if (is_cheap_again(v, r->scratch) && has_stored_sources(r, v)) return n_else > 0;
+    return r->with_products && n_else == 1 && product_below(r, home, v);
 }
 
 // Do all of the region's readers look at v where they are computed, in one nest?
@@ -201,6 +258,20 @@ static void add_replica(Replication *r, Region *region, Value *v) {
     add_sites(r, region, nest, v);
 }
 
+// What v is made of, in the regions that have v now.
+static void add_product(Replication *r, Region *home, Value *v, Value *product) {
+    const Sites *sites = map_get(r->sites, product);
+    for (int i = 0; i < sites->n; i++) {
+        if (sites->at[i].reader != v || sites->at[i].region == home) continue;
+        add_replica(r, sites->at[i].region, product);
+        break;
+    }
+    for (int n = 0; n < home->nests.n; n++)
+        for (int k = 0; k < home->nests.at[n]->members.n; k++)
+            if (home->nests.at[n]->members.at[k].v == product)
+                home->nests.at[n]->members.at[k].is_replica = true;
+}
+
 static void add_replicas(Replication *r, const Region *home, Value *v) {
     const Sites *sites = map_get(r->sites, v);
     Map *done = map_new(r->scratch);
@@ -237,7 +308,11 @@ static bool replicate_one(Replication *r, Region *home, Value **which) {
         for (int k = 0; k < home->nests.at[n]->members.n; k++) {
             Member member = home->nests.at[n]->members.at[k];
             if (member.keep != KEEP_stored || !can_replicate(r, home, member.v)) continue;
+            Value *product = NULL;
+            if (!has_stored_sources(r, member.v)) product = product_below(r, home, member.v);
+            store_sources(r, member.v, product);
             add_replicas(r, home, member.v);
+            if (product) store_sources(r, product, NULL), add_product(r, home, member.v, product);
             drop_member(r, home, n, k);
             *which = member.v;
             return true;
@@ -271,7 +346,8 @@ void replicate(Module *m, FunctionSchedule *fs, Arena *scratch) {
     Replication r = {.fs = fs, .arena = m->arena, .scratch = scratch};
     note_all(&r);
     Value *v;
-    for (int i = 0; i < fs->regions.n;)
-        i = replicate_one(&r, fs->regions.at[i], &v) ? next_region(&r, v, i) : i + 1;
+    for (int round = 0; round < 2; round++, r.with_products = true)
+        for (int i = 0; i < fs->regions.n;)
+            i = replicate_one(&r, fs->regions.at[i], &v) ? next_region(&r, v, i) : i + 1;
     drop_empty_regions(fs);
 }
