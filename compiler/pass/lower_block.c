@@ -66,11 +66,18 @@ static bool is_read_by_nest(NestLower *n, const Buffer *b, Arena *scratch) {
     return false;
 }
 
+// Do the lanes lie side by side in the leader's memory?
+static bool are_lanes_side_by_side(NestLower *n, const Storage *own) {
+    int lanes = lanes_place(n->nest);
+    return lanes < 0 || own->stride[fastest(&n->nest->slot[lanes])] == 1;
+}
+
 static Buffer *new_partial(NestLower *n, const Block *block) {
     const Member *leader = &n->nest->members.at[0];
     const Storage *own = storage_of(n->l->s, leader->v);
     Arena *scratch = arena_new();
-    bool is_own = leader->keep != KEEP_register && own && !is_read_by_nest(n, own->buffer, scratch);
+    bool is_own = leader->keep != KEEP_register && own && are_lanes_side_by_side(n, own) &&
+                  !is_read_by_nest(n, own->buffer, scratch);
     arena_free(scratch);
     if (is_own) return NULL;
     int64_t count = 1;

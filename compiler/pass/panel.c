@@ -198,11 +198,45 @@ static int64_t panels_at_once(const Planner *p, const Panel *n) {
     return 1;
 }
 
+// What of the other operand every panel walks again, in bytes.
+static double walked_again(const Planner *p, int lanes) {
+    double most = 0;
+    for (int i = 0; i < p->touches.n; i++) {
+        const Touch *t = &p->touches.at[i];
+        if (!t->is_inner || !t->read || touches_slot(t, &p->nest->slot[lanes])) continue;
+        double bytes = t->elem;
+        for (int k = 0; k < p->nest->n_parallel + p->nest->n_reduced; k++)
+            if (touches_slot(t, &p->nest->slot[k])) bytes *= (double)dim_max(p->nest->slot[k].extent);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+// How many copied panels whole chains take turns with, row of tiles by row of tiles: where the other
+// operand does not stay in L2, each panel would bring it in again. Two groups are left, for threads.
+static int64_t panels_in_turns(const Planner *p, const Panel *n, double k_points) {
+    const double SHARE = 0.4;  // of L2, for the panels
+    if (p->region->n_outer || walked_again(p, n->lanes) < (double)p->machine.l2) return 1;
+    double bytes = k_points * (double)n->width * n->touch->elem;
+    int64_t count = (int64_t)n->n_panel, most = (int64_t)(SHARE * (double)p->machine.l2 / bytes);
+    if (dim_max(p->nest->slot[n->lanes].extent) % n->width) return 1;
+    for (int64_t k = count / 2; k > 1; k--)
+        if (count % k == 0 && k <= most) return k;
+    return 1;
+}
+
 // Panels that share a walk are copied side by side, as one stream, where their rows lie in more
 // pages than the processor knows at a time.
 static bool pays_side_by_side(const Panel *n, double rows, int64_t panels, double room) {
     double bytes = rows * (double)panels * (double)n->width * n->touch->elem;
     return panels > 1 && rows * (double)n->pitch > PAGES * PAGE && bytes <= room;
+}
+
+static void lanes_last(Planner *p, int lanes) {
+    Nest *nest = p->nest;
+    Slot s = nest->slot[lanes];
+    for (int i = lanes; i < nest->n_parallel - 1; i++) nest->slot[i] = nest->slot[i + 1];
+    nest->slot[nest->n_parallel - 1] = s;
 }
 
 static void lanes_first(Planner *p, int lanes) {
@@ -244,6 +278,12 @@ void choose_panels(Planner *p, double k_points) {
     if (rows < k_points) block_rows(p, rows);
     int64_t panels = panels_at_once(p, &n);
     if (packs || pays_side_by_side(&n, rows, panels, room)) nest->packed = n.touch->read;
+    int64_t turns = packs && rows >= k_points ? panels_in_turns(p, &n, k_points) : 1;
+    if (turns > 1) {
+        nest->slot[n.lanes].block = n.width * turns;
+        lanes_last(p, n.lanes);
+        return;
+    }
     bool is_whole = n.n_panel < FEW_PANELS && rows >= k_points && !nest->slot[n.lanes].extent.by;
     if (is_whole) return;
     nest->slot[n.lanes].block = n.width * panels;

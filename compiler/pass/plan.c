@@ -233,6 +233,12 @@ static double reduced_points(const Planner *p) {
     return k;
 }
 
+static bool has_blocks(const Nest *nest) {
+    for (int i = 0; i < nest->n_parallel; i++)
+        if (nest->slot[i].block) return true;
+    return false;
+}
+
 static Machine machine_of(const Compiler *c) {
     Machine m = c->opt.machine;
     if (!m.vector_bytes) m.vector_bytes = 64;
@@ -275,6 +281,6 @@ double plan_nest(Schedule *s, const Region *region, Nest *nest, Arena *scratch) 
         if (tile.unroll[u] >= 0) nest->slot[tile.unroll[u]].tile = tile.times[u];
     order_loops(&p, 0);
     choose_panels(&p, k_points);
-    if (!nest->slot[0].block) order_loops(&p, cycles);  // threads share blocks, where there are any
+    if (!has_blocks(nest)) order_loops(&p, cycles);  // threads share blocks, where there are any
     return cycles * NANOSECONDS;
 }

@@ -174,6 +174,31 @@ static Parts parts_of(const Slot *s, int64_t size) {
     return parts;
 }
 
+// What the other operand costs that each group of panels brings in again from beyond L2 (panel.c): as
+// many panels make a group as L2 holds of them, or of what their chains over the batch have come to.
+static double walking_again(const Planner *p, const Tile *tile, double k_points) {
+    const double SHARE = 0.3, L3_BYTES = 3;  // of L2; in the time of a multiply-add
+    const Nest *nest = p->nest;
+    if (tile->lanes < 0 || p->region->n_outer || !is_contraction(p->leader)) return 0;
+    double again = 0, uses = 1;
+    for (int i = 0; i < p->touches.n; i++) {
+        const Touch *t = &p->touches.at[i];
+        if (!t->is_inner || !t->read || touches_slot(t, &nest->slot[tile->lanes])) continue;
+        double bytes = t->elem;
+        for (int k = 0; k < nest->n_parallel + nest->n_reduced; k++)
+            if (touches_slot(t, &nest->slot[k])) bytes *= (double)dim_max(nest->slot[k].extent);
+        if (bytes > again) again = bytes;
+    }
+    if (again < (double)p->machine.l2) return 0;
+    for (int i = 0; i < nest->n_parallel; i++)
+        if (i != tile->lanes) uses *= (double)dim_max(nest->slot[i].extent);
+    bool is_by_samples = nest->n_reduced && nest->slot[nest->n_parallel].extent.by;
+    double held = (is_by_samples ? uses : k_points) * (double)tile->width * 4;
+    double group = floor(SHARE * (double)p->machine.l2 / held);
+    double panels = (double)dim_max(nest->slot[tile->lanes].extent) / (double)tile->width;
+    return again * (ceil(panels / (group < 1 ? 1 : group)) - 1) / L3_BYTES;
+}
+
 static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
     double others = 1, reuse = 1;
     for (int i = 0; i < p->nest->n_parallel; i++) {
@@ -205,7 +230,7 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
                 code += registers_of(p, &part) * (double)(part.times[0] * part.times[1]) *
                         (1 + p->body_cost + follower_cost(p, &part));
             }
-    return cycles * others + FETCH * code;
+    return cycles * others + FETCH * code + walking_again(p, tile, k_points);
 }
 
 // Steps of a short innermost loop stand one after another (emit unrolls it). Where points of
