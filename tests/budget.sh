@@ -93,3 +93,10 @@ done
 code 0 fewer-threads ./digits.one bench --steps 5 --threads 3
 says fewer-threads-text err 'has room for 1'
 says fewer-threads-used out '"threads":1'
+
+# A program whose entry points have no kernels but for one.
+cat > product.nn <<'EOF'
+model product(a: [64, 64], b: [64, 64]) -> [64, 64] { return a @ b }
+EOF
+small=$(least product.nn)
+check budget/no-kernels "the smallest is '$small'" [ "${small:-0}" -gt 0 ]

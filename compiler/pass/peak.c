@@ -290,6 +290,7 @@ static bool improve(Search *s, bool may_run_again) {
     enum { SMALL = 16 };
     int64_t most = 0;
     s->best_score = 0;
+    if (!s->now.n) return false;
     find_next(s);
     for (int i = 0; i < s->t->stay.n; i++) {
         int64_t bytes = s->m->thing.at[s->t->stay.at[i].thing].bytes;
