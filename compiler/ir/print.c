@@ -219,6 +219,16 @@ static void put_outcome(Printer *p, const Function *f) {
     }
 }
 
+// A value that has not been printed yet; carries that no step reads stand before their scan.
+static void put_line(Printer *p, Value *v) {
+    if (v->op <= VAL_state || map_has(p->number, v)) return;
+    for (int i = 0; v->op == VAL_scan && i < v->scan.n_carry; i++) put_line(p, v->scan.carry[i].leaf);
+    map_set(p->number, v, (void *)(intptr_t)(p->number->n + 1));
+    text_add(p->out, "  ");
+    put_value(p, v);
+    text_add(p->out, "\n");
+}
+
 static void put_function(Text *out, const Function *f, bool has_spans) {
     Arena *scratch = arena_new();
     Map *number = map_new(scratch);
@@ -230,13 +240,7 @@ static void put_function(Text *out, const Function *f, bool has_spans) {
                  .let_line = "\n     "};
     Values order = function_order(f, scratch);
     put_signature(&p, f);
-    for (int i = 0; i < order.n; i++) {
-        if (order.at[i]->op <= VAL_state) continue;
-        map_set(number, order.at[i], (void *)(intptr_t)(number->n + 1));
-        text_add(out, "  ");
-        put_value(&p, order.at[i]);
-        text_add(out, "\n");
-    }
+    for (int i = 0; i < order.n; i++) put_line(&p, order.at[i]);
     put_outcome(&p, f);
     text_add(out, "}\n");
     arena_free(scratch);

@@ -10,7 +10,7 @@ typedef struct Printer {
     Text *out;
     const Module *m;       // NULL where it isn't known
     const Function *fn;    // whose values are printed, or NULL
-    const Map *number;     // Value * to its number plus one; NULL: by id
+    Map *number;           // Value * to its number plus one; NULL: by id
     const Map *let;        // Scalar * to its number plus one, of those printed as tN; or NULL
     const char *let_line;  // what stands before each `let` and after the last
     int np;                // slots below it are parallel
