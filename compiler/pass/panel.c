@@ -198,8 +198,7 @@ static int64_t panels_at_once(const Planner *p, const Panel *n) {
     return 1;
 }
 
-// What of the other operand every panel walks again, in bytes.
-static double walked_again(const Planner *p, int lanes) {
+double walked_again(const Planner *p, int lanes) {
     double most = 0;
     for (int i = 0; i < p->touches.n; i++) {
         const Touch *t = &p->touches.at[i];

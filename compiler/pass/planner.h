@@ -57,6 +57,8 @@ double uneven_share(const Planner *p, double tiles, double cycles);
 
 // panel.c: blocks of slots, and the operand that is copied block by block.
 void choose_panels(Planner *p, double k_points);
+// What every panel along the lanes walks again of the other operand, in bytes.
+double walked_again(const Planner *p, int lanes);
 // Loads of one step of the reduction that find their line gone from L1, because the rows of a
 // tile fall into the same sets.
 double conflicting_loads(const Planner *p, const Touch *t, const Tile *tile);

@@ -180,15 +180,7 @@ static double walking_again(const Planner *p, const Tile *tile, double k_points)
     const double SHARE = 0.3, L3_BYTES = 3;  // of L2; in the time of a multiply-add
     const Nest *nest = p->nest;
     if (tile->lanes < 0 || p->region->n_outer || !is_contraction(p->leader)) return 0;
-    double again = 0, uses = 1;
-    for (int i = 0; i < p->touches.n; i++) {
-        const Touch *t = &p->touches.at[i];
-        if (!t->is_inner || !t->read || touches_slot(t, &nest->slot[tile->lanes])) continue;
-        double bytes = t->elem;
-        for (int k = 0; k < nest->n_parallel + nest->n_reduced; k++)
-            if (touches_slot(t, &nest->slot[k])) bytes *= (double)dim_max(nest->slot[k].extent);
-        if (bytes > again) again = bytes;
-    }
+    double again = walked_again(p, tile->lanes), uses = 1;
     if (again < (double)p->machine.l2) return 0;
     for (int i = 0; i < nest->n_parallel; i++)
         if (i != tile->lanes) uses *= (double)dim_max(nest->slot[i].extent);
