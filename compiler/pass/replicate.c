@@ -1,6 +1,7 @@
 // Replicate: a stored value that is cheap to compute again is computed in every region that
 // reads it, into that region's scratch, and never stored: the padded copy of an image, for the
-// convolution and for its weight gradient.
+// convolution and for its weight gradient. So is, once, a large one that stands on a short product:
+// attention's exponentials, with their scores.
 #include "pass/fuse.h"
 #include "pass/recompute.h"
 

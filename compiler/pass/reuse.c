@@ -92,7 +92,8 @@ bool keeps_shared(Module *m, const Region *region, const Value *v, int n_outer, 
     for (int n = 0; n < region->nests.n; n++)
         for (int k = 0; k < region->nests.at[n]->members.n; k++)
             add_member(&f, region->nests.at[n]->members.at[k].v);
-    double cache = m->c->opt.machine.l2 ? (double)m->c->opt.machine.l2 : 1 << 20;
+    const double SHARE = 0.75;
+    double cache = SHARE * (m->c->opt.machine.l2 ? (double)m->c->opt.machine.l2 : 1 << 20);
     double gain = bytes_from_members(&f, v);
     for (int i = 0; i < f.members->n; i++) count_operands(&f, f.members->value[i]);
     count_operands(&f, v);
