@@ -174,19 +174,19 @@ static Parts parts_of(const Slot *s, int64_t size) {
     return parts;
 }
 
-// What the other operand costs that each group of panels brings in again from beyond L2 (panel.c): as
-// many panels make a group as L2 holds of them, or of what their chains over the batch have come to.
-static double walking_again(const Planner *p, const Tile *tile, double k_points) {
+// What the other operand costs that each group of panels brings in again from beyond L2 (panel.c), where
+// chains over the batch stop behind samples: as many panels make a group as L2 holds of what their
+// chains have come to.
+static double walking_again(const Planner *p, const Tile *tile) {
     const double SHARE = 0.3, L3_BYTES = 3;  // of L2; in the time of a multiply-add
     const Nest *nest = p->nest;
     if (tile->lanes < 0 || p->region->n_outer || !is_contraction(p->leader)) return 0;
+    if (!nest->n_reduced || !nest->slot[nest->n_parallel].extent.by) return 0;
     double again = walked_again(p, tile->lanes), uses = 1;
     if (again < (double)p->machine.l2) return 0;
     for (int i = 0; i < nest->n_parallel; i++)
         if (i != tile->lanes) uses *= (double)dim_max(nest->slot[i].extent);
-    bool is_by_samples = nest->n_reduced && nest->slot[nest->n_parallel].extent.by;
-    double held = (is_by_samples ? uses : k_points) * (double)tile->width * 4;
-    double group = floor(SHARE * (double)p->machine.l2 / held);
+    double group = floor(SHARE * (double)p->machine.l2 / (uses * (double)tile->width * 4));
     double panels = (double)dim_max(nest->slot[tile->lanes].extent) / (double)tile->width;
     return again * (ceil(panels / (group < 1 ? 1 : group)) - 1) / L3_BYTES;
 }
@@ -222,7 +222,7 @@ static double nest_cycles(const Planner *p, const Tile *tile, double k_points) {
                 code += registers_of(p, &part) * (double)(part.times[0] * part.times[1]) *
                         (1 + p->body_cost + follower_cost(p, &part));
             }
-    return cycles * others + FETCH * code + walking_again(p, tile, k_points);
+    return cycles * others + FETCH * code + walking_again(p, tile);
 }
 
 // Steps of a short innermost loop stand one after another (emit unrolls it). Where points of
